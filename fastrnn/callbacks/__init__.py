@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callbacks: watch a run, stop it, or change it under way."""
+
+from fastrnn.callbacks.base import Callback, CallbackList
+from fastrnn.callbacks.csv_logger import CSVLogger
+from fastrnn.callbacks.early_stopping import EarlyStopping
+from fastrnn.callbacks.history import History
+from fastrnn.callbacks.lambda_callback import LambdaCallback
+from fastrnn.callbacks.learning_rate_scheduler import LearningRateScheduler
+from fastrnn.callbacks.progress import ProgbarLogger
+from fastrnn.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

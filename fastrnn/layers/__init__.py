@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layers, one a file, and the one table of them."""
+
+from __future__ import annotations
+
+from fastrnn.layers.activation import Activation
+from fastrnn.layers.base import Layer, Variable
+from fastrnn.layers.bidirectional import Bidirectional
+from fastrnn.layers.dense import Dense
+from fastrnn.layers.dropout import Dropout
+from fastrnn.layers.embedding import Embedding
+from fastrnn.layers.gru import GRU
+from fastrnn.layers.input import Input, InputLayer
+from fastrnn.layers.lstm import LSTM
+from fastrnn.layers.simple_rnn import SimpleRNN
+from fastrnn.layers.table import deserialize, register, serialize
+from fastrnn.layers.time_distributed import TimeDistributed
+
+__all__ = ["GRU", "LSTM", "Activation", "Bidirectional", "Dense", "Dropout", "Embedding", "Input", "InputLayer",
+           "Layer", "SimpleRNN", "TimeDistributed", "Variable", "deserialize", "serialize"]
+
+for _layer in (Activation, Bidirectional, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, SimpleRNN,
+               TimeDistributed):
+    register(_layer)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bidirectional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.table import deserialize, serialize
+
+MERGE_MODES = ("sum", "mul", "concat", "ave", None)
+
+
+class Bidirectional(Layer):
+    """Runs a recurrent layer over the sequence and a second one over the reversed sequence, and merges the outputs
+    (Schuster & Paliwal 1997).
+
+    Args:
+        layer: the recurrent layer, or its configuration; the second is made from its configuration, in the other direction.
+        merge_mode: "concat", "sum", "mul", "ave", or None for a list of both outputs.
+        backward_layer: the second layer, if it is to differ; it must go the other way.
+
+    With return_state the output is followed by the states of the first layer, then those of the second.
+
+    Example:
+
+    >>> from fastrnn.layers import LSTM
+    >>> Bidirectional(LSTM(4, return_sequences=True))(np.zeros((2, 3, 8))).shape
+    (2, 3, 8)
+    """
+
+    supports_masking = True
+
+    def __init__(self, layer: Recurrent, merge_mode: str | None = "concat", weights: Any = None,
+                 backward_layer: Recurrent | None = None, **kwargs: Any) -> None:
+        layer, backward_layer = deserialize(layer), None if backward_layer is None else deserialize(backward_layer)
+        if not isinstance(layer, Recurrent):
+            raise ValueError(f"Bidirectional layer: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
+        if backward_layer is not None and not isinstance(backward_layer, Recurrent):
+            raise ValueError(f"Bidirectional backward_layer: expected a SimpleRNN, LSTM or GRU, got {backward_layer!r}")
+        if merge_mode not in MERGE_MODES:
+            raise ValueError(f"Bidirectional merge_mode: expected one of {MERGE_MODES}, got {merge_mode!r}")
+        kwargs.setdefault("dtype", layer.dtype)
+        if layer._batch_input_shape is not None and not {"input_shape", "batch_input_shape"} & kwargs.keys():
+            kwargs["batch_input_shape"] = layer._batch_input_shape
+        super().__init__(**kwargs)
+        self.merge_mode = merge_mode
+        self._layer_name = layer.name
+        self._own_backward_layer = backward_layer is not None
+        config = layer.get_config()
+        config.pop("batch_input_shape", None)
+        self.forward_layer = type(layer).from_config({**config, "name": f"forward_{layer.name}"})
+        if backward_layer is None:
+            backward_layer = type(layer).from_config(
+                {**config, "name": f"backward_{layer.name}", "go_backwards": not layer.go_backwards})
+        self.backward_layer = backward_layer
+        for argument in ("return_sequences", "return_state", "stateful", "dtype", "units"):
+            if getattr(layer, argument) != getattr(backward_layer, argument):
+                if argument == "units" and merge_mode in ("concat", None):
+                    continue
+                raise ValueError(f"{self}: both layers must have the same {argument}, got "
+                                 f"{getattr(layer, argument)} and {getattr(backward_layer, argument)}")
+        if layer.go_backwards == backward_layer.go_backwards:
+            raise ValueError(f"{self}: the backward layer must differ in go_backwards, "
+                             f"got {layer.go_backwards} for both")
+        self.return_sequences = layer.return_sequences
+        self.return_state = layer.return_state
+        self.stateful = layer.stateful
+        self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
+        self._shape: tuple[int, ...] | None = None
+        self._initial_weights = weights
+
+    @property
+    def layer(self) -> Recurrent:
+        return self.forward_layer
+
+    def sublayers(self) -> Sequence[Layer]:
+        return (self.forward_layer, self.backward_layer)
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for inner in (getattr(self, "forward_layer", None), getattr(self, "backward_layer", None)):
+            if inner is not None:
+                inner.trainable = value
+
+    def build(self, input_shape: Any) -> None:
+        for inner in (self.forward_layer, self.backward_layer):
+            if not inner.built:
+                inner.build(input_shape)
+            for variable in inner.weights:
+                variable.path = f"{self.name}/{inner.name}/{variable.name}"
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    # shapes --------------------------------------------------------------------------------------------------------
+
+    def _width(self) -> int:
+        both = self.forward_layer.units + self.backward_layer.units
+        return both if self.merge_mode == "concat" else self.forward_layer.units
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        first = tuple(input_shape[:2] if self.return_sequences else input_shape[:1])
+        output: Any = (*first, self._width())
+        if self.merge_mode is None:
+            output = [(*first, self.forward_layer.units), (*first, self.backward_layer.units)]
+        if not self.return_state:
+            return output
+        states = [(input_shape[0], inner.units) for inner in (self.forward_layer, self.backward_layer)
+                  for _ in range(inner.states)]
+        return [*(output if isinstance(output, list) else [output]), *states]
+
+    def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:
+        return mask if self.return_sequences else None
+
+    def check_input(self, x: Any) -> np.ndarray:
+        return self.forward_layer.check_input(x)
+
+    # forward -------------------------------------------------------------------------------------------------------
+
+    def __call__(self, x: Any, training: bool = False, mask: Any = None, initial_state: Any = None) -> Any:
+        """As a recurrent layer's call; `initial_state` is the forward layer's states, then the backward layer's."""
+        x = self.check_input(x)
+        if not self.built:
+            self.build(x.shape)
+        return self.forward(x, training, self.check_mask(mask, x), initial_state)
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None,
+                initial_state: Any = None) -> Any:
+        one, two = self.forward_layer, self.backward_layer
+        batch, time = x.shape[:2]
+        if initial_state is not None and len(initial_state) != one.states + two.states:
+            raise ValueError(f"{self} initial_state: expected {one.states + two.states} arrays, "
+                             f"got {len(initial_state)}")
+        given = (None, None) if initial_state is None else (initial_state[:one.states], initial_state[one.states:])
+        shape = (batch, time) if self.return_sequences else (batch,)
+        if self.merge_mode == "concat":     # each layer writes its half
+            merged = np.empty((*shape, one.units + two.units), self.dtype)
+            outputs = merged[..., :one.units], merged[..., one.units:]
+        else:
+            outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
+        states: list[np.ndarray] = []
+        for inner, out, initial in zip((one, two), outputs, given):
+            start = inner._initial_states(initial, batch)
+            if self.return_sequences:       # the backward layer's steps are written in the order of time
+                final = inner.run(x, out[:, ::-1] if inner.go_backwards else out, training, mask, start)
+            else:
+                final = inner.run(x, None, training, mask, start)
+                out[...] = inner._last_output(final[0], mask)
+            if inner.stateful:
+                inner._states = final
+            states += final
+        if training:
+            self._shape = (batch, time)
+            self._outputs = outputs if self.merge_mode == "mul" else None
+        result = self._merge(merged if self.merge_mode == "concat" else None, outputs)
+        if not self.return_state:
+            return result
+        return [*(result if isinstance(result, list) else [result]), *states]
+
+    def _merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
+        if merged is not None:
+            return merged
+        if self.merge_mode is None:
+            return list(outputs)
+        if self.merge_mode == "mul":
+            return outputs[0] * outputs[1]
+        total = outputs[0]
+        total += outputs[1]
+        if self.merge_mode == "ave":
+            total *= 0.5
+        return total
+
+    # backward ------------------------------------------------------------------------------------------------------
+
+    def backward(self, dy: Any, input_gradient: bool = True, dstates: Any = None) -> np.ndarray | None:
+        """As a recurrent layer's; `dy` is a list of two with merge_mode None."""
+        if self._shape is None or self.forward_layer._tape is None:
+            raise self.not_called()
+        one, two = self.forward_layer, self.backward_layer
+        batch, time = self._shape
+        shape = (batch, time) if self.return_sequences else (batch,)
+        width = len(one.kernel.data)
+        dx: list[np.ndarray] = []
+        for k, (inner, d) in enumerate(zip((one, two), self._split(dy, shape))):
+            final: list[Any] = [None] * inner.states
+            if dstates is not None:
+                final = [None if s is None else np.ascontiguousarray(
+                    inner.check_gradient(s, (batch, inner.units), "dstates"))
+                    for s in dstates[k * one.states:k * one.states + inner.states]]
+            if not self.return_sequences:
+                final[0] = inner._last_gradient(d, final[0])
+                steps = None
+            else:
+                steps = d[:, ::-1] if inner.go_backwards else d
+            target = np.empty((batch, time, width), self.dtype) if input_gradient else None
+            inner.run_back(steps, target, final)
+            if target is not None:
+                dx.append(target)
+        self._shape = self._outputs = None
+        return np.add(dx[0], dx[1], out=dx[0]) if input_gradient else None
+
+    def _split(self, dy: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """The gradients of both layers' outputs from that of the merged one."""
+        n, m = self.forward_layer.units, self.backward_layer.units
+        if self.merge_mode is None:
+            return (self.check_gradient(dy[0], (*shape, n)), self.check_gradient(dy[1], (*shape, m)))
+        dy = self.check_gradient(dy, (*shape, self._width()))
+        if self.merge_mode == "concat":
+            return dy[..., :n], dy[..., n:]
+        if self.merge_mode == "mul":
+            assert self._outputs is not None
+            return dy * self._outputs[1], dy * self._outputs[0]
+        if self.merge_mode == "ave":
+            dy = dy * dy.dtype.type(0.5)
+        return dy, dy
+
+    def reset_states(self) -> None:
+        """Forget the states that stateful layers keep."""
+        self.forward_layer.reset_states()
+        self.backward_layer.reset_states()
+
+    reset_state = reset_states
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "merge_mode": self.merge_mode, "layer": serialize(self.forward_layer)}
+        config["layer"]["config"]["name"] = self._layer_name
+        if self._own_backward_layer:
+            config["backward_layer"] = serialize(self.backward_layer)
+        return config

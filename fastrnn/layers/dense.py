@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core, activations, arrays, constraints, initializers, regularizers, runtime
+from fastrnn.layers.base import Layer, Shape, Variable
+
+
+class Dense(Layer):
+    """Fully connected layer: ``activation(x W + b)`` on the last axis.
+
+    Args:
+        units: width of the output.
+        activation: a name, an activation, or None for none.
+        use_bias: add b.
+        kernel_initializer, bias_initializer: first values of W (features, units) and b (units,).
+        kernel_regularizer, bias_regularizer: penalties on them.
+        kernel_constraint, bias_constraint: applied to them after each update.
+
+    Example:
+
+    >>> Dense(3, activation="softmax")(np.zeros((2, 5, 8))).shape
+    (2, 5, 3)
+    """
+
+    supports_masking = True
+
+    def __init__(self, units: int, activation: Any = None, use_bias: bool = True,
+                 kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+                 kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+                 kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
+            raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
+        if activity_regularizer is not None:
+            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the weights instead")
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self._buffers = arrays.Buffers()
+        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
+        self._packed: tuple[Any, ...] = ()
+        self._packed_t: tuple[Any, ...] = ()
+        # An activation that the kernel knows is applied there.
+        codes = _core.kernels(self.dtype).ACTIVATIONS
+        name = self.activation.name
+        plain = name in codes and activations.serialize(self.activation) == name
+        self._code = codes[name] if plain else codes["linear"]
+        self._after = None if plain else self.activation
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            raise ValueError(f"{self}: expected input (batch, ..., features) with a known number of features, "
+                             f"got {tuple(input_shape)}")
+        self.kernel = self.add_weight("kernel", (int(input_shape[-1]), self.units), self.kernel_initializer,
+                                      self.kernel_regularizer, self.kernel_constraint)
+        self.bias: Variable | None = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
+                                        self.bias_constraint)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def check_input(self, x: Any) -> np.ndarray:
+        x = arrays.as_float(x, self.dtype, f"{self} input")
+        if x.ndim < 2 or (self.built and x.shape[-1] != len(self.kernel.data)):
+            width = len(self.kernel.data) if self.built else "features"
+            raise ValueError(f"{self}: expected input (batch, ..., {width}), got {x.shape}")
+        return x
+
+    def _pack(self) -> tuple[Any, ...]:
+        """The weights in the layout of the kernels; packed anew after an update only."""
+        versions = (self.kernel.version, self.bias.version if self.bias is not None else 0)
+        if self._packed and self._packed[0] == versions:
+            return self._packed
+        kernels = _core.kernels(self.dtype)
+        width = len(self.kernel.data)
+        padded = -(-self.units // kernels.VECTOR_LENGTH) * kernels.VECTOR_LENGTH
+        _, w, b = self._packed or (None, arrays.aligned_empty(width * padded, self.dtype),
+                                   arrays.aligned_empty(padded, self.dtype) if self.bias is not None else None)
+        kernels.pack(self.kernel.data, self.units, (0,), w)
+        if self.bias is not None:
+            kernels.pack(self.bias.data[None], self.units, (0,), b)
+        self._packed = (versions, w, b)
+        return self._packed
+
+    def _pack_transposed(self) -> np.ndarray:
+        version = self.kernel.version
+        if self._packed_t and self._packed_t[0] == version:
+            return self._packed_t[1]
+        kernels = _core.kernels(self.dtype)
+        width = -(-len(self.kernel.data) // kernels.VECTOR_LENGTH) * kernels.VECTOR_LENGTH
+        w = self._packed_t[1] if self._packed_t else arrays.aligned_empty(self.units * width, self.dtype)
+        kernels.pack_dense_t(self.kernel.data, w)
+        self._packed_t = (version, w)
+        return w
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+        rows = x.reshape(-1, x.shape[-1])
+        _, w, b = self._pack()
+        z = np.empty((len(rows), self.units), self.dtype)
+        _core.kernels(self.dtype).dense_forward(rows, w, b, self._code, z, runtime.get_num_threads())
+        y = z if self._after is None else self._after(z)
+        if training:
+            self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y)
+        return y.reshape(*x.shape[:-1], self.units)
+
+    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
+        if self._saved is None:
+            raise self.not_called()
+        _, z, y = self._saved
+        dy = np.ascontiguousarray(dy, self.dtype)
+        if dy.size != y.size or dy.shape[-1] != self.units:
+            raise ValueError(f"{self} dy: expected the output's shape (..., {self.units}) with {y.size} elements, "
+                             f"got {dy.shape}")
+        dz = dy.reshape(y.shape)
+        if self.activation.name != "linear":
+            dz = self.activation.backward(y, dz, z)
+        return self._products(dz, dy.shape[:-1], input_gradient)
+
+    def backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        """As `backward`, from the gradient of what enters the activation: for losses that are fused with it."""
+        if self._saved is None:
+            raise self.not_called()
+        return self._products(np.ascontiguousarray(dz).reshape(-1, self.units), dz.shape[:-1], input_gradient)
+
+    def _products(self, dz: np.ndarray, outer: tuple[int, ...], input_gradient: bool) -> np.ndarray | None:
+        assert self._saved is not None
+        rows = self._saved[0]
+        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
+        scratch = self._buffers.flat("scratch", kernels.dense_scratch(rows.shape[1], threads), self.dtype)
+        dx = np.empty_like(rows) if input_gradient else None
+        dw = self.kernel.gradient() if self.trainable else None
+        db = self.bias.gradient() if self.trainable and self.bias is not None else None
+        w = self._pack_transposed() if input_gradient else None
+        kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads)
+        return None if dx is None else dx.reshape(*outer, rows.shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias, "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+        }

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core, arrays, constraints, initializers, regularizers, runtime
+from fastrnn.layers.base import Layer, Shape
+
+
+class Embedding(Layer):
+    """Rows of a table by index: words, characters or categories as vectors.
+
+    Args:
+        input_dim: number of rows; indices are from 0 to input_dim - 1.
+        output_dim: width of a row.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table (input_dim, output_dim).
+        mask_zero: index 0 is padding: later layers ignore it.
+        input_length: Keras's older keyword for the length of the input.
+
+    Raises:
+        ValueError: at a call, for an index below 0, at or over input_dim, or NaN.
+
+    Example:
+
+    >>> Embedding(100, 4)([[1, 2, 3]]).shape
+    (1, 3, 4)
+    """
+
+    input_kind = "index"
+
+    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
+                 embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
+                 weights: Any = None, **kwargs: Any) -> None:
+        length = kwargs.pop("input_length", None)
+        if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
+            kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
+        super().__init__(**kwargs)
+        for argument, value in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= 0:
+                raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
+        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
+        self.input_length = length
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = bool(mask_zero)
+        self._indices: np.ndarray | None = None
+        self._buffers = arrays.Buffers()
+        if weights is not None:
+            self.build(None)
+            self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
+
+    @property
+    def supports_masking(self) -> bool:  # type: ignore[override]
+        return self.mask_zero
+
+    def build(self, input_shape: Any) -> None:
+        if self.built:
+            return
+        self.embeddings = self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
+                                          self.embeddings_regularizer, self.embeddings_constraint)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return (*input_shape, self.output_dim)
+
+    def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
+        return x != 0 if self.mask_zero else None
+
+    def check_input(self, x: Any) -> np.ndarray:
+        return arrays.as_index(x, self.input_dim, f"{self} input")
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+        if training:
+            self._indices = x
+        y = np.empty((x.size, self.output_dim), self.dtype)
+        _core.kernels(self.dtype).gather_rows(self.embeddings.data, x.reshape(-1), y, runtime.get_num_threads())
+        return y.reshape(*x.shape, self.output_dim)
+
+    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
+        if self._indices is None:
+            raise self.not_called()
+        if not self.trainable:
+            return None
+        dy = np.ascontiguousarray(self.check_gradient(dy, (*self._indices.shape, self.output_dim)))
+        grad = self.embeddings.gradient()
+        _core.kernels(self.dtype).scatter_rows(dy.reshape(-1, self.output_dim), self._indices.reshape(-1), grad,
+                                               runtime.get_num_threads())
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint), "mask_zero": self.mask_zero,
+        }

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GRU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import activations
+from fastrnn.layers.recurrent import GRU as GRU_CELL
+from fastrnn.layers.recurrent import Recurrent
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014), gates in Keras's order z, r, h::
+
+        z, r = sigma(x W + h U + b)
+        hh = tanh(x W_h + b_h + r (h U_h + b_rh))    with reset_after, as cuDNN and PyTorch have it
+        hh = tanh(x W_h + (r h) U_h + b_h)           without, as in the paper
+        h' = z h + (1 - z) hh
+
+    Args:
+        units: width of the state and the output.
+        activation, recurrent_activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
+        use_bias: add b.
+        reset_after: apply the reset gate after the product with U, else before.
+        **kwargs: see `SimpleRNN`. W is (features, 3 units), U (units, 3 units), b (2, 3 units) with reset_after (the
+            input's, then the state's), else (3 units,). Recurrent dropout acts on what U multiplies, not on z h.
+
+    Example:
+
+    >>> import numpy as np
+    >>> GRU(4)(np.zeros((2, 3, 8))).shape
+    (2, 4)
+    """
+
+    cell = GRU_CELL
+    gates = 3
+    input_blocks = (2, 0, 1)
+
+    def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
+                 use_bias: bool = True, reset_after: bool = True, **kwargs: Any) -> None:
+        self.reset_after = bool(reset_after)
+        self.state_blocks = ((0, 1, 2),) if self.reset_after else ((0, 1), (2,))
+        super().__init__(units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
+                         **kwargs)
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
+        if not self.reset_after:
+            return super()._biases()
+        n = self.units
+        if self.bias is None:
+            return np.zeros((1, 3 * n), self.dtype), np.zeros((1, n), self.dtype)
+        both = self.bias.data[0].copy()
+        both[:2 * n] += self.bias.data[1, :2 * n]
+        return both[None], self.bias.data[1:, 2 * n:].copy()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),
+                "reset_after": self.reset_after}

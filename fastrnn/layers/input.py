@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Input: the shape of what a model takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn.layers.base import Layer
+
+
+class InputLayer(Layer):
+    """The shape of a model's input; hands the data on unchanged.
+
+    Args:
+        shape: without the batch.
+        batch_size: fixed batch size, or None.
+        dtype: accepted as in Keras; the layers behind decide what their input holds.
+        batch_shape: with the batch, instead of `shape`.
+        name: of the layer.
+    """
+
+    supports_masking = True
+
+    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, batch_shape: Any = None,
+                 name: str | None = None, **kwargs: Any) -> None:
+        for unused in ("sparse", "ragged", "optional"):
+            if kwargs.pop(unused, False):
+                raise ValueError(f"Input: {unused} input is not supported")
+        if shape is None and batch_shape is None and "batch_input_shape" not in kwargs:
+            raise ValueError("Input: expected shape, e.g. Input(shape=(None, 52))")
+        if shape is not None:
+            batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))
+        if batch_shape is not None:
+            kwargs["batch_input_shape"] = tuple(batch_shape)
+        super().__init__(name=name, **kwargs)
+        self.input_dtype = dtype
+        self.built = True
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        return self._batch_input_shape or ()
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+        return x
+
+    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
+        return dy
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}
+
+
+def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, batch_shape: Any = None,
+          name: str | None = None, **kwargs: Any) -> InputLayer:
+    """The input of a model: first in a `Sequential`.
+
+    Args:
+        shape: of one sample, e.g. ``(None, 52)`` for any number of steps of 52 features.
+        batch_size: fixed batch size, or None.
+        dtype: accepted as in Keras.
+        batch_shape: with the batch, instead of `shape`.
+        name: of the input.
+
+    Example:
+
+    >>> Input(shape=(None, 52)).batch_shape
+    (None, None, 52)
+    """
+    return InputLayer(shape, batch_size, dtype, batch_shape, name, **kwargs)

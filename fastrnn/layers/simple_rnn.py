@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SimpleRNN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastrnn.layers.recurrent import SIMPLE_RNN, Recurrent
+
+
+class SimpleRNN(Recurrent):
+    """Fully connected recurrent layer (Elman 1990): ``h' = activation(x W + h U + b)``.
+
+    Args:
+        units: width of the state and the output.
+        activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
+        use_bias: add b.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of W (features, units), U (units,
+            units) and b (units,).
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties on them.
+        kernel_constraint, recurrent_constraint, bias_constraint: applied to them after each update.
+        dropout: fraction of the input features dropped in training, the same for all steps of a sequence.
+        recurrent_dropout: the same for the units of the state on their way into the next step.
+        seed: of these masks; None draws from the library's generator (`fastrnn.utils.set_random_seed`).
+        return_sequences: give the output of every step, else of the last.
+        return_state: also give the final state.
+        go_backwards: process the steps from last to first, and give the outputs in that order.
+        stateful: a call starts from the final states of the call before.
+        zero_output_for_mask: a masked step's output is zero, else the output before is repeated.
+        **kwargs: `name`, `trainable`, `dtype` ("float32" or "float64"), Keras's `input_shape`, `batch_input_shape`,
+            `input_dim`, `input_length`; `unroll` is accepted and changes nothing.
+
+    Raises:
+        ValueError: an argument that the layer does not know.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = SimpleRNN(4, return_sequences=True)
+    >>> layer(np.zeros((2, 3, 8))).shape
+    (2, 3, 4)
+    """
+
+    cell = SIMPLE_RNN
+    gates = 1
+    input_blocks = (0,)
+    state_blocks = ((0,),)
+
+    def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True, **kwargs: Any) -> None:
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TimeDistributed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn import arrays
+from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.table import deserialize, serialize
+
+
+class TimeDistributed(Layer):
+    """Applies a layer to every step of a sequence alike: all steps of a batch are one batch to the layer inside.
+
+    Args:
+        layer: the layer, e.g. ``Dense(10)``, or its configuration.
+
+    Example:
+
+    >>> from fastrnn.layers import Dense
+    >>> TimeDistributed(Dense(4))(np.zeros((2, 3, 8))).shape
+    (2, 3, 4)
+    """
+
+    supports_masking = True
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        layer = deserialize(layer)
+        if not isinstance(layer, Layer):
+            raise ValueError(f"TimeDistributed layer: expected a layer, got {layer!r}")
+        kwargs.setdefault("dtype", layer.dtype)
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    @property
+    def input_kind(self) -> str:  # type: ignore[override]
+        return self.layer.input_kind
+
+    @property
+    def activation(self) -> Any:
+        """That of the layer inside, if it has one."""
+        return getattr(self.layer, "activation", None)
+
+    def sublayers(self) -> Sequence[Layer]:
+        return (self.layer,)
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(f"{self}: expected input (batch, time, ...), got {tuple(input_shape)}")
+        if not self.layer.built:
+            self.layer.build((None, *input_shape[2:]))
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
+        return (input_shape[0], input_shape[1], *inner[1:])
+
+    def check_input(self, x: Any) -> np.ndarray:
+        x = np.asarray(x)
+        if x.ndim < 3:
+            raise ValueError(f"{self}: expected input (batch, time, ...), got {x.shape}")
+        inner = self.layer.check_input(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
+        return inner.reshape(x.shape)
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+        y = self.layer.forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), training=training)
+        return y.reshape(*x.shape[:2], *y.shape[1:])
+
+    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
+        dy = arrays.as_float(dy, self.dtype, f"{self} dy")
+        dx = self.layer.backward(dy.reshape(dy.shape[0] * dy.shape[1], *dy.shape[2:]), input_gradient)
+        return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
+
+    def __getattr__(self, name: str) -> Any:
+        # Offered where the layer inside offers it: losses that are fused with the last activation look for it.
+        if name == "backward_logits" and hasattr(self.layer, name):
+            return self._backward_logits
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def _backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        inner: Any = self.layer
+        dx = inner.backward_logits(dz.reshape(dz.shape[0] * dz.shape[1], *dz.shape[2:]), input_gradient)
+        return None if dx is None else dx.reshape(*dz.shape[:2], *dx.shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "layer": serialize(self.layer)}

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses: Keras's, with their names, defaults and reductions, each giving its value and its gradient together.
+
+>>> value, gradient = MeanSquaredError().value_and_gradient([[1.0], [2.0]], [[1.5], [2.0]])
+>>> value
+0.125
+>>> gradient.tolist()
+[[0.5], [0.0]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastrnn.losses import functions
+from fastrnn.losses.base import Loss, kind_of_targets
+from fastrnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from fastrnn.losses.functions import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from fastrnn.losses.regression import (
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+)
+from fastrnn.losses.weights import masked_weight
+from fastrnn.registry import Registry, snake_case
+
+__all__ = [
+    "BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber",
+    "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Poisson", "SparseCategoricalCrossentropy", "SquaredHinge",
+    "binary_crossentropy", "categorical_crossentropy", "categorical_hinge", "cosine_similarity", "deserialize", "get",
+    "hinge", "huber", "kind_of_targets", "kl_divergence", "kld", "log_cosh", "logcosh", "mae", "mape",
+    "masked_weight", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy",
+    "squared_hinge",
+]  # fmt: skip
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = kl_divergence
+bce = BCE = binary_crossentropy
+logcosh = log_cosh
+
+_classes: list[type[Loss]] = [
+    BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, MeanSquaredError, MeanAbsoluteError,
+    MeanAbsolutePercentageError, MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, Hinge, SquaredHinge,
+    CategoricalHinge, KLDivergence, CosineSimilarity,
+]  # fmt: skip
+
+_registry = Registry(
+    "loss",
+    _classes,
+    {
+        "mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
+        "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError,
+        "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
+        "kld": KLDivergence, "KLD": KLDivergence, "kullback_leibler_divergence": KLDivergence,
+        "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "logcosh": LogCosh, "huber_loss": Huber,
+    },
+    module="keras.losses",
+)  # fmt: skip
+
+# The loss that each function of this module is one value a row of.
+_class_of: dict[Callable[..., Any], type[Loss]] = {
+    getattr(functions, snake_case(cls.__name__)): cls for cls in _classes
+}
+
+
+def get(
+    identifier: Any,
+    y_true_shape: Sequence[int | None] | None = None,
+    y_pred_shape: Sequence[int | None] | None = None,
+) -> Any:
+    """The loss of a name, a function of this module, a configuration, a class or an instance; None for None.
+
+    Args:
+        identifier: what stands for the loss. "crossentropy" (or "ce") is the one that fits the two shapes.
+        y_true_shape: shape of the targets, needed for "crossentropy" alone.
+        y_pred_shape: shape of the predictions, likewise.
+
+    Raises:
+        ValueError: the name is not known, or a function of the user's own has no gradient.
+
+    Example:
+
+    >>> get("mse")
+    MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
+    >>> get("crossentropy", (32,), (32, 10)).name
+    'sparse_categorical_crossentropy'
+    """
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        if y_true_shape is None or y_pred_shape is None:
+            raise ValueError(f"loss {identifier!r}: needs the shapes of targets and predictions to know which it is")
+        kind = kind_of_targets(y_true_shape, y_pred_shape)
+        return {
+            "binary": BinaryCrossentropy,
+            "sparse": SparseCategoricalCrossentropy,
+            "categorical": CategoricalCrossentropy,
+        }[kind]()
+    return _checked(_registry.get(identifier))
+
+
+def serialize(loss: Any) -> Any:
+    """The configuration of a loss, in the format of Keras 3."""
+    return _registry.serialize(loss)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss of a name or configuration, looked up in `custom_objects`, then among the known ones."""
+    return _checked(_registry.deserialize(config, custom_objects))
+
+
+def _checked(loss: Any) -> Any:
+    """The loss itself, the class of a function, and an error for anything that has no gradient."""
+    if loss is None or hasattr(loss, "value_and_gradient"):
+        return loss
+    if loss in _class_of:
+        return _class_of[loss]()
+    raise ValueError(
+        f"loss {getattr(loss, '__name__', loss)!r}: a plain function has no gradient; subclass fastrnn.losses.Loss "
+        "and define call(y_true, y_pred) and gradient(y_true, y_pred)"
+    )

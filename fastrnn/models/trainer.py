@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trainer: compile, fit, evaluate and predict, whatever kind the model is of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn import optimizers
+from fastrnn.callbacks.base import Callback, CallbackList
+from fastrnn.callbacks.history import History
+from fastrnn.callbacks.progress import ProgbarLogger
+from fastrnn.training import data, loop
+from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
+from fastrnn.training.objective import Objective
+
+_PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
+
+
+class Trainer:
+    """Base class of models: how they are trained, evaluated and used.
+
+    A kind of model defines `layers`, `weights`, `dtype`, `prepare`, `run`, `backpropagate` and
+    `compute_output_shape`.
+    """
+
+    name: str
+    dtype: str
+    layers: list[Any]
+    weights: list[Any]
+    trainable_weights: list[Any]
+    optimizer: Any = None
+    objective: Objective
+    history: History | None = None
+    stop_training = False
+    compiled = False
+    _plan: loop.Plan | None = None
+    _warned = False
+
+    def prepare(self, x: Any) -> np.ndarray:
+        """Check and convert inputs, and build the model for them if it is not built."""
+        raise NotImplementedError
+
+    def run(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """The output for inputs that `prepare` gave, and the mask that reaches it."""
+        raise NotImplementedError
+
+    def backpropagate(self, gradient: np.ndarray, plan: loop.Plan) -> None:
+        """Set the gradients of the trainable variables from that of the output of the last training run, or, if the
+        plan is to fuse loss and activation, from that of what enters the last activation."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of the output for inputs of a shape."""
+        raise NotImplementedError
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None,
+                metrics: Sequence[Any] | None = None, weighted_metrics: Sequence[Any] | None = None,
+                run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: bool | str = "auto",
+                auto_scale_loss: bool = True) -> None:
+        """Choose how the model learns.
+
+        Args:
+            optimizer: name (`"adam"`) or instance.
+            loss: name (`"categorical_crossentropy"`) or instance.
+            loss_weights: not supported: the model has one output, and one loss.
+            metrics: names (`["accuracy"]`) or instances. `"accuracy"` is the binary, the categorical or the sparse
+                categorical one, as the shapes of targets and outputs ask for.
+            weighted_metrics: metrics in which sample weights and class weights count.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: without effect; Keras programs pass them.
+
+        Raises:
+            ValueError: an unknown name, or `loss_weights`.
+            TypeError: `metrics` is not a list.
+        """
+        if loss_weights is not None:
+            raise ValueError(f"{self}: compile does not support loss_weights, there is one output and one "
+                             "loss; use sample_weight")
+        chosen, objective = optimizers.get(optimizer), Objective(loss, metrics, weighted_metrics)
+        if chosen is None:
+            raise ValueError(f"{self}: compile expected an optimizer, got None")
+        self.optimizer, self.objective, self.loss = chosen, objective, loss
+        self.compiled = True
+        self._plan = None
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The compiled metrics; none before the first batch has shown what names like "accuracy" mean."""
+        return self.objective.metrics if self.compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in its order."""
+        return self.objective.names if self.compiled else []
+
+    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1,
+            verbose: int | str = "auto", callbacks: Sequence[Callback] | Callback | None = None,
+            validation_split: float = 0.0, validation_data: Any = None, shuffle: bool | str = True,
+            class_weight: dict[int, float] | None = None, sample_weight: Any = None, initial_epoch: int = 0,
+            steps_per_epoch: int | None = None, validation_steps: int | None = None,
+            validation_batch_size: int | None = None, validation_freq: int | Sequence[int] = 1) -> History:
+        """Train the model.
+
+        Args:
+            x: inputs, an array of shape `(samples, ...)`; or a source of batches: a generator, an iterable or an
+                indexed sequence of `(x, y)` or `(x, y, sample_weight)`.
+            y: targets, one for each sample; None with a source of batches.
+            batch_size: samples an update, 32 by default.
+            epochs: number of passes, or rather the index of the epoch to stop before (see `initial_epoch`).
+            verbose: 0 shows nothing, 1 a progress bar (a line an epoch where the output is no terminal), 2 a line an
+                epoch; `"auto"` is 1.
+            callbacks: callbacks to call on the way.
+            validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
+            shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
+            class_weight: weight in the loss of the samples of each class, by its index.
+            sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`.
+            initial_epoch: index of the first epoch.
+            steps_per_epoch: batches in an epoch, all of them by default.
+            validation_steps, validation_batch_size: the same of the validation.
+            validation_freq: evaluate after every so many epochs; or the numbers, from 1, of the epochs to do it after.
+
+        Returns:
+            The `History`; its `history` has the loss and the metrics of every epoch.
+
+        Raises:
+            ValueError, TypeError: the model is not compiled, or an argument does not fit it or the others.
+
+        An error, or an interruption from the keyboard, leaves the model usable, with the weights it had come to.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> fastrnn.utils.set_random_seed(0)
+        >>> x = np.random.default_rng(0).standard_normal((64, 5, 3))
+        >>> y = x[:, :, :1].sum(axis=1)
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit(x, y, epochs=3, verbose=0, validation_split=0.25)
+        >>> list(history.history), history.epoch
+        (['loss', 'val_loss'], [0, 1, 2])
+        """
+        self._check_compiled("fit")
+        data.check_count(epochs, "fit: epochs", least=0)
+        validates = _schedule(validation_freq)
+        validation: Feed | None = None
+        if validation_data is not None:
+            val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
+        if data.is_source(x):
+            if class_weight is not None or sample_weight is not None or (validation_split and validation_data is None):
+                raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split are "
+                                 "not supported; yield (x, y, sample_weight), and pass validation_data")
+            feed = self._source_feed(x, y, steps_per_epoch, "fit")
+        else:
+            samples = self._batch(x, y, sample_weight, "fit", class_weight=class_weight)
+            if validation_split and validation_data is None:
+                samples, held_out = data.split(samples, validation_split)
+                if class_weight is not None:
+                    held_out = held_out._replace(weight=None)  # classes are weighted in training alone
+                validation = self._array_feed(held_out, validation_batch_size or batch_size, validation_steps, "fit")
+            feed = self._array_feed(samples, batch_size, steps_per_epoch, "fit", shuffle)
+        if validation_data is not None:
+            validation = self._feed(val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps,
+                                    "fit: validation_data")
+        watchers = self._callbacks(callbacks, verbose, epochs, feed.steps, History())
+        self.history = next(watcher for watcher in watchers.callbacks if isinstance(watcher, History))
+        with _Interruptible(self, watchers):
+            loop.fit(self, feed, range(initial_epoch, epochs), watchers, validation, validates)
+        return self.history
+
+    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
+                 sample_weight: Any = None, steps: int | None = None,
+                 callbacks: Sequence[Callback] | Callback | None = None,
+                 return_dict: bool = False) -> float | list[float] | dict[str, float]:
+        """The loss and the metrics over data the model is not trained on.
+
+        Args:
+            x, y, batch_size, verbose, sample_weight, callbacks: as in `fit`.
+            steps: batches to evaluate, all by default.
+            return_dict: return a dictionary.
+
+        Returns:
+            The loss, or if there are metrics the list of the loss and them, or a dictionary of them by name.
+
+        Raises:
+            ValueError, TypeError: as in `fit`.
+        """
+        self._check_compiled("evaluate")
+        feed = self._feed(x, y, sample_weight, batch_size, steps, "evaluate")
+        watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
+        with _Interruptible(self, watchers):
+            loop.evaluate(self, feed, watchers)
+        return self._results(return_dict)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+                callbacks: Sequence[Callback] | Callback | None = None) -> np.ndarray:
+        """The outputs for inputs, computed batch by batch.
+
+        Several Python threads may predict with one model at the same time.
+
+        Args:
+            x, batch_size, verbose, callbacks: as in `fit`.
+            steps: batches to predict, all by default.
+
+        Returns:
+            An array of shape `(samples, ...)`.
+
+        Raises:
+            ValueError: inputs that do not fit the model.
+        """
+        if data.is_source(x):
+            feed, samples = self._source_feed(x, None, steps, "predict", targets=False), None
+        else:
+            inputs = self.prepare(x)
+            if len(inputs) == 0:
+                shape = self.compute_output_shape(inputs.shape)
+                return np.zeros([size or 0 for size in shape], self.dtype)
+            feed = self._array_feed(Batch(inputs, None, None), batch_size, steps, "predict")
+            samples = len(inputs) if steps is None else None
+        watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
+        with _Interruptible(self, watchers):
+            outputs = loop.predict(self, feed, samples, watchers)
+        if outputs is None:
+            raise ValueError(f"{self}: predict: the source gave no batch")
+        return outputs
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
+                       class_weight: dict[int, float] | None = None,
+                       return_dict: bool = False) -> float | list[float] | dict[str, float]:
+        """Update the weights once, on one batch.
+
+        Args:
+            x, y, sample_weight, class_weight: as in `fit`, of one batch.
+            return_dict: return a dictionary.
+
+        Returns:
+            The loss and the metrics of the batch before the update, as `evaluate` returns them.
+
+        Raises:
+            ValueError, TypeError: as in `fit`.
+        """
+        self._check_compiled("train_on_batch")
+        batch = self._batch(x, y, sample_weight, "train_on_batch", class_weight=class_weight)
+        self.objective.reset()
+        loop.train_step(self, batch)
+        return self._results(return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
+                      return_dict: bool = False) -> float | list[float] | dict[str, float]:
+        """The loss and the metrics of one batch; arguments, returns and raises as in `evaluate`."""
+        self._check_compiled("test_on_batch")
+        batch = self._batch(x, y, sample_weight, "test_on_batch")
+        self.objective.reset()
+        loop.test_step(self, batch)
+        return self._results(return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The outputs for the inputs of one batch, with the least overhead: the way to serve single requests."""
+        return self.run(self.prepare(x))[0]
+
+    def plan(self) -> loop.Plan:
+        """What a training step needs to know of the model, gathered anew after each `compile`."""
+        if self._plan is None:
+            layers = self.layers
+            self._plan = loop.Plan(
+                variables=list(self.trainable_weights),
+                regularized=[layer for layer in layers if any(v.regularizer is not None for v in layer.weights)],
+                fused=self._fuses(),
+                lowest=next((i for i, layer in enumerate(layers) if layer.trainable_weights), len(layers)),
+            )
+            if not self._plan.variables:
+                warnings.warn(f"{self}: there are no trainable weights", stacklevel=4)
+        return self._plan
+
+    def _fuses(self) -> bool:
+        """Whether the loss is fused with the last activation; warns once if it cannot make sense of what it gets."""
+        loss, last = self.objective.loss, self.layers[-1]
+        activation = _activation_name(last)
+        if getattr(loss, "wants_probabilities", False) and activation not in _PROBABILITIES and not self._warned:
+            self._warned = True
+            warnings.warn(f"{self}: loss {loss.name!r} expects probabilities, but the last layer "
+                          f"'{last.name}' ends in activation {activation or 'linear'!r}; give it activation "
+                          "'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=5)
+        fused = getattr(loss, "fused_activation", None)
+        return fused is not None and fused == activation and hasattr(last, "backward_logits")
+
+    def _batch(self, x: Any, y: Any, weight: Any, who: str, class_weight: dict[int, float] | None = None) -> Batch:
+        """Check and convert inputs, targets and weights that belong together."""
+        x = self.prepare(x)
+        samples = len(x)
+        if samples == 0:
+            raise ValueError(f"{who}: x has no samples: its shape is {x.shape}")
+        if y is None:
+            raise ValueError(f"{who}: y is missing; pass the targets of x")
+        y = data.as_targets(y, self.objective.wants_indices, self.dtype, f"{who}: y")
+        data.check_length(samples, y, f"{who}: y")
+        if class_weight is not None:
+            if weight is not None:
+                raise ValueError(f"{who}: pass class_weight or sample_weight, not both")
+            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight")
+        elif weight is not None:
+            weight = data.as_weights(weight, samples, self.dtype, f"{who}: sample_weight")
+        self.objective.bind(y.shape, self.compute_output_shape(x.shape))
+        return Batch(x, y, weight)
+
+    def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str) -> Feed:
+        if data.is_source(x):
+            if weight is not None:
+                raise ValueError(f"{who}: with batches from a source, yield (x, y, sample_weight)")
+            return self._source_feed(x, y, steps, who)
+        return self._array_feed(self._batch(x, y, weight, who), batch_size, steps, who)
+
+    def _array_feed(self, samples: Batch, batch_size: int | None, steps: int | None, who: str,
+                    shuffle: bool | str = False) -> Feed:
+        if steps is not None:
+            data.check_count(steps, f"{who}: number of steps")
+        if batch_size is None:
+            batch_size = 32 if steps is None else -(-len(samples.x) // steps)
+        data.check_count(batch_size, f"{who}: batch_size")
+        return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
+
+    def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, targets: bool = True) -> Feed:
+        if y is not None:
+            raise ValueError(f"{who}: y must be None where x is a source of batches; it yields (x, y)")
+        if steps is not None:
+            data.check_count(steps, f"{who}: number of steps")
+
+        def convert(x: Any, y: Any, weight: Any) -> Batch:
+            if targets:
+                return self._batch(x, y, weight, who)
+            return Batch(self.prepare(x), None, None)
+
+        return Feed(SourceBatches(source, convert), steps)
+
+    def _callbacks(self, given: Any, verbose: int | str, epochs: int, steps: int | None,
+                   *more: Callback) -> CallbackList:
+        """The callbacks given, those of `more` whose kind is not among them, and the progress bar, last."""
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
+        verbose = 1 if verbose == "auto" else int(verbose)
+        callbacks = CallbackList(given).callbacks
+        defaults = [*more, ProgbarLogger()] if verbose else [*more]
+        callbacks += [default for default in defaults if not any(isinstance(c, type(default)) for c in callbacks)]
+        return CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
+
+    def _results(self, return_dict: bool) -> float | list[float] | dict[str, float]:
+        if return_dict:
+            return self.objective.logs()
+        values = self.objective.values()
+        return values if len(values) > 1 else values[0]
+
+    def _check_compiled(self, who: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
+        if not self.objective.has_loss:
+            raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
+
+
+class _Interruptible:
+    """Leaves the model usable, and the screen in order, when an error or an interruption ends a run half-way."""
+
+    def __init__(self, model: Trainer, callbacks: CallbackList) -> None:
+        self._model = model
+        self._callbacks = callbacks
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            return
+        for variable in self._model.weights:
+            variable.touch()  # the optimizer may have written weights that their layer has not packed again
+        for callback in self._callbacks.callbacks:
+            if isinstance(callback, ProgbarLogger):
+                callback.close()
+
+
+def _activation_name(layer: Any) -> str | None:
+    """Name of the activation that a layer's output comes from, through wrappers; None if it has none."""
+    while not hasattr(layer, "activation") and hasattr(layer, "layer"):
+        layer = layer.layer
+    return getattr(getattr(layer, "activation", None), "name", None)
+
+
+def _schedule(frequency: Any) -> Callable[[int], bool]:
+    """Whether to evaluate after the epoch of an index, by `validation_freq`."""
+    if isinstance(frequency, (list, tuple, set)):
+        return lambda epoch: epoch + 1 in frequency
+    every = data.check_count(frequency, "fit: validation_freq")
+    return lambda epoch: (epoch + 1) % every == 0

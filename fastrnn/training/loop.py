@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of training, of evaluation and of prediction, over any model that can be run and backpropagated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from fastrnn.training.data import Batch, Feed, concatenate
+from fastrnn.training.objective import Objective
+
+if TYPE_CHECKING:
+    from fastrnn.callbacks.base import CallbackList
+
+
+class Plan(NamedTuple):
+    """What a training step needs to know of a model, gathered once.
+
+    Attributes:
+        variables: the variables to update.
+        regularized: the layers with a regularizer among their variables.
+        fused: whether the loss gives its gradient with respect to what enters the last activation.
+        lowest: index of the first layer with something to train; no gradient is needed below it.
+    """
+
+    variables: list[Any]
+    regularized: list[Any]
+    fused: bool
+    lowest: int
+
+
+class Trainable(Protocol):
+    """What the loop asks of a model."""
+
+    objective: Objective
+    optimizer: Any
+    stop_training: bool
+
+    def plan(self) -> Plan:
+        """What a training step needs to know; the same until the model is compiled again or changed."""
+
+    def run(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """The output for checked inputs, and the mask that reaches it."""
+
+    def backpropagate(self, gradient: np.ndarray, plan: Plan) -> None:
+        """Set the variables' gradients from that of the output, or, if fused, of what enters the last activation."""
+
+
+def train_step(model: Trainable, batch: Batch) -> None:
+    """One update of the weights: forward, loss, backward, optimizer; the batch is counted in the objective."""
+    x, y, weight = batch
+    assert y is not None
+    objective = model.objective
+    plan = model.plan()
+    output, mask = model.run(x, training=True)
+    loss = objective.loss
+    differentiate = loss.value_and_logits_gradient if plan.fused else loss.value_and_gradient
+    value, gradient = differentiate(y, output, weight, mask)
+    for layer in plan.regularized:
+        value += layer.losses()
+    if plan.variables:
+        model.backpropagate(gradient, plan)
+        for layer in plan.regularized:
+            layer.add_regularization_grads()
+        model.optimizer.apply(plan.variables)
+    objective.update(y, output, weight, mask, value)
+
+
+def test_step(model: Trainable, batch: Batch) -> None:
+    """Loss and metrics of a batch, counted in the objective."""
+    x, y, weight = batch
+    assert y is not None
+    objective = model.objective
+    plan = model.plan()
+    output, mask = model.run(x, training=False)
+    value = objective.loss(y, output, weight, mask, plan.fused)
+    for layer in plan.regularized:
+        value += layer.losses()
+    objective.update(y, output, weight, mask, value)
+
+
+def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
+        validation: Feed | None, validates: Callable[[int], bool]) -> None:
+    """Train for the given epochs.
+
+    Args:
+        model: the model.
+        feed: the training batches.
+        epochs: indices of the epochs to run.
+        callbacks: called on the way; `model.stop_training` set by one of them ends the training.
+        validation: batches to evaluate after an epoch, or None.
+        validates: whether to evaluate after the epoch of an index.
+    """
+    objective = model.objective
+    model.stop_training = False
+    logs: dict[str, float] = {}
+    callbacks.on_train_begin()
+    for epoch in epochs:
+        objective.reset()
+        callbacks.on_epoch_begin(epoch)
+        for step, batch in enumerate(feed.epoch()):
+            callbacks.on_train_batch_begin(step)
+            train_step(model, batch)
+            if callbacks.wants_train_logs:
+                callbacks.on_train_batch_end(step, objective.logs())
+            if model.stop_training:
+                break
+        if feed.exhausted and not objective.samples:
+            break
+        logs = objective.logs()
+        if validation is not None and validates(epoch):
+            logs.update({f"val_{name}": value for name, value in evaluate(model, validation, callbacks).items()})
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training or feed.exhausted:
+            break
+    callbacks.on_train_end(logs)
+
+
+def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList) -> dict[str, float]:
+    """Loss and metrics over one epoch of `feed`, by name."""
+    objective = model.objective
+    objective.reset()
+    callbacks.on_test_begin()
+    for step, batch in enumerate(feed.epoch()):
+        callbacks.on_test_batch_begin(step)
+        test_step(model, batch)
+        if callbacks.wants_test_logs:
+            callbacks.on_test_batch_end(step, objective.logs())
+    logs = objective.logs()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def predict(model: Trainable, feed: Feed, samples: int | None, callbacks: CallbackList) -> np.ndarray | None:
+    """The outputs for all the samples of one epoch of `feed`, None if it has none."""
+
+    def outputs() -> Iterator[np.ndarray]:
+        for step, batch in enumerate(feed.epoch()):
+            callbacks.on_predict_batch_begin(step)
+            output, _ = model.run(batch.x, training=False)
+            callbacks.on_predict_batch_end(step, {"outputs": output})
+            yield output
+
+    callbacks.on_predict_begin()
+    whole = concatenate(outputs(), samples)
+    callbacks.on_predict_end()
+    return whole

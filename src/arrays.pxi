@@ -1,0 +1,68 @@
+# From NumPy arrays to pointers: type, alignment and shape are checked here, so that no kernel reads out of bounds.
+cdef int REAL_TYPE = cnp.NPY_FLOAT if sizeof(real) == 4 else cnp.NPY_DOUBLE
+
+
+cdef int refuse(ndarray a, str name, str expected) except -1:
+    raise ValueError(f"kernel argument '{name}': expected {expected}, got {a.dtype} array of shape "
+                     f"{(<object>a).shape}, strides {(<object>a).strides}")
+
+
+cdef inline int check(ndarray a, int kind, int ndim, str name) except -1:
+    if cnp.PyArray_TYPE(a) != kind or cnp.PyArray_NDIM(a) != ndim or not cnp.PyArray_ISALIGNED(a) \
+            or cnp.PyArray_ISBYTESWAPPED(a):
+        refuse(a, name, f"an aligned native array of {ndim} dimensions of the kernel's type")
+    return 0
+
+
+cdef inline real* vector(ndarray a, long size, str name) except? NULL:
+    """A contiguous 1-D array of at least `size` elements, or None."""
+    if a is None:
+        return NULL
+    check(a, REAL_TYPE, 1, name)
+    if cnp.PyArray_DIM(a, 0) < size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"{size} contiguous elements")
+    return <real*>cnp.PyArray_DATA(a)
+
+
+cdef inline real* matrix(ndarray a, long rows, long columns, str name) except? NULL:
+    """A contiguous 2-D array of that shape, or None."""
+    if a is None:
+        return NULL
+    check(a, REAL_TYPE, 2, name)
+    if cnp.PyArray_DIM(a, 0) != rows or cnp.PyArray_DIM(a, 1) != columns or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"contiguous ({rows}, {columns})")
+    return <real*>cnp.PyArray_DATA(a)
+
+
+cdef inline real* sequence(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
+                           str name) except? NULL:
+    """(N, T, width) with any strides for batch and time (in elements), contiguous features; or None."""
+    if a is None:
+        return NULL
+    check(a, REAL_TYPE, 3, name)
+    if cnp.PyArray_DIM(a, 0) != N or cnp.PyArray_DIM(a, 1) != T or cnp.PyArray_DIM(a, 2) != width \
+            or (width > 1 and cnp.PyArray_STRIDE(a, 2) != sizeof(real)):
+        refuse(a, name, f"({N}, {T}, {width}) with contiguous features")
+    n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(real)
+    t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(real)
+    return <real*>cnp.PyArray_DATA(a)
+
+
+cdef inline unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
+    """The mask: bool (N, T) with any strides, or None."""
+    if a is None:
+        return NULL
+    check(a, cnp.NPY_BOOL, 2, "mask")
+    if cnp.PyArray_DIM(a, 0) != N or cnp.PyArray_DIM(a, 1) != T:
+        refuse(a, "mask", f"({N}, {T})")
+    n_stride[0] = cnp.PyArray_STRIDE(a, 0)
+    t_stride[0] = cnp.PyArray_STRIDE(a, 1)
+    return <unsigned char*>cnp.PyArray_DATA(a)
+
+
+cdef long SLACK = 64 // sizeof(real)     # elements that aligning a buffer may cost
+
+
+cdef inline real* aligned(real* p) noexcept nogil:
+    """The next multiple of 64 bytes: a cache line, and the widest vector."""
+    return <real*>((<size_t>p + 63) & ~<size_t>63)

@@ -1,0 +1,31 @@
+# The scalar and vector types, and the letters that every kernel uses for its shapes:
+#
+#   N batch   T time   D input width   H hidden units   O output width   K length of a product's sum
+#   G gates (1 SimpleRNN, 3 GRU, 4 LSTM)
+#   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J = G * HP
+#
+# `real` is float or double, as the build says; Cython only needs to know that it is a number.
+cdef extern from "simd.h" nogil:
+    ctypedef float real
+    ctypedef float vf
+    ctypedef unsigned long uint64_t
+    int VL
+    int ACCUMULATORS
+    int FASTRNN_WIDTH(real)
+    vf vload(const real*)
+    void vstore(real*, vf)
+    vf vload_part(const real*, long)
+    void vstore_part(real*, vf, long)
+    vf vset1(real)
+    vf vzero()
+    vf vmax(vf, real)
+    vf vmin(vf, real)
+    vf vabs(vf)
+    vf vexp(vf)
+    vf vsigmoid(vf)
+    vf vtanh(vf)
+    vf vstep(vf)
+    vf vinside(vf, real, real)
+    uint64_t denormals_off()
+    void denormals_restore(uint64_t)
+    void cpu_relax()

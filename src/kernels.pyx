@@ -1,0 +1,26 @@
+"""The compiled kernels of one instruction set and one scalar type; fastrnn._core chooses among them.
+
+Everything here takes NumPy arrays that the caller owns, checks their type and shape, and runs without the GIL.
+"""
+cimport numpy as cnp
+from numpy cimport ndarray
+from dims cimport *
+
+cnp.import_array()
+
+include "arrays.pxi"
+include "threads.pxi"
+include "tile.pxi"
+include "gates.pxi"
+include "pack.pxi"
+include "recurrent.pxi"
+include "simple_rnn.pxi"
+include "lstm.pxi"
+include "gru.pxi"
+include "plan.pxi"
+include "passes.pxi"
+include "dense.pxi"
+include "pointwise.pxi"
+
+VECTOR_LENGTH = VL
+OPENMP = bool(HAVE_OPENMP)

@@ -1,0 +1,25 @@
+# How one call is spread over threads: the batch, the units with a barrier each step, or the calling thread alone.
+cdef struct Plan:
+    long team           # threads
+    bint split_units    # over the units, else over the batch
+    long chunk          # steps that are projected at a time
+
+cdef enum:
+    SMALL_WORK = 60000      # multiply-adds below which a second thread costs more than it saves
+    SMALL_STEP = 12000      # the same for one step between two barriers
+
+
+cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
+    cdef Plan p
+    cdef long P = (H + VL - 1) // VL
+    p.team = 1
+    p.split_units = False
+    if threads > 1 and N * T * (D + H) * G * H >= SMALL_WORK:
+        if N >= 4 * threads or (N > 1 and N * H * G * H < SMALL_STEP):
+            p.team = min(threads, N)
+        elif N * H * G * H >= SMALL_STEP and P > 1:
+            p.team = min(threads, P)
+            p.split_units = True
+    p.chunk = PROJECT_ROWS // max(1, N if p.split_units else N // p.team)
+    p.chunk = max(1, min(p.chunk, T))
+    return p

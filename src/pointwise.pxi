@@ -1,0 +1,25 @@
+# What is not a product: scaling by masks, softmax and losses, embeddings, optimizer updates.
+
+def scale_rows(ndarray x not None, ndarray scale not None, ndarray out not None, long threads):
+    """out (N, T, D) = x (N, T, D) * scale (N, D): dropout of an input, one mask for all steps. out may be x."""
+    cdef long N = cnp.PyArray_DIM(x, 0), T = cnp.PyArray_DIM(x, 1), D = cnp.PyArray_DIM(x, 2)
+    cdef long x_n = 0, x_t = 0, out_n = 0, out_t = 0, n, i, team, workers = min(threads, N)
+    cdef const real* x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
+    cdef const real* scale_ = matrix(scale, N, D, "scale")
+    cdef real* out_ = sequence(out, N, T, D, &out_n, &out_t, "out")
+    if N * T * D < SMALL_WORK:
+        workers = 1
+    i = team = n = 0
+    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
+        i = threadid()
+        team = TEAM_SIZE()
+        for n in range(share(N, i, team), share(N, i + 1, team)):
+            scale_steps(x_ + n * x_n, x_t, scale_ + n * D, out_ + n * out_n, out_t, T, D)
+
+
+cdef void scale_steps(const real* x, long x_t, const real* scale, real* out, long out_t, long T,
+                      long D) noexcept nogil:
+    cdef long t, d
+    for t in range(T):
+        for d in range(D):
+            out[t * out_t + d] = x[t * x_t + d] * scale[d]

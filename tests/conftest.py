@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test runs under: Keras on JAX, quiet, and the instruction set in the header of the report."""
+
+from __future__ import annotations
+
+import os
+
+# Read when keras, jax and tensorflow are imported, which test modules do after this file.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Most of the time that JAX takes here is compiling each small case once: twice as fast without optimizing it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import fastrnn
+from tests.reference import random_weights
+
+# The same examples on every run; a machine under load must not fail a test for being slow.
+settings.register_profile("fastrnn", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("fastrnn")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"fastrnn {fastrnn.__version__}: instruction set {fastrnn._core.isa}, {fastrnn.get_num_threads()} threads"
+
+
+def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
+    """The built recurrent layer `cell` of D inputs and H units, with random weights where defaults are zero or one."""
+    layer = getattr(fastrnn.layers, cell)(H, **options)
+    layer.build((None, None, D))
+    kept = {k: options[k] for k in ("use_bias", "reset_after") if k in options}
+    layer.set_weights(random_weights(cell, D, H, rng, **kept))
+    return layer
+
+
+def states_of(cell: str, N: int, H: int, rng: np.random.Generator, dtype: str = "float64") -> list[np.ndarray]:
+    """Random values for each state of the cell: [h], or [h, c] for the LSTM."""
+    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(2 if cell == "LSTM" else 1)]
+
+
+def assert_close(got, expected, tolerance: float, what: str = "") -> None:
+    """The largest difference is within `tolerance` of the largest value expected, but no finer than the rounding of
+    values around one, which all that is tested is made of."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape, f"{what}: shape {got.shape}, expected {expected.shape}"
+    if got.size:
+        error = np.abs(got.astype("float64") - expected).max()
+        bound = tolerance * max(np.abs(expected).max(), 0.01)
+        assert error <= bound, f"{what}: differs by {error:.3g}, at most {bound:.3g} expected"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers for one test, the same on every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def same_threads_after():
+    """A test that sets the number of threads leaves the others as they were."""
+    threads = fastrnn.get_num_threads()
+    yield
+    if fastrnn.get_num_threads() != threads:
+        fastrnn.set_num_threads(threads)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same bits for any number of threads, in inference, gradients and training, dropout included; and the other
+things that threads and processes can spoil."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastrnn
+from tests import reference
+from tests.conftest import make_layer, states_of
+
+CELLS = ["SimpleRNN", "LSTM", "GRU"]
+THREADS = [1, 2, 3, 5]
+# One sequence of a wide layer (split over units), batches that split evenly, with a remainder, and not at all.
+SHAPES = [(1, 20, 64, 512), (1, 5, 3, 37), (3, 5, 20, 256), (8, 10, 32, 64), (33, 7, 20, 37), (128, 10, 64, 128)]
+
+
+def same_bits(a, b) -> bool:
+    return np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def everything(layer, x, mask, initial, dy, dstates) -> dict[str, np.ndarray]:
+    """Copies of all that a layer computes from one input."""
+    fastrnn.utils.set_random_seed(11)
+    found = {"inference": layer(x, mask=mask, initial_state=initial)[0]}
+    y, *states = layer(x, training=True, mask=mask, initial_state=initial)
+    found |= {"y": y} | {f"state {i}": s for i, s in enumerate(states)}
+    found["dx"] = layer.backward(dy, dstates=dstates)
+    found |= {v.name: v.grad for v in layer.trainable_weights}
+    found |= {f"initial state {i}": g for i, g in enumerate(layer.initial_state_grads)}
+    return {name: np.array(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+def test_layers(cell, shape, dtype, options, rng):
+    if cell == "GRU before":
+        cell, options = "GRU", options | {"reset_after": False}
+    N, T, D, H = shape
+    layer = make_layer(cell, D, H, rng, dtype=dtype, return_sequences=True, return_state=True, **options)
+    x, dy = rng.standard_normal((N, T, D)).astype(dtype), rng.standard_normal((N, T, H)).astype(dtype)
+    mask = reference.random_mask("right", N, T, rng) if options else None
+    arguments = x, mask, states_of(cell, N, H, rng, dtype), dy, states_of(cell, N, H, rng, dtype)
+    fastrnn.set_num_threads(1)
+    expected = everything(layer, *arguments)
+    for threads in THREADS[1:]:
+        fastrnn.set_num_threads(threads)
+        for name, value in everything(layer, *arguments).items():
+            assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
+
+
+def trained(cell: str, bidirectional: bool, threads: int):
+    """Losses, weights and predictions after three steps of a small model."""
+    fastrnn.set_num_threads(threads)
+    fastrnn.utils.set_random_seed(7)
+    layers = fastrnn.layers
+    rnn = getattr(layers, cell)(48, dropout=0.2, recurrent_dropout=0.2)
+    model = fastrnn.Sequential([
+        layers.Input((12,), dtype="int32"),
+        layers.Embedding(100, 24, mask_zero=True),
+        layers.Bidirectional(rnn) if bidirectional else rnn,
+        layers.Dropout(0.3),
+        layers.Dense(3, activation="softmax"),
+    ])
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 100, (70, 12)), rng.integers(0, 3, 70)
+    losses = [model.train_on_batch(x, y) for _ in range(3)]
+    return [np.asarray(losses), *model.get_weights(), model.predict(x, verbose=0)]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["", "bidirectional"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_training(cell, bidirectional):
+    expected = trained(cell, bidirectional, 1)
+    for threads in THREADS[1:]:
+        for got, wanted in zip(trained(cell, bidirectional, threads), expected, strict=True):
+            assert same_bits(got, wanted), f"1 and {threads} threads differ"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_many_python_threads_predict_at_once(cell, rng):
+    """One layer, called from eight Python threads with inputs of different shapes."""
+    layer = make_layer(cell, 16, 64, rng, return_sequences=True)
+    fastrnn.set_num_threads(2)
+    inputs = [rng.standard_normal((N, T, 16)).astype("float32") for N, T in [(1, 9), (4, 30), (40, 5), (64, 20)] * 8]
+    expected = [layer(x).copy() for x in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        for got, wanted in zip(pool.map(layer, inputs * 5), expected * 5):
+            assert same_bits(got, wanted)
+
+
+def test_a_forked_child_computes(rng):
+    """What the parent's thread pool did before the fork must not hang the child, or the parent after it."""
+    script = """
+import os
+import numpy as np
+import fastrnn
+fastrnn.set_num_threads(2)
+layer = fastrnn.layers.LSTM(64, return_sequences=True)
+x = np.random.default_rng(0).standard_normal((64, 20, 32)).astype("float32")
+expected = layer(x, training=True).tobytes()
+dx = layer.backward(np.ones((64, 20, 64), "float32")).tobytes()
+child = os.fork()
+same = layer(x, training=True).tobytes() == expected
+same = same and layer.backward(np.ones((64, 20, 64), "float32")).tobytes() == dx
+if child == 0:
+    os._exit(0 if same else 1)
+assert same and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "two", None, True])
+def test_bad_number_of_threads(threads):
+    before = fastrnn.get_num_threads()
+    with pytest.raises((ValueError, TypeError), match="thread"):
+        fastrnn.set_num_threads(threads)
+    assert fastrnn.get_num_threads() == before

