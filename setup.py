@@ -1,11 +1,16 @@
 """Compiler flags, and one extension per instruction set and scalar type; everything else is in pyproject.toml.
 
-FASTRNN_BUILD limits the instruction sets that are built (`FASTRNN_BUILD=avx2 pip install -e .`).
+Environment variables for a build:
+    FASTRNN_BUILD       the instruction sets to build, separated by commas; all of the architecture's if not given
+    FASTRNN_NO_OPENMP   1 builds single-threaded kernels even where OpenMP is found
+    LIBOMP_PREFIX       macOS: where libomp is installed, if not where Homebrew puts it
 """
+
 import os
 import platform
-import subprocess
+import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -13,9 +18,10 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
 
 MACHINE = platform.machine().lower()
-if os.environ.get("ARCHFLAGS"):                     # a macOS build for another architecture than this one
+if os.environ.get("ARCHFLAGS"):  # a macOS build for another architecture than this one
     MACHINE = os.environ["ARCHFLAGS"].split()[-1]
 # instruction set: (vector bytes, flags)
 if MACHINE in ("x86_64", "amd64"):
@@ -29,65 +35,114 @@ elif MACHINE in ("aarch64", "arm64"):
 else:
     TARGETS = {"baseline": (16, [])}
 if os.environ.get("FASTRNN_BUILD"):
-    TARGETS = {name: TARGETS[name] for name in os.environ["FASTRNN_BUILD"].split(",")}
+    wanted = os.environ["FASTRNN_BUILD"].split(",")
+    if not set(wanted) <= set(TARGETS):
+        sys.exit(f"FASTRNN_BUILD={','.join(wanted)}: expected some of {','.join(TARGETS)} on {MACHINE}")
+    TARGETS = {name: TARGETS[name] for name in wanted}
 
-# -ffp-contract=fast fuses multiply-adds; the others only drop errno and traps. Never -ffast-math: it changes
-# how the host process treats denormals.
-FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
-         "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi"]
+# -ffp-contract=fast fuses multiply-adds; the next two only drop errno and traps. Never -ffast-math: it changes
+# how the host process treats denormals. -g0 undoes the -g that Python was built with.
+FLAGS = [
+    "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
+    "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi",
+]  # fmt: skip
+DIRECTIVES = {
+    "language_level": "3",
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "embedsignature": False,
+    "binding": False,
+}
 
 
 class Build(build_ext):
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+        if self.editable_mode:  # setuptools would use a temporary folder, and so compile everything each time
+            tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+            self.build_lib, self.build_temp = f"build/lib.{tag}", f"build/temp.{tag}"
+
     def build_extensions(self):
-        if self.compiler.compiler_type == "msvc":   # the vector type needs GCC or Clang
-            self.compiler.initialize()
-            self.compiler.cc = "clang-cl"
-            for extension in self.extensions:
-                extension.extra_compile_args = [f"/clang:{flag}" if flag.startswith("-") else flag
-                                                for flag in extension.extra_compile_args if "visibility" not in flag
-                                                and "interposition" not in flag]
-        openmp = self.openmp_flags()
+        # Here and not in setup(): a source distribution lists the .pyx, and asking for metadata compiles nothing.
+        generated = cythonize(
+            self.extensions, include_path=["src"], compiler_directives=DIRECTIVES, build_dir="build/cython"
+        )
+        sources = {extension.name: extension.sources for extension in generated}
+        if self.compiler.compiler_type == "msvc":
+            self.use_clang_cl()
+        compile_args, link_args = self.openmp_flags()
         for extension in self.extensions:
-            extension.extra_compile_args += openmp[0]
-            extension.extra_link_args += openmp[1]
+            extension.sources = sources[extension.name]
+            extension.extra_compile_args += compile_args
+            extension.extra_link_args += link_args
         super().build_extensions()
+
+    def use_clang_cl(self):
+        """Windows: the vector type needs Clang, which takes GCC's flags behind /clang: and links with LLVM's OpenMP."""
+        clang = shutil.which("clang-cl")
+        if clang is None:
+            sys.exit("fastrnn: clang-cl is needed to build on Windows; install LLVM and put its bin folder on the PATH")
+        self.compiler.initialize()
+        self.compiler.cc = clang
+        self.compiler.add_library_dir(str(Path(clang).parents[1] / "lib"))
+        for extension in self.extensions:
+            extension.extra_compile_args = [
+                f"/clang:{flag}" for flag in extension.extra_compile_args
+                if flag not in ("-g0", "-fno-semantic-interposition", "-fvisibility=hidden")
+            ]  # fmt: skip
+            extension.extra_link_args = []
 
     def openmp_flags(self):
         """Compile and link flags for OpenMP; empty where it is missing: the library is then single-threaded."""
+        if os.environ.get("FASTRNN_NO_OPENMP", "0") != "0":
+            return [], []
+        flags = ["-fopenmp"], ["-fopenmp"]
         if self.compiler.compiler_type == "msvc":
-            return ["/clang:-fopenmp"], ["libomp.lib"]
-        candidates = [(["-fopenmp"], ["-fopenmp"])]
-        if sys.platform == "darwin":
+            flags = ["/clang:-fopenmp"], ["libomp.lib"]
+        elif sys.platform == "darwin":
             prefix = os.environ.get("LIBOMP_PREFIX", "/opt/homebrew/opt/libomp")
-            candidates = [(["-Xpreprocessor", "-fopenmp", f"-I{prefix}/include"], [f"-L{prefix}/lib", "-lomp"])]
-        for compile_args, link_args in candidates:
-            with tempfile.TemporaryDirectory() as folder:
-                source = Path(folder, "probe.c")
-                source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
-                command = [*self.compiler.compiler_so, *compile_args, str(source), "-o", str(Path(folder, "probe")),
-                           *link_args]
-                if subprocess.run(command, capture_output=True).returncode == 0:
-                    return compile_args, link_args
-        print("fastrnn: no OpenMP found; building single-threaded kernels", file=sys.stderr)
-        return [], []
+            flags = ["-Xpreprocessor", "-fopenmp", f"-I{prefix}/include"], [f"-L{prefix}/lib", "-lomp"]
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            try:
+                objects = self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=flags[0])
+                self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=flags[1])
+            except (CompileError, LinkError):
+                print("fastrnn: no OpenMP found; building single-threaded kernels", file=sys.stderr)
+                return [], []
+        return flags
 
 
 def extensions():
+    # -s: without it symbols are half of the file.
+    link_args = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
+    shared = [str(path) for path in sorted(Path("src").iterdir()) if path.suffix in (".h", ".pxi", ".pxd")]
+    yield Extension(
+        "fastrnn._core.cpu",
+        ["src/cpu.pyx"],
+        extra_compile_args=list(FLAGS),
+        extra_link_args=list(link_args),
+        depends=["setup.py"],
+    )
     for target, (width, flags) in TARGETS.items():
         for scalar in ("float32", "float64"):
             yield Extension(
                 f"fastrnn._core.kernels_{target}_{scalar}",
                 [f"src/kernels_{target}_{scalar}.pyx"],
                 include_dirs=["src", numpy.get_include()],
-                define_macros=[("VBYTES", str(width)), ("REAL", "float" if scalar == "float32" else "double"),
-                               ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("CYTHON_USE_MODULE_STATE", "0")],
+                define_macros=[
+                    ("VBYTES", str(width)),
+                    ("REAL", "float" if scalar == "float32" else "double"),
+                    ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+                ],
                 extra_compile_args=FLAGS + flags,
-                depends=[str(p) for p in Path("src").glob("*.p*")] + ["src/simd.h"],
+                extra_link_args=list(link_args),
+                depends=["setup.py", "src/kernels.pyx", *shared],
             )
 
 
-DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "embedsignature": False, "binding": False}
-setup(ext_modules=cythonize(list(extensions()), include_path=["src"], compiler_directives=DIRECTIVES,
-                            build_dir="build/cython"),
-      cmdclass={"build_ext": Build})
+setup(ext_modules=list(extensions()), cmdclass={"build_ext": Build})

@@ -108,8 +108,8 @@ class Registry:
                 f"cannot read {config!r} as {self._a_kind}: expected a dictionary with 'class_name' and 'config'"
             )
         name, inner = config["class_name"], config.get("config")
-        if name == "function":  # Keras 3's form of a function: its name is the configuration
-            return self.deserialize(inner if isinstance(inner, str) else config.get("registered_name"), custom_objects)
+        if name == "function":  # Keras 3's form of a function, whose name is its configuration
+            name, inner = (inner if isinstance(inner, str) else str(config.get("registered_name"))), None
         found = self._find(name, custom_objects)
         if not isinstance(found, type):
             return found

@@ -48,6 +48,34 @@ cdef inline real* sequence(ndarray a, long N, long T, long width, long* n_stride
     return <real*>cnp.PyArray_DATA(a)
 
 
+cdef inline real* elements(ndarray a, long size, str name) except? NULL:
+    """A contiguous array of exactly `size` elements in any number of dimensions, or None."""
+    if a is None:
+        return NULL
+    check(a, REAL_TYPE, cnp.PyArray_NDIM(a), name)
+    if cnp.PyArray_SIZE(a) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"{size} contiguous elements")
+    return <real*>cnp.PyArray_DATA(a)
+
+
+cdef inline int* integers(ndarray a, long size, str name) except? NULL:
+    """A contiguous int32 (size,)."""
+    check(a, cnp.NPY_INT32, 1, name)
+    if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"contiguous ({size},)")
+    return <int*>cnp.PyArray_DATA(a)
+
+
+cdef inline unsigned char* flags(ndarray a, long size, str name) except? NULL:
+    """A contiguous uint8 (size,), or None."""
+    if a is None:
+        return NULL
+    check(a, cnp.NPY_UINT8, 1, name)
+    if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"contiguous ({size},)")
+    return <unsigned char*>cnp.PyArray_DATA(a)
+
+
 cdef inline unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
     """The mask: bool (N, T) with any strides, or None."""
     if a is None:

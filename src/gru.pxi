@@ -7,70 +7,71 @@
 # where s is the candidate's recurrent part h U_h + b_rh (then its gradient); so each product has its columns side by
 # side. Without reset_after s holds r h, the rows that U_h multiplies.
 
-cdef inline void gru_gates(const Rnn* p, long t, int R, const long* rows, long u, int activation,
+cdef inline void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, int activation,
                            int recurrent_activation) noexcept nogil:
-    """reset_after: gate math of one vector of units on R rows."""
+    """With reset_after: gate math of one vector of units on R rows; two passes, so that the rows' chains overlap."""
     cdef int r
-    cdef vf update, reset, hh
+    cdef vf reset, hh
+    cdef vf update[MR]
     cdef real* z
     for r in range(R):
-        z = z_row(p, t, rows[r]) + u * VL
-        update = activate(recurrent_activation, vload(z + p.HP))
+        z = s.z + rows[r] * p.J + u * VL
+        update[r] = activate(recurrent_activation, vload(z + p.HP))
         reset = activate(recurrent_activation, vload(z + 2 * p.HP))
-        hh = activate(activation, vload(z) + reset * vload(z + 3 * p.HP))
+        vstore(z, vload(z) + reset * vload(z + 3 * p.HP))
+        if p.training:
+            vstore(z + p.HP, update[r])
+            vstore(z + 2 * p.HP, reset)
+    for r in range(R):
+        z = s.z + rows[r] * p.J + u * VL
+        hh = activate(activation, vload(z))
         if p.training:
             vstore(z, hh)
-            vstore(z + p.HP, update)
-            vstore(z + 2 * p.HP, reset)
-        store_state(p, t, rows[r], u, hh + update * (vload(h_row(p, p.h, t, rows[r]) + u * VL) - hh))
+        store_state(p, s, rows[r], u, hh + update[r] * (vload(s.h + rows[r] * p.HP + u * VL) - hh))
 
 
-cdef void gru_step(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step with reset_after; z holds x W + b, and b_rh in s."""
     cdef long u = u0, n, v, vectors = 2
     cdef long rows[MR]
     cdef int R
-    carry_over(p, t, n0, n1, u0, u1)
+    carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
         n = n0
         while n < n1:
-            R = next_rows(p, t, &n, n1, rows)
-            if R == 0:
-                break
-            add_recurrent(p, t, R, rows, u, vectors, h_row(p, p.hu, t, 0), p.HP, 0, 3)
+            R = next_rows(p, s, &n, n1, rows)
+            add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 3)
             for v in range(u, u + vectors):
                 if p.activation == TANH and p.recurrent_activation == SIGMOID:
-                    gru_gates(p, t, R, rows, v, TANH, SIGMOID)
+                    gru_gates(p, s, R, rows, v, TANH, SIGMOID)
                 else:
-                    gru_gates(p, t, R, rows, v, p.activation, p.recurrent_activation)
+                    gru_gates(p, s, R, rows, v, p.activation, p.recurrent_activation)
         u += vectors
 
 
-cdef void gru_reset_step(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void gru_reset_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """Without reset_after, first half: update and reset gates, and s = r h."""
     cdef long u, n
     cdef long rows[MR]
     cdef int R, r
     cdef real* z
     cdef vf reset
-    carry_over(p, t, n0, n1, u0, u1)
+    carry_over(p, s, n0, n1, u0, u1)
     for u in range(u0, u1):
         n = n0
         while n < n1:
-            R = next_rows(p, t, &n, n1, rows)
-            if R == 0:
-                break
-            add_recurrent(p, t, R, rows, u, 1, h_row(p, p.hu, t, 0), p.HP, 0, 2)
+            R = next_rows(p, s, &n, n1, rows)
+            add_recurrent(p, s, R, rows, u, 1, s.hu, p.HP, 0, 2)
             for r in range(R):
-                z = z_row(p, t, rows[r]) + u * VL
+                z = s.z + rows[r] * p.J + u * VL
                 vstore(z + p.HP, activate(p.recurrent_activation, vload(z + p.HP)))
                 reset = activate(p.recurrent_activation, vload(z + 2 * p.HP))
                 vstore(z + 2 * p.HP, reset)
-                vstore(z + 3 * p.HP, reset * vload(h_row(p, p.hu, t, rows[r]) + u * VL))
+                vstore(z + 3 * p.HP, reset * vload(s.hu + rows[r] * p.HP + u * VL))
 
 
-cdef void gru_candidate_step(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void gru_candidate_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """Second half: hh from (r h) U_h, and the new state."""
     cdef long u, n
     cdef long rows[MR]
@@ -80,36 +81,34 @@ cdef void gru_candidate_step(const Rnn* p, long t, long n0, long n1, long u0, lo
     for u in range(u0, u1):
         n = n0
         while n < n1:
-            R = next_rows(p, t, &n, n1, rows)
-            if R == 0:
-                break
-            add_recurrent(p, t, R, rows, u, 1, z_row(p, t, 0) + 3 * p.HP, p.J, 2, 1)
+            R = next_rows(p, s, &n, n1, rows)
+            add_recurrent(p, s, R, rows, u, 1, s.z + 3 * p.HP, p.J, 2, 1)
             for r in range(R):
-                z = z_row(p, t, rows[r]) + u * VL
+                z = s.z + rows[r] * p.J + u * VL
                 hh = activate(p.activation, vload(z))
                 update = vload(z + p.HP)
                 if p.training:
                     vstore(z, hh)
-                store_state(p, t, rows[r], u, hh + update * (vload(h_row(p, p.h, t, rows[r]) + u * VL) - hh))
+                store_state(p, s, rows[r], u, hh + update * (vload(s.h + rows[r] * p.HP + u * VL) - hh))
 
 
-cdef void gru_step_back(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
-    """dz of step t. Without reset_after the reset gate's gradient waits for d(r h): see gru_reset_back."""
+cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
+    """dz of the step. Without reset_after the reset gate's gradient waits for d(r h): see gru_reset_back."""
     cdef long n, u
     cdef real* z
     cdef vf hh, update, reset, dh, dhh
-    carry_back(p, t, n0, n1, u0, u1)
+    carry_back(p, s, n0, n1, u0, u1)
     for n in range(n0, n1):
-        if not is_active(p, t, n):
+        if not is_active(p, s, n):
             continue
         for u in range(u0, u1):
-            z = z_row(p, t, n) + u * VL
+            z = s.z + n * p.J + u * VL
             hh = vload(z)
             update = vload(z + p.HP)
-            dh = incoming(p, t, n, u)
+            dh = incoming(p, s, n, u)
             dhh = dh * (vset1(1) - update) * derivative(p.activation, hh)
             vstore(z, dhh)
-            vstore(z + p.HP, dh * (vload(h_row(p, p.h, t, n) + u * VL) - hh)
+            vstore(z + p.HP, dh * (vload(s.h + n * p.HP + u * VL) - hh)
                    * derivative(p.recurrent_activation, update))
             vstore(p.dh + n * p.HP + u * VL, dh * update)
             if p.reset_after:
@@ -118,18 +117,18 @@ cdef void gru_step_back(const Rnn* p, long t, long n0, long n1, long u0, long u1
                 vstore(z + 3 * p.HP, dhh * reset)
 
 
-cdef void gru_reset_back(const Rnn* p, long t, long n0, long n1, long u0, long u1, real* dr) noexcept nogil:
+cdef void gru_reset_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, real* dr) noexcept nogil:
     """Without reset_after: dr [N][HP] is d(r h); gives the reset gate's gradient, and leaves d(r h) r in dr."""
     cdef long n, u
     cdef real* z
     cdef real* d
     cdef vf reset
     for n in range(n0, n1):
-        if not is_active(p, t, n):
+        if not is_active(p, s, n):
             continue
         for u in range(u0, u1):
-            z = z_row(p, t, n) + 2 * p.HP + u * VL
+            z = s.z + n * p.J + 2 * p.HP + u * VL
             d = dr + n * p.HP + u * VL
             reset = vload(z)
-            vstore(z, vload(d) * vload(h_row(p, p.hu, t, n) + u * VL) * derivative(p.recurrent_activation, reset))
+            vstore(z, vload(d) * vload(s.hu + n * p.HP + u * VL) * derivative(p.recurrent_activation, reset))
             vstore(d, vload(d) * reset)

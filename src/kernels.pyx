@@ -21,6 +21,9 @@ include "plan.pxi"
 include "passes.pxi"
 include "dense.pxi"
 include "pointwise.pxi"
+include "embedding.pxi"
+include "softmax.pxi"
+include "updates.pxi"
 
 VECTOR_LENGTH = VL
 OPENMP = bool(HAVE_OPENMP)

@@ -67,22 +67,24 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
     """The forward pass of rows n0 to n1 and the units of vectors u0 to u1; team: how many share each step."""
     cdef uint64_t state = denormals_off()
     cdef long t, t0 = 0, t1
+    cdef Step s
     prepare(p, h0, c0, n0, n1, u0, u1)
     barrier_wait(barrier, team)
     while t0 < p.T:
         t1 = min(p.T, t0 + chunk)
         project(p, t0, t1, n0, n1, u0, u1)
         for t in range(t0, t1):
+            s = step_at(p, t)
             if cell == SIMPLE_RNN:
-                simple_rnn_step(p, t, n0, n1, u0, u1)
+                simple_rnn_step(p, &s, n0, n1, u0, u1)
             elif cell == LSTM_CELL:
-                lstm_step(p, t, n0, n1, u0, u1)
+                lstm_step(p, &s, n0, n1, u0, u1)
             elif p.reset_after:
-                gru_step(p, t, n0, n1, u0, u1)
+                gru_step(p, &s, n0, n1, u0, u1)
             else:
-                gru_reset_step(p, t, n0, n1, u0, u1)
+                gru_reset_step(p, &s, n0, n1, u0, u1)
                 barrier_wait(barrier, team)
-                gru_candidate_step(p, t, n0, n1, u0, u1)
+                gru_candidate_step(p, &s, n0, n1, u0, u1)
             barrier_wait(barrier, team)
         t0 = t1
     finish(p, hT, cT, n0, n1, u0, u1)
@@ -94,28 +96,30 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
     """dz of all steps, dx, and the gradients of the initial states; rows, units and team as in forward_share."""
     cdef uint64_t state = denormals_off()
     cdef long t, t0, t1 = p.T
+    cdef Step s
     start_back(p, dhT, dcT, n0, n1, u0, u1)
     while t1 > 0:
         t0 = max(0, t1 - chunk)
         t = t1
         while t > t0:
             t -= 1
+            s = step_at(p, t)
             if cell == SIMPLE_RNN:
-                simple_rnn_step_back(p, t, n0, n1, u0, u1)
+                simple_rnn_step_back(p, &s, n0, n1, u0, u1)
             elif cell == LSTM_CELL:
-                lstm_step_back(p, t, n0, n1, u0, u1)
+                lstm_step_back(p, &s, n0, n1, u0, u1)
             else:
-                gru_step_back(p, t, n0, n1, u0, u1)
+                gru_step_back(p, &s, n0, n1, u0, u1)
             barrier_wait(barrier, team)
             if cell != GRU_CELL:
-                through_recurrent(p, t, n0, n1, u0, u1, 0, p.J, p.UT, False)
+                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.J, p.UT, False)
             elif p.reset_after:
-                through_recurrent(p, t, n0, n1, u0, u1, p.HP, 3 * p.HP, p.UT, False)
+                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 3 * p.HP, p.UT, False)
             else:
-                through_recurrent(p, t, n0, n1, u0, u1, 0, p.HP, p.UT + p.P * 2 * p.HP * VL, False)
-                gru_reset_back(p, t, n0, n1, u0, u1, p.du)
+                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.HP, p.UT + p.P * 2 * p.HP * VL, False)
+                gru_reset_back(p, &s, n0, n1, u0, u1, p.du)
                 barrier_wait(barrier, team)
-                through_recurrent(p, t, n0, n1, u0, u1, p.HP, 2 * p.HP, p.UT, True)
+                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 2 * p.HP, p.UT, True)
         if team == 1:
             input_gradient(p, t0, t1, n0, n1)
         else:

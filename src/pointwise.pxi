@@ -1,4 +1,4 @@
-# What is not a product: scaling by masks, softmax and losses, embeddings, optimizer updates.
+# Element by element: scaling by dropout masks, activations.
 
 def scale_rows(ndarray x not None, ndarray scale not None, ndarray out not None, long threads):
     """out (N, T, D) = x (N, T, D) * scale (N, D): dropout of an input, one mask for all steps. out may be x."""
@@ -23,3 +23,21 @@ cdef void scale_steps(const real* x, long x_t, const real* scale, real* out, lon
     for t in range(T):
         for d in range(D):
             out[t * out_t + d] = x[t * x_t + d] * scale[d]
+
+
+EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIONS
+
+
+def activate_array(int kind, ndarray x not None, ndarray y not None):
+    """y (M,) = the activation of x (M,): the vector functions of the kernels, to test them. Denormals are kept."""
+    cdef long M = cnp.PyArray_SIZE(x), m = 0
+    cdef real* x_ = elements(x, M, "x")
+    cdef real* y_ = elements(y, M, "y")
+    cdef bint exponential = kind == HARD_SIGMOID + 1
+    with nogil:
+        while m < M:
+            if exponential:
+                vstore_part(y_ + m, vexp(vload_part(x_ + m, M - m)), M - m)
+            else:
+                vstore_part(y_ + m, activate(kind, vload_part(x_ + m, M - m)), M - m)
+            m += VL

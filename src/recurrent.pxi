@@ -44,28 +44,52 @@ cdef struct Rnn:
     real* dc                    # [N][HP]: LSTM only
 
 
-cdef inline real* z_row(const Rnn* p, long t, long n) noexcept nogil:
-    return p.z + ((t % p.z_slots) * p.N + n) * p.J
+cdef struct Step:
+    # one time step: where its rows begin; row n is n * J (z) or n * HP (states) further
+    real* z
+    real* h                     # state before the step, and after it
+    real* h_next
+    real* hu
+    real* hu_next
+    real* c
+    real* c_next
+    real* y                     # row n is n * y_n further; NULL without
+    const real* dy
+    const unsigned char* mask   # n * mask_n further
 
-cdef inline real* h_row(const Rnn* p, real* h, long t, long n) noexcept nogil:
-    return h + ((t % p.h_slots) * p.N + n) * p.HP
 
-cdef inline real* c_row(const Rnn* p, long t, long n) noexcept nogil:
-    return p.c + ((t % p.c_slots) * p.N + n) * p.HP
+cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
+    cdef Step s
+    cdef long before = t % p.h_slots * p.N * p.HP, after = (t + 1) % p.h_slots * p.N * p.HP
+    s.z = p.z + t % p.z_slots * p.N * p.J
+    s.h = p.h + before
+    s.h_next = p.h + after
+    s.hu = p.hu + before
+    s.hu_next = p.hu + after
+    s.c = s.c_next = NULL
+    if p.c != NULL:
+        s.c = p.c + t % p.c_slots * p.N * p.HP
+        s.c_next = p.c + (t + 1) % p.c_slots * p.N * p.HP
+    s.y = p.y + t * p.y_t
+    s.dy = p.dy + t * p.dy_t
+    s.mask = p.mask + t * p.mask_t
+    return s
 
-cdef inline bint is_active(const Rnn* p, long t, long n) noexcept nogil:
-    return p.mask == NULL or p.mask[n * p.mask_n + t * p.mask_t] != 0
+
+cdef inline bint is_active(const Rnn* p, const Step* s, long n) noexcept nogil:
+    return s.mask == NULL or s.mask[n * p.mask_n] != 0
+
 
 cdef inline long unit_width(const Rnn* p, long u) noexcept nogil:
     """Units of vector u that exist: VL, fewer in the last."""
     return min(<long>VL, p.H - u * VL)
 
 
-cdef inline int next_rows(const Rnn* p, long t, long* n, long end, long* rows) noexcept nogil:
+cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, long* rows) noexcept nogil:
     """The next rows for one tile: active ones, at most MR; 7 go as 4 + 3."""
     cdef int count = 0, most = 4 if end - n[0] == 7 else MR
     while n[0] < end and count < most:
-        if is_active(p, t, n[0]):
+        if is_active(p, s, n[0]):
             rows[count] = n[0]
             count += 1
         n[0] += 1
@@ -77,7 +101,7 @@ cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, lo
     """The next `most` active (time, row) pairs of steps up to t1 and rows n0 to n1, in the order of time."""
     cdef long count = 0
     while t[0] < t1 and count < most:
-        if is_active(p, t[0], n[0]):
+        if p.mask == NULL or p.mask[n[0] * p.mask_n + t[0] * p.mask_t]:
             times[count] = t[0]
             rows[count] = n[0]
             count += 1
@@ -89,35 +113,43 @@ cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, lo
 
 
 cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1, long u0, long u1) noexcept nogil:
-    """Slot 0: the initial states, (N, H) or NULL for zeros. Padded units start, and therefore stay, at zero."""
+    """The initial states, (N, H) or NULL for zeros. Padded units start, and therefore stay, at zero."""
+    cdef Step s = step_at(p, 0)
     cdef long n, u, w
     cdef vf h, c
     for n in range(n0, n1):
         for u in range(u0, u1):
             w = unit_width(p, u)
             h = vzero() if h0 == NULL else vload_part(h0 + n * p.H + u * VL, w)
-            vstore(h_row(p, p.h, 0, n) + u * VL, h)
+            vstore(s.h + n * p.HP + u * VL, h)
             if p.h_drop != NULL:
-                vstore(h_row(p, p.hu, 0, n) + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
+                vstore(s.hu + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
             if p.c != NULL:
                 c = vzero() if c0 == NULL else vload_part(c0 + n * p.H + u * VL, w)
-                vstore(c_row(p, 0, n) + u * VL, c)
+                vstore(s.c + n * p.HP + u * VL, c)
 
 
 cdef void finish(const Rnn* p, real* hT, real* cT, long n0, long n1, long u0, long u1) noexcept nogil:
-    """The final states, (N, H), out of slot T."""
+    """The final states, (N, H)."""
+    cdef Step s = step_at(p, p.T)
     cdef long n, u
     for n in range(n0, n1):
         for u in range(u0, u1):
             if hT != NULL:
-                vstore_part(hT + n * p.H + u * VL, vload(h_row(p, p.h, p.T, n) + u * VL), unit_width(p, u))
+                vstore_part(hT + n * p.H + u * VL, vload(s.h + n * p.HP + u * VL), unit_width(p, u))
             if cT != NULL:
-                vstore_part(cT + n * p.H + u * VL, vload(c_row(p, p.T, n) + u * VL), unit_width(p, u))
+                vstore_part(cT + n * p.H + u * VL, vload(s.c + n * p.HP + u * VL), unit_width(p, u))
+
+
+cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
+    """Where z of time 0 would be, for a chunk of steps from t0 on: step t is at t * N * J."""
+    return p.z + (t0 % p.z_slots - t0) * p.N * p.J
 
 
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
     """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
     cdef long q = u0 * p.G, t, n, u, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
+    cdef real* z = z_rows(p, t0)
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long times[MR]
@@ -136,97 +168,96 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
                 break
             for r in range(R):
                 a[r] = p.x + rows[r] * p.x_n + times[r] * p.x_t
-                out[r] = z_row(p, times[r], rows[r])
+                out[r] = z + (times[r] * p.N + rows[r]) * p.J
             panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
         q += columns
     if p.b_recurrent != NULL:
         for t in range(t0, t1):
             for n in range(n0, n1):
                 for u in range(u0, u1):
-                    vstore(z_row(p, t, n) + p.u_block[2] * p.HP + u * VL, vload(p.b_recurrent + u * VL))
+                    vstore(z + (t * p.N + n) * p.J + p.u_block[2] * p.HP + u * VL, vload(p.b_recurrent + u * VL))
 
 
-cdef void carry_over(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """A masked step hands state and output on; with zero_output its output is zero."""
-    cdef long n, u
+    cdef long n, u, i
     cdef vf h
     if p.mask == NULL:
         return
     for n in range(n0, n1):
-        if is_active(p, t, n):
+        if is_active(p, s, n):
             continue
         for u in range(u0, u1):
-            h = vload(h_row(p, p.h, t, n) + u * VL)
-            vstore(h_row(p, p.h, t + 1, n) + u * VL, h)
+            i = n * p.HP + u * VL
+            h = vload(s.h + i)
+            vstore(s.h_next + i, h)
             if p.h_drop != NULL:
-                vstore(h_row(p, p.hu, t + 1, n) + u * VL, vload(h_row(p, p.hu, t, n) + u * VL))
+                vstore(s.hu_next + i, vload(s.hu + i))
             if p.c != NULL:
-                vstore(c_row(p, t + 1, n) + u * VL, vload(c_row(p, t, n) + u * VL))
+                vstore(s.c_next + i, vload(s.c + i))
             if p.y != NULL:
-                vstore_part(p.y + n * p.y_n + t * p.y_t + u * VL, vzero() if p.zero_output else h, unit_width(p, u))
+                vstore_part(s.y + n * p.y_n + u * VL, vzero() if p.zero_output else h, unit_width(p, u))
 
 
-cdef inline void store_state(const Rnn* p, long t, long n, long u, vf h) noexcept nogil:
-    """h after step t, wherever it is needed: the next step, what U multiplies, the output."""
+cdef inline void store_state(const Rnn* p, const Step* s, long n, long u, vf h) noexcept nogil:
+    """The new state, wherever it is needed: the next step, what U multiplies, the output."""
     cdef long w = unit_width(p, u)
-    vstore(h_row(p, p.h, t + 1, n) + u * VL, h)
+    vstore(s.h_next + n * p.HP + u * VL, h)
     if p.h_drop != NULL:
-        vstore(h_row(p, p.hu, t + 1, n) + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
+        vstore(s.hu_next + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
     if p.y != NULL:
-        vstore_part(p.y + n * p.y_n + t * p.y_t + u * VL, h, w)
+        vstore_part(s.y + n * p.y_n + u * VL, h, w)
 
 
-cdef inline void add_recurrent(const Rnn* p, long t, int R, const long* rows, long u, long vectors,
+cdef inline void add_recurrent(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors,
                                const real* h, long ldh, int first, int gates) noexcept nogil:
     """z += h U for `gates` gates from `first` on, of the units of vectors u to u + vectors."""
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long offset[MC]
-    cdef long c
-    cdef int r
+    cdef int r, g, c = 0
+    cdef long v
     for r in range(R):
         a[r] = h + rows[r] * ldh
-        out[r] = z_row(p, t, rows[r])
-    if gates == p.G:
-        for c in range(vectors * p.G):
-            offset[c] = p.u_block[c % p.G] * p.HP + (u + c // p.G) * VL
-        panel(R, <int>(vectors * p.G), a, 1, p.H, p.U + u * p.G * p.H * VL, True, NULL, out, offset, VL)
-        return
-    for u in range(u, u + vectors):     # some gates only: GRU with the reset before the product
-        for c in range(gates):
-            offset[c] = p.u_block[first + c] * p.HP + u * VL
-        panel(R, gates, a, 1, p.H, p.U + (u * p.G + first) * p.H * VL, True, NULL, out, offset, VL)
+        out[r] = s.z + rows[r] * p.J
+    for v in range(u, u + vectors):
+        for g in range(first, first + gates):
+            offset[c] = p.u_block[g] * p.HP + v * VL
+            c += 1
+        if gates < p.G or v == u + vectors - 1:     # columns of several vectors lie side by side if all gates do
+            panel(R, c, a, 1, p.H, p.U + ((v * p.G + first + gates - c) * p.H) * VL, True, NULL, out, offset, VL)
+            c = 0
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # backward
 
-cdef inline vf incoming(const Rnn* p, long t, long n, long u) noexcept nogil:
+cdef inline vf incoming(const Rnn* p, const Step* s, long n, long u) noexcept nogil:
     """dL/dh after step t: from the output, from the next step directly and through U."""
     cdef long w = unit_width(p, u)
     cdef vf d = vload(p.dh + n * p.HP + u * VL), through = vload(p.du + n * p.HP + u * VL)
     if p.h_drop != NULL:
         through = through * vload_part(p.h_drop + n * p.H + u * VL, w)
     d = d + through
-    if p.dy != NULL and not (p.zero_output and not is_active(p, t, n)):
-        d = d + vload_part(p.dy + n * p.dy_n + t * p.dy_t + u * VL, w)
+    if p.dy != NULL and not (p.zero_output and not is_active(p, s, n)):
+        d = d + vload_part(s.dy + n * p.dy_n + u * VL, w)
     return d
 
 
-cdef void carry_back(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void carry_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """A masked step hands the gradient on, that of the output it repeated included."""
     cdef long n, u
     if p.mask == NULL:
         return
     for n in range(n0, n1):
-        if is_active(p, t, n):
+        if is_active(p, s, n):
             continue
         for u in range(u0, u1):
-            vstore(p.dh + n * p.HP + u * VL, incoming(p, t, n, u))
+            vstore(p.dh + n * p.HP + u * VL, incoming(p, s, n, u))
             vstore(p.du + n * p.HP + u * VL, vzero())
 
 
-cdef void through_recurrent(const Rnn* p, long t, long n0, long n1, long u0, long u1, long k0, long K, const real* UT,
+cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, long k0, long K, const real* UT,
                             bint add) noexcept nogil:
     """du (+)= z[t, :, k0:k0 + K] UT for the active rows and the units of vectors u0 to u1; UT: packed [P][K][VL]."""
     cdef long u = u0, n, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else 2)
@@ -241,9 +272,9 @@ cdef void through_recurrent(const Rnn* p, long t, long n0, long n1, long u0, lon
             offset[c] = (u + c) * VL
         n = n0
         while n < n1:
-            R = next_rows(p, t, &n, n1, rows)
+            R = next_rows(p, s, &n, n1, rows)
             for r in range(R):
-                a[r] = z_row(p, t, rows[r]) + k0
+                a[r] = s.z + rows[r] * p.J + k0
                 out[r] = p.du + rows[r] * p.HP
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
@@ -264,7 +295,7 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
     if p.mask != NULL:
         for n in range(n0, n1):
             for t in range(t0, t1):
-                if not is_active(p, t, n):
+                if not p.mask[n * p.mask_n + t * p.mask_t]:
                     for i in range(p.D):
                         p.dx[n * p.dx_n + t * p.dx_t + i] = 0
     while v < vectors:
@@ -278,7 +309,7 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
             if R == 0:
                 break
             for r in range(R):
-                a[r] = z_row(p, times[r], rows[r])
+                a[r] = p.z + (times[r] * p.N + rows[r]) * p.J
                 out[r] = p.dx + rows[r] * p.dx_n + times[r] * p.dx_t
             panel(R, <int>columns, a, 1, p.G * p.HP, p.WT + v * p.G * p.HP * VL, False, NULL, out, offset,
                   min(<long>VL, p.D - (v + columns - 1) * VL))
@@ -370,7 +401,7 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
                 w = unit_width(p, u + c)
                 total = vzero()
                 for k in range(K):
-                    value = vload_part(z_row(p, times[k], rows[k]) + o.block[g] * p.HP + (u + c) * VL, w)
+                    value = vload_part(p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + (u + c) * VL, w)
                     total = total + value
                     vstore(b_packed + (c * K + k) * VL, value)
                 if o.bias != NULL:

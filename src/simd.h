@@ -37,6 +37,8 @@ typedef int32_t ireal;
 #define EXPONENT_BIAS 127
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
 #define EXP_LOWEST (-104.0f)    /* exp underflows to zero below */
+#define DENORMAL_ROOM 64        /* enough to keep 2^n normal down to there */
+#define DENORMAL_SCALE 0x1p-64f
 #define LN2_HIGH 0.693145751953125f
 #define LN2_LOW 1.4286068203094172321e-6f
 #else
@@ -46,6 +48,8 @@ typedef int64_t ireal;
 #define EXPONENT_BIAS 1023
 #define ROUND_MAGIC 6755399441055744.0
 #define EXP_LOWEST (-746.0)
+#define DENORMAL_ROOM 128
+#define DENORMAL_SCALE 0x1p-128
 #define LN2_HIGH 0.6931471803691238
 #define LN2_LOW 1.908214929270587816e-10
 #endif
@@ -82,11 +86,36 @@ SIMD vf from_bits(vi x) { vf r; memcpy(&r, &x, sizeof r); return r; }
 SIMD vf vselect(vi mask, vf yes, vf no) {
   return from_bits((mask & as_bits(yes)) | (~mask & as_bits(no)));
 }
-/* A NaN in x stays. */
+/* The instruction sets' own forms of what the compilers do not find by themselves. A NaN in x stays. */
+#if defined(__AVX512F__) && VBYTES == 64 && FASTRNN_WIDTH(REAL) == 4
+SIMD vf vmax(vf x, real low) { return (vf)_mm512_max_ps((__m512)vset1(low), (__m512)x); }
+SIMD vf vmin(vf x, real high) { return (vf)_mm512_min_ps((__m512)vset1(high), (__m512)x); }
+SIMD vf vselect_negative(vf x, vf yes, vf no) {
+  return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)x), (__m512)no, (__m512)yes);
+}
+#elif defined(__AVX512F__) && VBYTES == 64
+SIMD vf vmax(vf x, real low) { return (vf)_mm512_max_pd((__m512d)vset1(low), (__m512d)x); }
+SIMD vf vmin(vf x, real high) { return (vf)_mm512_min_pd((__m512d)vset1(high), (__m512d)x); }
+SIMD vf vselect_negative(vf x, vf yes, vf no) {
+  return (vf)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)x), (__m512d)no, (__m512d)yes);
+}
+#elif defined(__AVX2__) && VBYTES == 32 && FASTRNN_WIDTH(REAL) == 4
+SIMD vf vmax(vf x, real low) { return (vf)_mm256_max_ps((__m256)vset1(low), (__m256)x); }
+SIMD vf vmin(vf x, real high) { return (vf)_mm256_min_ps((__m256)vset1(high), (__m256)x); }
+SIMD vf vselect_negative(vf x, vf yes, vf no) { return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)x); }
+#elif defined(__AVX2__) && VBYTES == 32
+SIMD vf vmax(vf x, real low) { return (vf)_mm256_max_pd((__m256d)vset1(low), (__m256d)x); }
+SIMD vf vmin(vf x, real high) { return (vf)_mm256_min_pd((__m256d)vset1(high), (__m256d)x); }
+SIMD vf vselect_negative(vf x, vf yes, vf no) { return (vf)_mm256_blendv_pd((__m256d)no, (__m256d)yes, (__m256d)x); }
+#else
 SIMD vf vmax(vf x, real low) { return vselect(x < low, vset1(low), x); }
 SIMD vf vmin(vf x, real high) { return vselect(x > high, vset1(high), x); }
-SIMD vi sign_bit(vf x) { return as_bits(x) & ((vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1))); }
-SIMD vf vabs(vf x) { return from_bits(as_bits(x) ^ sign_bit(x)); }
+SIMD vf vselect_negative(vf x, vf yes, vf no) { return vselect(as_bits(x) < 0, yes, no); }
+#endif
+SIMD vi sign_mask(void) { return (vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1)); }
+SIMD vf vabs(vf x) { return from_bits(as_bits(x) & ~sign_mask()); }
+SIMD vf vnegabs(vf x) { return from_bits(as_bits(x) | sign_mask()); }
+SIMD vf vcopysign(vf x, vf sign) { return from_bits(as_bits(x) | (as_bits(sign) & sign_mask())); } /* x >= 0 */
 
 /* 1 where x > 0, and where low < x < high, else 0: the derivatives of relu and hard_sigmoid. */
 SIMD vf vstep(vf x) { return from_bits((x > 0) & as_bits(vset1(1))); }
@@ -118,47 +147,54 @@ SIMD vf polynomial(const real *coefficients, int n, vf x) {
 }
 #define POLYNOMIAL(table, x) polynomial(table, (int)(sizeof(table) / sizeof(table[0])), x)
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2)/2: returns exp(r) - 1, and n in *exponent. */
-SIMD vf expm1_reduced(vf x, vi *exponent) {
-  vf shifted = x * (real)1.44269504088896340736 + ROUND_MAGIC;
-  vf n = shifted - ROUND_MAGIC;
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2)/2: returns exp(r) - 1; n in the low bits of *shifted. */
+SIMD vf expm1_reduced(vf x, vf *shifted) {
+  *shifted = x * (real)1.44269504088896340736 + ROUND_MAGIC;
+  vf n = *shifted - ROUND_MAGIC;
   vf r = x - n * LN2_HIGH;
   r = r - n * LN2_LOW;
-  *exponent = as_bits(shifted) - as_bits(vset1(ROUND_MAGIC));
-  return r + r * r * POLYNOMIAL(EXPM1, r);
+  vf p = POLYNOMIAL(EXPM1, r);
+  return r * p * r + r;
 }
-SIMD vf power_of_two(vi n) { return from_bits((n + EXPONENT_BIAS) << EXPONENT_BITS); }
+/* 2^(n + extra); the shift drops the rest of the magic number. */
+SIMD vf power_of_two(vf shifted, int extra) {
+  return from_bits((as_bits(shifted) << EXPONENT_BITS) + ((ireal)(EXPONENT_BIAS + extra) << EXPONENT_BITS));
+}
 
-/* exp of any x: NaN kept, 0 far below, infinity far above. Scaled in two steps, so that a denormal
-   result is rounded once. */
+/* exp of x <= 0 and above EXP_LOWEST (or NaN), scaled in two steps so that a denormal result is rounded once. */
+SIMD vf vexp_negative(vf x) {
+  vf shifted;
+  vf p = expm1_reduced(x, &shifted) + (real)1;
+  return p * power_of_two(shifted, DENORMAL_ROOM) * DENORMAL_SCALE;
+}
+
+/* exp of any x: NaN kept, 0 far below, infinity far above. */
 SIMD vf vexp(vf x) {
-  vi n;
-  x = vmin(vmax(x, EXP_LOWEST), -EXP_LOWEST);
-  vf p = expm1_reduced(x, &n) + (real)1;
+  vf shifted;
+  vf p = expm1_reduced(vmin(vmax(x, EXP_LOWEST), -EXP_LOWEST), &shifted) + (real)1;
+  vi n = as_bits(shifted) - as_bits(vset1(ROUND_MAGIC));
   vi half = n >> 1;
-  return p * power_of_two(half) * power_of_two(n - half);
+  p = p * from_bits((half + EXPONENT_BIAS) << EXPONENT_BITS);
+  return p * from_bits((n - half + EXPONENT_BIAS) << EXPONENT_BITS);
 }
 
 /* 1 / (1 + exp(-x)) from e = exp(-|x|), so that nothing overflows: with t = e / (1 + e) it is e - e t
    below zero and 1 - t above, which keeps the rounding of 1 + e out of small results. */
 SIMD vf vsigmoid(vf x) {
-  vi n;
-  vf p = expm1_reduced(vmax(-vabs(x), EXP_LOWEST), &n) + (real)1;
-  vi half = n >> 1;
-  vf e = p * power_of_two(half) * power_of_two(n - half);
-  vf base = vselect(x < 0, e, vset1(1));
+  vf e = vexp_negative(vmax(vnegabs(x), EXP_LOWEST));
+  vf base = vselect_negative(x, e, vset1(1));
   return base - base * (e / (1 + e));
 }
 
 /* A polynomial in x^2 where |tanh x| < 1/2, else 1 - 2 e / (1 + e) with e = exp(-2|x|). */
 SIMD vf vtanh(vf x) {
-  vi n;
-  vf a = vabs(x), y = x * x;
-  vf s = vmax(-2 * a, (real)-80);
-  s = expm1_reduced(s, &n) * power_of_two(n) + power_of_two(n);
-  vf large = 1 - 2 * (s / (1 + s));
+  vf shifted, a = vabs(x), y = x * x;
+  vf q = expm1_reduced(vmax(a * -2, (real)-80), &shifted);
+  vf s = power_of_two(shifted, 0);
+  vf e = s * q + s;
+  vf large = 1 - 2 * (e / (1 + e));
   vf small = a + a * (y * POLYNOMIAL(TANH, y));
-  return from_bits(as_bits(vselect(a < (real)0.55, small, large)) | sign_bit(x));
+  return vcopysign(vselect(a < (real)0.55, small, large), x);
 }
 
 /* Flush denormals to zero in this thread; returns what restores the state. */

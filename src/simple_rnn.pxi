@@ -1,47 +1,45 @@
 # SimpleRNN (Elman 1990): h' = activation(x W + h U + b)
 
-cdef inline void simple_rnn_gates(const Rnn* p, long t, int R, const long* rows, long u, int activation) noexcept nogil:
+cdef inline void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, int activation) noexcept nogil:
     cdef int r
     cdef vf h
     cdef real* z
     for r in range(R):
-        z = z_row(p, t, rows[r]) + u * VL
+        z = s.z + rows[r] * p.J + u * VL
         h = activate(activation, vload(z))
         if p.training:
             vstore(z, h)
-        store_state(p, t, rows[r], u, h)
+        store_state(p, s, rows[r], u, h)
 
 
-cdef void simple_rnn_step(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void simple_rnn_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step of rows n0 to n1 and the units of vectors u0 to u1; z holds x W + b."""
     cdef long u = u0, n, v, vectors = MC if n1 - n0 < 3 else 4
     cdef long rows[MR]
     cdef int R
-    carry_over(p, t, n0, n1, u0, u1)
+    carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
         n = n0
         while n < n1:
-            R = next_rows(p, t, &n, n1, rows)
-            if R == 0:
-                break
-            add_recurrent(p, t, R, rows, u, vectors, h_row(p, p.hu, t, 0), p.HP, 0, 1)
+            R = next_rows(p, s, &n, n1, rows)
+            add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 1)
             for v in range(u, u + vectors):
                 if p.activation == TANH:
-                    simple_rnn_gates(p, t, R, rows, v, TANH)
+                    simple_rnn_gates(p, s, R, rows, v, TANH)
                 else:
-                    simple_rnn_gates(p, t, R, rows, v, p.activation)
+                    simple_rnn_gates(p, s, R, rows, v, p.activation)
         u += vectors
 
 
-cdef void simple_rnn_step_back(const Rnn* p, long t, long n0, long n1, long u0, long u1) noexcept nogil:
-    """dz of step t; what flows on to h through U is the caller's next product."""
+cdef void simple_rnn_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
+    """dz of the step; what flows on to h through U is the caller's next product."""
     cdef long n, u
     cdef real* z
-    carry_back(p, t, n0, n1, u0, u1)
+    carry_back(p, s, n0, n1, u0, u1)
     for n in range(n0, n1):
-        if is_active(p, t, n):
+        if is_active(p, s, n):
             for u in range(u0, u1):
-                z = z_row(p, t, n) + u * VL
-                vstore(z, incoming(p, t, n, u) * derivative(p.activation, vload(z)))
+                z = s.z + n * p.J + u * VL
+                vstore(z, incoming(p, s, n, u) * derivative(p.activation, vload(z)))
                 vstore(p.dh + n * p.HP + u * VL, vzero())

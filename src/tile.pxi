@@ -11,23 +11,27 @@ cdef enum:
 
 
 cdef inline void tile(int R, int C, const real** a, long step, long K, const real* b, bint add, const real* bias,
-                      real** out, const long* offset, long width) noexcept nogil:
+                      real** out, const long* offset) noexcept nogil:
     """out[r][offset[c]:+VL] (+)= bias[c] + sum over k of a[r][k * step] * b[c][k].
 
-    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL; width: columns of the last vector that exist.
+    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL.
     """
     cdef vf acc[MR][MC]
     cdef vf row[MR]
     cdef vf column[MC]
     cdef long k, i = 0
     cdef int r, c
-    for c in range(C):
-        for r in range(R):
-            if add:
-                acc[r][c] = vload(out[r] + offset[c]) if c < C - 1 else vload_part(out[r] + offset[c], width)
-            elif bias != NULL:
+    if add:
+        for c in range(C):
+            for r in range(R):
+                acc[r][c] = vload(out[r] + offset[c])
+    elif bias != NULL:
+        for c in range(C):
+            for r in range(R):
                 acc[r][c] = vload(bias + c * VL)
-            else:
+    else:
+        for c in range(C):
+            for r in range(R):
                 acc[r][c] = vzero()
     # What is fewer is held in registers, so that the accumulators never spill.
     for k in range(K):
@@ -47,55 +51,77 @@ cdef inline void tile(int R, int C, const real** a, long step, long K, const rea
                     acc[r][c] += row[0] * column[c]
         i += step
     for r in range(R):
-        for c in range(C - 1):
+        for c in range(C):
             vstore(out[r] + offset[c], acc[r][c])
-        if width == VL:
-            vstore(out[r] + offset[C - 1], acc[r][C - 1])
-        else:
-            vstore_part(out[r] + offset[C - 1], acc[r][C - 1], width)
 
 
 cdef inline void panel_of(int R, int columns, const real** a, long step, long K, const real* b, bint add,
-                          const real* bias, real** out, const long* offset, long width) noexcept nogil:
+                          const real* bias, real** out, const long* offset) noexcept nogil:
     """The panel in tiles as wide as the registers allow; no tile narrower than it must be."""
-    cdef int c = 0, rest
-    cdef const real* d = bias
+    cdef int c = 0, C, rest
+    cdef const real* start = bias
     while c < columns:
         rest = columns - c
         if bias != NULL:
-            d = bias + c * VL
+            start = bias + c * VL
         if R * 8 <= ACCUMULATORS and rest >= 8:
-            tile(R, 8, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 8 else VL)
-            c += 8
+            C = 8
+            tile(R, 8, a, step, K, b + c * K * VL, add, start, out, offset + c)
         elif R * 6 <= ACCUMULATORS and rest >= 6:
-            tile(R, 6, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 6 else VL)
-            c += 6
+            C = 6
+            tile(R, 6, a, step, K, b + c * K * VL, add, start, out, offset + c)
         elif R * 4 <= ACCUMULATORS and rest >= 4 and rest != 6:
-            tile(R, 4, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 4 else VL)
-            c += 4
+            C = 4
+            tile(R, 4, a, step, K, b + c * K * VL, add, start, out, offset + c)
         elif R * 3 <= ACCUMULATORS and rest >= 3 and rest != 4:
-            tile(R, 3, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 3 else VL)
-            c += 3
+            C = 3
+            tile(R, 3, a, step, K, b + c * K * VL, add, start, out, offset + c)
         elif R * 2 <= ACCUMULATORS and rest >= 2:
-            tile(R, 2, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 2 else VL)
-            c += 2
+            C = 2
+            tile(R, 2, a, step, K, b + c * K * VL, add, start, out, offset + c)
         else:
-            tile(R, 1, a, step, K, b + c * K * VL, add, d, out, offset + c, width if rest == 1 else VL)
-            c += 1
+            C = 1
+            tile(R, 1, a, step, K, b + c * K * VL, add, start, out, offset + c)
+        c += C
+
+
+cdef void whole_panel(int R, int columns, const real** a, long step, long K, const real* b, bint add,
+                      const real* bias, real** out, const long* offset) noexcept nogil:
+    """`tile` for any R <= MR and columns <= MC known at run time only."""
+    if R == 6:
+        panel_of(6, columns, a, step, K, b, add, bias, out, offset)
+    elif R == 5:
+        panel_of(5, columns, a, step, K, b, add, bias, out, offset)
+    elif R == 4:
+        panel_of(4, columns, a, step, K, b, add, bias, out, offset)
+    elif R == 3:
+        panel_of(3, columns, a, step, K, b, add, bias, out, offset)
+    elif R == 2:
+        panel_of(2, columns, a, step, K, b, add, bias, out, offset)
+    elif R == 1:
+        panel_of(1, columns, a, step, K, b, add, bias, out, offset)
 
 
 cdef void panel(int R, int columns, const real** a, long step, long K, const real* b, bint add, const real* bias,
                 real** out, const long* offset, long width) noexcept nogil:
-    """`tile` for any R <= MR and columns <= MC known at run time only."""
-    if R == 6:
-        panel_of(6, columns, a, step, K, b, add, bias, out, offset, width)
-    elif R == 5:
-        panel_of(5, columns, a, step, K, b, add, bias, out, offset, width)
-    elif R == 4:
-        panel_of(4, columns, a, step, K, b, add, bias, out, offset, width)
-    elif R == 3:
-        panel_of(3, columns, a, step, K, b, add, bias, out, offset, width)
-    elif R == 2:
-        panel_of(2, columns, a, step, K, b, add, bias, out, offset, width)
-    elif R == 1:
-        panel_of(1, columns, a, step, K, b, add, bias, out, offset, width)
+    """The same where only `width` elements of the last column vector exist in out: that one goes through a buffer."""
+    cdef real last[MR * 16]          # VL is 16 at most
+    cdef real* to[MR]
+    cdef const real* start = NULL
+    cdef long zero = 0
+    cdef int r
+    if width == VL:
+        whole_panel(R, columns, a, step, K, b, add, bias, out, offset)
+        return
+    columns -= 1
+    if bias != NULL:
+        start = bias + columns * VL
+    if columns > 0:
+        whole_panel(R, columns, a, step, K, b, add, bias, out, offset)
+    for r in range(R):
+        to[r] = last + r * VL
+        if add:
+            vstore(to[r], vload_part(out[r] + offset[columns], width))
+    whole_panel(R, 1, a, step, K, b + columns * K * VL, add, start, to, &zero)
+    for r in range(R):
+        vstore_part(out[r] + offset[columns], vload(to[r]), width)

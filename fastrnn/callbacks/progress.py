@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from fastrnn.callbacks.base import Callback, Logs
 
-_BAR_WIDTH = 20
+_BAR_WIDTH, _LEAST_BAR_WIDTH = 20, 8
 _REDRAW_SECONDS = 0.05
 
 
@@ -111,11 +111,11 @@ class ProgbarLogger(Callback):
         self._last_draw = now
         per_step = (now - self._start) / self._seen
         if self._target:
-            head = f"{self._count()} {_bar(self._seen / self._target, self._stream)}"
-            clock = format_duration(per_step * max(self._target - self._seen, 0))
+            remaining = format_duration(per_step * max(self._target - self._seen, 0))
+            line = self._line(self._seen / self._target, f"{remaining} {format_step(per_step)}{format_metrics(logs)}")
         else:
-            head, clock = f"{self._seen}/unknown", format_duration(now - self._start)
-        line = f"{head} {clock} {format_step(per_step)}{format_metrics(logs)}"
+            elapsed = format_duration(now - self._start)
+            line = f"{self._seen}/unknown {elapsed} {format_step(per_step)}{format_metrics(logs)}"
         columns = _columns(self._stream)
         self._redraw(line if len(line) < columns else line[: columns - 4] + "...")
 
@@ -126,12 +126,21 @@ class ProgbarLogger(Callback):
         per_step = ((self._steps_end or now) - self._start) / max(self._seen, 1)
         clock, rate, metrics = format_duration(now - self._start), format_step(per_step), format_metrics(logs)
         if self._bar:
-            self._redraw(f"{self._count()} {_bar(1.0, self._stream)} {clock} {rate}{metrics}")
+            self._redraw(self._line(1.0, f"{clock} {rate}{metrics}"))
             self._write("\n")
             self._shown = ""
         else:
             title = f"{self._title} - " if self._title else ""
             self._write(f"{title}{self._count()} - {clock} - {rate}{metrics}\n")
+
+    def _line(self, part: float, rest: str) -> str:
+        """Count, bar and the rest; the bar gives way where the terminal is narrow."""
+        count = self._count()
+        room = _columns(self._stream) - len(count) - len(rest) - 3
+        full, empty = ("━", "─") if _can_encode(self._stream) else ("=", ".")
+        width = min(_BAR_WIDTH, max(room, _LEAST_BAR_WIDTH))
+        done = int(width * min(part, 1.0))
+        return f"{count} {full * done}{empty * (width - done)} {rest}"
 
     def _count(self) -> str:
         target = str(self._target or self._seen)
@@ -179,12 +188,6 @@ def format_step(seconds: float) -> str:
         if value >= 1.0 or unit == "us":
             return f"{value:.0f}{unit}/step" if value >= 10 or unit == "us" else f"{value:.1f}{unit}/step"
     raise AssertionError
-
-
-def _bar(part: float, stream: TextIO | None) -> str:
-    full, empty = ("━", "─") if _can_encode(stream) else ("=", ".")
-    done = int(_BAR_WIDTH * min(part, 1.0))
-    return full * done + empty * (_BAR_WIDTH - done)
 
 
 def _can_encode(stream: TextIO | None) -> bool:

@@ -8,7 +8,52 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core, arrays, constraints, initializers, regularizers, runtime
-from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.base import Layer, Shape, Variable
+
+
+class Table(Variable):
+    """The table of an `Embedding`: its gradient is zero but for the rows that the last batch named.
+
+    Only these rows are cleared for the next gradient, and read by an optimizer, until somebody takes `grad`: whoever
+    has the array may write to any row.
+    """
+
+    def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
+                 constraint: Any = None) -> None:
+        self._touched = np.zeros(len(data), np.uint8)
+        self._taken = False
+        super().__init__(data, name, trainable, regularizer, constraint)
+
+    @property  # type: ignore[override]
+    def grad(self) -> np.ndarray | None:
+        self._taken = self._taken or self._grad is not None
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: np.ndarray | None) -> None:
+        self._grad = value
+
+    def gradient(self) -> np.ndarray:
+        self._taken = True
+        return super().gradient()
+
+    @property
+    def row_gradient(self) -> np.ndarray | None:
+        """`grad`, for those that write nothing to it."""
+        return self._grad
+
+    @property
+    def touched_rows(self) -> np.ndarray | None:
+        """uint8 (rows,), 0 for each row where `row_gradient` is zero; None if nothing is known of it."""
+        return None if self._taken or self._grad is not self._gradient else self._touched
+
+    def sparse_gradient(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """What a backward pass fills: the gradient, and its touched rows or None. They come as the last pass left
+        them: the rows touched are to be cleared, all of them if None."""
+        if self._gradient is None:
+            self._gradient = np.zeros_like(self.data)
+        self._grad = self._gradient
+        return self._gradient, None if self._taken else self._touched
 
 
 class Embedding(Layer):
@@ -61,8 +106,11 @@ class Embedding(Layer):
     def build(self, input_shape: Any) -> None:
         if self.built:
             return
-        self.embeddings = self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
-                                          self.embeddings_regularizer, self.embeddings_constraint)
+        initial = self.embeddings_initializer((self.input_dim, self.output_dim), self.dtype)
+        self.embeddings = Table(np.array(initial, self.dtype), "embeddings", True, self.embeddings_regularizer,
+                                self.embeddings_constraint)
+        self.embeddings.path = f"{self.name}/embeddings"
+        self._variables.append(self.embeddings)
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -87,9 +135,9 @@ class Embedding(Layer):
         if not self.trainable:
             return None
         dy = np.ascontiguousarray(self.check_gradient(dy, (*self._indices.shape, self.output_dim)))
-        grad = self.embeddings.gradient()
+        grad, touched = self.embeddings.sparse_gradient()
         _core.kernels(self.dtype).scatter_rows(dy.reshape(-1, self.output_dim), self._indices.reshape(-1), grad,
-                                               runtime.get_num_threads())
+                                               touched, runtime.get_num_threads())
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.losses.base import RowLoss
+from fastrnn.losses.weights import rowwise_weights
 from fastrnn.registry import Configurable, snake_case
 
 
@@ -180,11 +181,7 @@ class LossMean(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         terms = self._loss.terms(y_true, y_pred, sample_weight)
         if terms.mask is not None:
-            weight = terms.mask.astype(np.float32)
-            if sample_weight is not None:
-                given = np.asarray(sample_weight)
-                weight *= given.reshape(given.shape + (1,) * (weight.ndim - given.ndim))
-            sample_weight = weight
+            sample_weight = rowwise_weights(self.name, terms.shape, sample_weight, terms.mask, False, np.float32)
         super().update_state(terms.rows(), sample_weight)
 
 

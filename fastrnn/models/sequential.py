@@ -79,9 +79,8 @@ class Sequential(Trainer, Layer):
             raise ValueError(f"{self}: there is a layer named {layer.name!r} already; names must differ, "
                              "and a layer can be added only once")
         input_shape = self._input_shape
-        if not self._stack:
-            if input_shape is None and layer._batch_input_shape is not None:
-                input_shape = _as_shape(layer._batch_input_shape)
+        if not self._stack and input_shape is None and layer._batch_input_shape is not None:
+            input_shape = _as_shape(layer._batch_input_shape)
         if input_shape is not None:
             below = self._shapes[-1] if self._shapes else input_shape
             shape = self._fit(layer, below)
@@ -259,6 +258,20 @@ class Sequential(Trainer, Layer):
             backward = layer.backward_logits if plan.fused and index == top else layer.backward
             gradient = backward(gradient, input_gradient=index > lowest)
 
+    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
+        """Gradients after a call with training=True, for loops of your own.
+
+        Args:
+            dy: gradient of the output, of its shape.
+            input_gradient: False spares the input's gradient.
+
+        Returns:
+            The gradient of the input or None; the weights' gradients are in each variable's `grad`.
+        """
+        for index in range(len(self._stack) - 1, -1, -1):
+            dy = self._stack[index].backward(dy, input_gradient=input_gradient or index > 0)
+        return dy
+
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         assert self._input_shape is not None
         for expected, got in zip(self._input_shape[1:], shape[1:], strict=True):
@@ -285,7 +298,7 @@ class Sequential(Trainer, Layer):
             positions: where its three columns end: fractions of `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
         """
-        shapes = self._shapes or [None] * len(self._stack)
+        shapes: Sequence[Shape | None] = self._shapes or [None] * len(self._stack)
         print_summary(self.name, list(zip(self._stack, shapes, strict=True)), self.trainable_weights,
                       self.non_trainable_weights, line_length, positions, print_fn)
 

@@ -144,15 +144,18 @@ class Trainer:
         (['loss', 'val_loss'], [0, 1, 2])
         """
         self._check_compiled("fit")
-        data.check_count(epochs, "fit: epochs", least=0)
+        epochs = data.check_count(epochs, "fit: epochs", least=0)
+        initial_epoch = data.check_count(initial_epoch, "fit: initial_epoch", least=0)
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f"fit: expected shuffle to be True, False or 'batch', got {shuffle!r}")
         validates = _schedule(validation_freq)
         validation: Feed | None = None
         if validation_data is not None:
             val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
         if data.is_source(x):
             if class_weight is not None or sample_weight is not None or (validation_split and validation_data is None):
-                raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split are "
-                                 "not supported; yield (x, y, sample_weight), and pass validation_data")
+                raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split "
+                                 "are not supported; yield (x, y, sample_weight), and pass validation_data")
             feed = self._source_feed(x, y, steps_per_epoch, "fit")
         else:
             samples = self._batch(x, y, sample_weight, "fit", class_weight=class_weight)
@@ -271,13 +274,12 @@ class Trainer:
                 fused=self._fuses(),
                 lowest=next((i for i, layer in enumerate(layers) if layer.trainable_weights), len(layers)),
             )
-            if not self._plan.variables:
-                warnings.warn(f"{self}: there are no trainable weights", stacklevel=4)
         return self._plan
 
     def _fuses(self) -> bool:
         """Whether the loss is fused with the last activation; warns once if it cannot make sense of what it gets."""
-        loss, last = self.objective.loss, self.layers[-1]
+        loss: Any = self.objective.loss
+        last = self.layers[-1]
         activation = _activation_name(last)
         if getattr(loss, "wants_probabilities", False) and activation not in _PROBABILITIES and not self._warned:
             self._warned = True

@@ -140,10 +140,11 @@ class Feed:
         if self._steps is not None:
             yield from self._counted(self._steps)
             return
-        number = 0
-        for number, batch in enumerate(self._batches, 1):
+        empty = True
+        for batch in self._batches:
+            empty = False
             yield batch
-        if number == 0:
+        if empty:
             self._run_out()
 
     def _counted(self, steps: int) -> Iterator[Batch]:

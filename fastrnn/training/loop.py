@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -65,6 +66,8 @@ def train_step(model: Trainable, batch: Batch) -> None:
         for layer in plan.regularized:
             layer.add_regularization_grads()
         model.optimizer.apply(plan.variables)
+    else:
+        warnings.warn(f"{model}: there are no trainable weights", stacklevel=3)
     objective.update(y, output, weight, mask, value)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import losses, metrics as metrics_module
+from fastrnn import losses
+from fastrnn import metrics as metrics_module
 
 
 class Objective:
@@ -28,12 +29,12 @@ class Objective:
 
     def __init__(self, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         self._named_loss = loss if isinstance(loss, str) and loss.lower() in ("crossentropy", "ce") else None
-        self.loss = None if self._named_loss else losses.get(loss)
+        self.loss: Any = None if self._named_loss else losses.get(loss)
         self._given = _as_list(metrics, "metrics"), _as_list(weighted_metrics, "weighted_metrics")
         self._plain: list[Any] = []
         self._weighted: list[Any] = []
         self._named: dict[str, Any] = {}
-        self._bound = False
+        self._kind: str | None = None
         self.reset()
 
     @property
@@ -49,16 +50,17 @@ class Objective:
     def bind(self, y_shape: Sequence[int | None], output_shape: Sequence[int | None]) -> None:
         """Make what needs the shapes of targets and outputs: names like "accuracy" stand for one of several metrics.
 
-        Once done it stays: further calls change nothing.
+        Nothing changes where other shapes ask for the same.
         """
-        if self._bound:
+        kind = losses.kind_of_targets(y_shape, output_shape)
+        if kind == self._kind:
             return
         if self._named_loss:
             self.loss = losses.get(self._named_loss, y_shape, output_shape)
         plain, weighted = ([metrics_module.get(given, y_shape, output_shape) for given in group]
                            for group in self._given)
         self._named = _distinct_names(plain, weighted)
-        self._plain, self._weighted, self._bound = plain, weighted, True
+        self._plain, self._weighted, self._kind = plain, weighted, kind
 
     @property
     def metrics(self) -> list[Any]:

@@ -63,8 +63,7 @@ def _column_widths(line_length: int, positions: Sequence[float] | None) -> list[
 
 
 def _rule(corners: str, line: str, widths: Sequence[int]) -> str:
-    left, middle, right = corners
-    return left + middle.join(line * (width + 2) for width in widths) + right
+    return corners[0] + corners[1].join(line * (width + 2) for width in widths) + corners[2]
 
 
 def _row(texts: Sequence[str], widths: Sequence[int], bar: str) -> list[str]:

@@ -53,11 +53,12 @@ def test_a_bar_on_a_terminal(model, draw_every_step):
     lines = screen(written)
     assert lines[0] == "Epoch 1/2" and lines[2] == "Epoch 2/2" and lines[4] == ""
     for line in (lines[1], lines[3]):
-        assert re.fullmatch(r"3/3 ━{20} [\d.]+s \d+(\.\d)?[mu]s/step - loss: [\d.e-]+ - mae: [\d.]+ - val_loss: [\d.e-]+ "
+        assert re.fullmatch(r"3/3 ━+ [\d.]+s \d+(\.\d)?[mu]s/step - loss: [\d.e-]+ - mae: [\d.]+ - val_loss: [\d.e-]+ "
                             r"- val_mae: [\d.]+", line)
     drawn = written.split("\n")[1].split("\r")
     assert [part[:3] for part in drawn[1:]] == ["1/3", "2/3", "3/3", "3/3"]
-    assert drawn[1].count("━") == 6 and drawn[1].count("─") == 14
+    done, left = drawn[1].count("━"), drawn[1].count("─")
+    assert done == (done + left) // 3 > 0
     assert "\x1b" not in written
 
 

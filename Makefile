@@ -1,0 +1,91 @@
+# Each target makes the virtual environment that it needs. To choose: PYTHON (3.11 or newer), VENV (its folder), and
+# TORCH (what pip installs as PyTorch, before anything else could ask for another build of it).
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -q
+# What runs once more for each further instruction set: what the kernels compute, not what is built on them.
+KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py)
+OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
+
+.PHONY: help demo test test-full bench lint wheel install clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
+	@echo "make test       lint, then all tests"
+	@echo "make test-full  all tests, in full size, for each instruction set of this processor"
+	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
+	@echo "make lint       ruff and mypy"
+	@echo "make wheel      build a wheel and run all tests against it in a clean environment"
+	@echo "make clean      remove everything that these made"
+
+demo: $(VENV)/.demo
+	@$(MAKE) --no-print-directory install
+	$(BIN)/python -m fastrnn
+	$(BIN)/python examples/copy_characters.py --out plots
+	$(BIN)/python examples/film_reviews.py --out plots
+
+test: lint
+	@for isa in $(OTHER_ISAS); do \
+	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) $(KERNEL_TESTS) || exit 1; done
+	@echo "== all tests"
+	@$(PYTEST)
+
+test-full: lint
+	@for isa in $(OTHER_ISAS); do \
+	    echo "== all tests for $$isa"; FASTRNN_FULL=1 FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
+	@echo "== all tests"
+	@FASTRNN_FULL=1 $(PYTEST)
+
+bench: $(VENV)/.test
+	@$(MAKE) --no-print-directory install
+	$(BIN)/python benchmarks/compare.py
+
+lint: $(VENV)/.test
+	@$(MAKE) --no-print-directory install
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+# The source distribution, the wheel from that, and the tests from a folder where only the wheel can be imported.
+wheel: $(VENV)/.test
+	rm -rf dist build/wheel
+	$(BIN)/python -m build
+	$(BIN)/python -c "import glob, os, zipfile; [path] = glob.glob('dist/*.whl'); size = os.path.getsize(path); \
+	    names = zipfile.ZipFile(path).namelist(); \
+	    extra = [n for n in names if not n.endswith(('.py', '.pyi', '.so', 'py.typed')) and '.dist-info/' not in n]; \
+	    print(f'{path}: {size / 1e6:.2f} MB, {len(names)} files'); \
+	    assert size < 3e6, 'a wheel is to be under 3 MB'; assert not extra, f'needless files in the wheel: {extra}'"
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet "$$(echo dist/*.whl)[test]"
+	cp -r tests examples pyproject.toml build/wheel/
+	cd build/wheel && venv/bin/python -m pytest -q
+
+# Compiles what has changed since the last time: setuptools' own folder is kept, and no isolated environment is made.
+install:
+	@$(PIP) --no-build-isolation --no-deps --editable .
+
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and f'fastrnn needs Python 3.11 or newer, and \
+	$(PYTHON) is {sys.version.split()[0]}; choose another: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "setuptools>=77" cython numpy scipy
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base
+	$(PIP) --no-build-isolation --editable ".[plot]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(PIP) $(TORCH)
+	$(PIP) --no-build-isolation --editable ".[test,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist plots *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f fastrnn/_core/*.so fastrnn/_core/*.pyd
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How weights follow their gradients: Keras's optimizers, with Keras's names, defaults and formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastrnn.optimizers import schedules
+from fastrnn.optimizers.adam import Adam, AdamW
+from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.rmsprop import RMSprop
+from fastrnn.optimizers.sgd import SGD
+from fastrnn.registry import Registry
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+
+_classes = [SGD, RMSprop, Adam, AdamW]
+_registry = Registry("optimizer", [], {cls.__name__.lower(): cls for cls in _classes}, module="keras.optimizers")
+_registry.objects.update({cls.__name__: cls for cls in _classes})
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer of a name in small or capital letters, a configuration, a class (with its defaults) or an instance;
+    None for None.
+
+    Raises:
+        ValueError: the name is not known, the configuration does not fit its class, or it is no optimizer.
+
+    Example:
+
+    >>> get("adam").learning_rate
+    0.001
+    """
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    optimizer = _registry.get(_known_spelling(identifier))
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise ValueError(f"cannot read {identifier!r} as an optimizer: expected a name, a configuration or an Optimizer")
+    return optimizer
+
+
+def serialize(optimizer: Any) -> Any:
+    """The configuration of an optimizer, in the format of Keras 3. The state is not in it."""
+    return _registry.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The optimizer of a configuration; its name is looked up in `custom_objects`, then among the known ones.
+
+    Raises:
+        ValueError: the name is not known, or the configuration does not fit its class.
+    """
+    if isinstance(config, Mapping):
+        config = {**config, "class_name": _known_spelling(config.get("class_name"))}
+    return _registry.deserialize(config, custom_objects)
+
+
+def _known_spelling(name: Any) -> Any:
+    """Keras takes its optimizers' names in small and capital letters alike: "ADAM"."""
+    return name.lower() if isinstance(name, str) and name.lower() in _registry.objects else name

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RMSprop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import runtime
+from fastrnn.optimizers.base import Optimizer
+
+
+class RMSprop(Optimizer):
+    """Steps divided by the root of a running mean of squared gradients (Hinton 2012).
+
+    `v = rho * v + (1 - rho) * g**2` and `w -= learning_rate * g / sqrt(v + epsilon)`. If `centered`, the square of a
+    running mean of `g` is taken off `v` in the step; with momentum, `m = momentum * m + step` and `w -= m`.
+
+    Args:
+        learning_rate: a number, a schedule, or a function without arguments.
+        rho: how much of the mean stays from step to step, from 0 to 1.
+        momentum: from 0 to 1.
+        epsilon: keeps the divisor from zero.
+        centered: divide by the standard deviation instead.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, name, kwargs: as in `Optimizer`.
+
+    Raises:
+        ValueError: a number out of range; else as `Optimizer`.
+
+    Example:
+
+    >>> import fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((2,)), fastrnn.layers.Dense(1)])
+    >>> model.compile(RMSprop(0.01), "mse")
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
+        self.rho = self._number("rho", rho, 0, 1)
+        self.momentum = self._number("momentum", momentum, 0, 1)
+        self.epsilon = self._number("epsilon", epsilon, 0)
+        self.centered = bool(centered)
+
+    def slot_groups(self) -> list[tuple[str, ...]]:
+        groups: list[tuple[str, ...]] = [("velocity",)]
+        if self.momentum:
+            groups.append(("momentum",))
+        if self.centered:
+            groups.append(("average_gradient",))
+        return groups
+
+    def update(
+        self,
+        kernels: Any,
+        data: np.ndarray,
+        gradient: np.ndarray,
+        touched: np.ndarray | None,
+        slots: dict[str, np.ndarray],
+        limits: tuple[float, float, float],
+        learning_rate: float,
+    ) -> None:
+        kernels.rmsprop_update(data, gradient, slots["velocity"], slots.get("momentum"),
+                               slots.get("average_gradient"), touched, *limits, learning_rate, self.rho,
+                               self.momentum, self.epsilon, runtime.get_num_threads())  # fmt: skip
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }
