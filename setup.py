@@ -96,9 +96,10 @@ class Build(build_ext):
             extension.extra_link_args = []
 
     def openmp_flags(self):
-        """Compile and link flags for OpenMP; empty where it is missing: the library is then single-threaded."""
+        """Compile and link flags for OpenMP, or those for single-threaded kernels where it is missing."""
+        without = ["-Wno-unused-but-set-variable"], []  # the numbers of threads that Cython's prange then ignores
         if os.environ.get("FASTRNN_NO_OPENMP", "0") != "0":
-            return [], []
+            return without
         flags = ["-fopenmp"], ["-fopenmp"]
         if self.compiler.compiler_type == "msvc":
             flags = ["/clang:-fopenmp"], ["libomp.lib"]
@@ -113,7 +114,7 @@ class Build(build_ext):
                 self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=flags[1])
             except (CompileError, LinkError):
                 print("fastrnn: no OpenMP found; building single-threaded kernels", file=sys.stderr)
-                return [], []
+                return without
         return flags
 
 

@@ -2,7 +2,7 @@
 #
 #   N batch   T time   D input width   H hidden units   O output width   K length of a product's sum
 #   G gates (1 SimpleRNN, 3 GRU, 4 LSTM)
-#   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J = G * HP
+#   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J row length of z: gates * HP, and a bit
 #
 # `real` is float or double, as the build says; Cython only needs to know that it is a number.
 cdef extern from "simd.h" nogil:
@@ -24,8 +24,12 @@ cdef extern from "simd.h" nogil:
     vf vexp(vf)
     vf vsigmoid(vf)
     vf vtanh(vf)
+    void vsigmoid_each(int, vf*)
+    void vtanh_each(int, vf*)
     vf vstep(vf)
     vf vinside(vf, real, real)
     uint64_t denormals_off()
     void denormals_restore(uint64_t)
+    void prefetch(const real*, long)
+    void prefetch_to_write(const real*, long)
     void cpu_relax()

@@ -7,32 +7,36 @@
 # where s is the candidate's recurrent part h U_h + b_rh (then its gradient); so each product has its columns side by
 # side. Without reset_after s holds r h, the rows that U_h multiplies.
 
-cdef inline void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, int activation,
-                           int recurrent_activation) noexcept nogil:
-    """With reset_after: gate math of one vector of units on R rows; two passes, so that the rows' chains overlap."""
-    cdef int r
-    cdef vf reset, hh
-    cdef vf update[MR]
+cdef void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
+    """With reset_after: gate math of the units of vectors u to u + vectors on R rows; z becomes the gates."""
+    cdef real* sigmas[2 * MR * 2]
+    cdef real* tanhs[MR * 2]
     cdef real* z
-    for r in range(R):
-        z = s.z + rows[r] * p.J + u * VL
-        update[r] = activate(recurrent_activation, vload(z + p.HP))
-        reset = activate(recurrent_activation, vload(z + 2 * p.HP))
-        vstore(z, vload(z) + reset * vload(z + 3 * p.HP))
-        if p.training:
-            vstore(z + p.HP, update[r])
-            vstore(z + 2 * p.HP, reset)
-    for r in range(R):
-        z = s.z + rows[r] * p.J + u * VL
-        hh = activate(activation, vload(z))
-        if p.training:
-            vstore(z, hh)
-        store_state(p, s, rows[r], u, hh + update[r] * (vload(s.h + rows[r] * p.HP + u * VL) - hh))
+    cdef vf hh
+    cdef int r, count = 0
+    cdef long v
+    for v in range(u, u + vectors):
+        for r in range(R):
+            z = s.z + rows[r] * p.J + v * VL
+            tanhs[count] = z
+            sigmas[2 * count] = z + p.HP
+            sigmas[2 * count + 1] = z + 2 * p.HP
+            count += 1
+    activate_vectors(p.recurrent_activation, sigmas, 2 * count)
+    for r in range(count):
+        z = tanhs[r]
+        vstore(z, vload(z) + vload(z + 2 * p.HP) * vload(z + 3 * p.HP))
+    activate_vectors(p.activation, tanhs, count)
+    for v in range(u, u + vectors):
+        for r in range(R):
+            z = s.z + rows[r] * p.J + v * VL
+            hh = vload(z)
+            store_state(p, s, rows[r], v, hh + vload(z + p.HP) * (vload(s.h + rows[r] * p.HP + v * VL) - hh))
 
 
 cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step with reset_after; z holds x W + b, and b_rh in s."""
-    cdef long u = u0, n, v, vectors = 2
+    cdef long u = u0, n, vectors = 2
     cdef long rows[MR]
     cdef int R
     carry_over(p, s, n0, n1, u0, u1)
@@ -42,11 +46,7 @@ cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long 
         while n < n1:
             R = next_rows(p, s, &n, n1, rows)
             add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 3)
-            for v in range(u, u + vectors):
-                if p.activation == TANH and p.recurrent_activation == SIGMOID:
-                    gru_gates(p, s, R, rows, v, TANH, SIGMOID)
-                else:
-                    gru_gates(p, s, R, rows, v, p.activation, p.recurrent_activation)
+            gru_gates(p, s, R, rows, u, vectors)
         u += vectors
 
 

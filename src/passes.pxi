@@ -39,7 +39,7 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.G = 1 if cell == SIMPLE_RNN else (4 if cell == LSTM_CELL else 3)
     p.P = (H + VL - 1) // VL
     p.HP = p.P * VL
-    p.J = p.HP * (4 if cell == GRU_CELL else p.G)
+    p.J = p.HP * (4 if cell == GRU_CELL else p.G) + SLACK   # rows a power of two apart would share cache sets
     for g in range(4):
         p.w_block[g] = p.u_block[g] = g
     if cell == GRU_CELL:        # z, r, h -> blocks [hh, z, r, s]
@@ -112,7 +112,7 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
                 gru_step_back(p, &s, n0, n1, u0, u1)
             barrier_wait(barrier, team)
             if cell != GRU_CELL:
-                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.J, p.UT, False)
+                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.G * p.HP, p.UT, False)
             elif p.reset_after:
                 through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 3 * p.HP, p.UT, False)
             else:

@@ -146,6 +146,16 @@ cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
     return p.z + (t0 % p.z_slots - t0) * p.N * p.J
 
 
+cdef inline void expect(const Rnn* p, long t, long n, long chunk) noexcept nogil:
+    """Prefetch what row n meets next: its output of this step, and what the projection of the next chunk touches."""
+    if p.y != NULL:
+        prefetch_to_write(p.y + n * p.y_n + t * p.y_t, p.H)
+    if t + chunk < p.T:
+        prefetch(p.x + n * p.x_n + (t + chunk) * p.x_t, p.D)
+        if p.training:
+            prefetch_to_write(p.z + ((t + chunk) * p.N + n) * p.J, p.J)
+
+
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
     """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
     cdef long q = u0 * p.G, t, n, u, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
@@ -169,6 +179,8 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
             for r in range(R):
                 a[r] = p.x + rows[r] * p.x_n + times[r] * p.x_t
                 out[r] = z + (times[r] * p.N + rows[r]) * p.J
+                if q == u0 * p.G:
+                    expect(p, times[r], rows[r], t1 - t0)
             panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
         q += columns
     if p.b_recurrent != NULL:
@@ -276,6 +288,12 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
             for r in range(R):
                 a[r] = s.z + rows[r] * p.J + k0
                 out[r] = p.du + rows[r] * p.HP
+                if u == u0 and s.z != p.z:      # the step before, which comes next
+                    prefetch(s.z + (rows[r] - p.N) * p.J, p.J)
+                    if p.dy != NULL:
+                        prefetch(s.dy + rows[r] * p.dy_n - p.dy_t, p.H)
+                    if p.c != NULL and s.c != p.c:
+                        prefetch(s.c + (rows[r] - p.N) * p.HP, p.HP)
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
 
@@ -401,6 +419,8 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
                 w = unit_width(p, u + c)
                 total = vzero()
                 for k in range(K):
+                    if c == 0:                  # the next columns
+                        prefetch(p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + (u + columns) * VL, wide * VL)
                     value = vload_part(p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + (u + c) * VL, w)
                     total = total + value
                     vstore(b_packed + (c * K + k) * VL, value)

@@ -139,63 +139,73 @@ static const real TANH[] = {-2.0026740085317684745e-5, 8.426522203958066102e-5, 
                             -8.8632340215295135964e-3, 2.1869488476962561362e-2, -5.3968253967059396515e-2,
                             1.3333333333332390931e-1, -3.3333333333333332102e-1};
 #endif
-SIMD vf polynomial(const real *coefficients, int n, vf x) {
-  vf p = vset1(coefficients[0]);
-#pragma GCC unroll 16
-  for (int k = 1; k < n; k++) p = p * x + coefficients[k];
-  return p;
-}
-#define POLYNOMIAL(table, x) polynomial(table, (int)(sizeof(table) / sizeof(table[0])), x)
+/* The functions work on m vectors at once, m a literal: each is one long chain of dependent operations, and only
+   several chains side by side keep a processor's units busy. */
+#define EACH(i) _Pragma("GCC unroll 8") for (int i = 0; i < m; i++)
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2)/2: returns exp(r) - 1; n in the low bits of *shifted. */
-SIMD vf expm1_reduced(vf x, vf *shifted) {
-  *shifted = x * (real)1.44269504088896340736 + ROUND_MAGIC;
-  vf n = *shifted - ROUND_MAGIC;
-  vf r = x - n * LN2_HIGH;
-  r = r - n * LN2_LOW;
-  vf p = POLYNOMIAL(EXPM1, r);
-  return r * p * r + r;
+SIMD void polynomial(int m, const real *coefficients, int n, const vf *x, vf *p) {
+  EACH(i) p[i] = vset1(coefficients[0]);
+  _Pragma("GCC unroll 16") for (int k = 1; k < n; k++)
+    EACH(i) p[i] = p[i] * x[i] + coefficients[k];
+}
+#define POLYNOMIAL(m, table, x, p) polynomial(m, table, (int)(sizeof(table) / sizeof(table[0])), x, p)
+
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2)/2: q = exp(r) - 1; n in the low bits of shifted. */
+SIMD void expm1_reduced(int m, const vf *x, vf *q, vf *shifted) {
+  vf r[8];
+  EACH(i) shifted[i] = x[i] * (real)1.44269504088896340736 + ROUND_MAGIC;
+  EACH(i) q[i] = shifted[i] - ROUND_MAGIC;
+  EACH(i) r[i] = x[i] - q[i] * LN2_HIGH;
+  EACH(i) r[i] = r[i] - q[i] * LN2_LOW;
+  POLYNOMIAL(m, EXPM1, r, q);
+  EACH(i) q[i] = r[i] * q[i] * r[i] + r[i];
 }
 /* 2^(n + extra); the shift drops the rest of the magic number. */
 SIMD vf power_of_two(vf shifted, int extra) {
   return from_bits((as_bits(shifted) << EXPONENT_BITS) + ((ireal)(EXPONENT_BIAS + extra) << EXPONENT_BITS));
 }
 
-/* exp of x <= 0 and above EXP_LOWEST (or NaN), scaled in two steps so that a denormal result is rounded once. */
-SIMD vf vexp_negative(vf x) {
-  vf shifted;
-  vf p = expm1_reduced(x, &shifted) + (real)1;
-  return p * power_of_two(shifted, DENORMAL_ROOM) * DENORMAL_SCALE;
-}
-
 /* exp of any x: NaN kept, 0 far below, infinity far above. */
 SIMD vf vexp(vf x) {
-  vf shifted;
-  vf p = expm1_reduced(vmin(vmax(x, EXP_LOWEST), -EXP_LOWEST), &shifted) + (real)1;
+  vf p, shifted;
+  x = vmin(vmax(x, EXP_LOWEST), -EXP_LOWEST);
+  expm1_reduced(1, &x, &p, &shifted);
   vi n = as_bits(shifted) - as_bits(vset1(ROUND_MAGIC));
   vi half = n >> 1;
-  p = p * from_bits((half + EXPONENT_BIAS) << EXPONENT_BITS);
+  p = (p + (real)1) * from_bits((half + EXPONENT_BIAS) << EXPONENT_BITS);
   return p * from_bits((n - half + EXPONENT_BIAS) << EXPONENT_BITS);
 }
 
-/* 1 / (1 + exp(-x)) from e = exp(-|x|), so that nothing overflows: with t = e / (1 + e) it is e - e t
-   below zero and 1 - t above, which keeps the rounding of 1 + e out of small results. */
-SIMD vf vsigmoid(vf x) {
-  vf e = vexp_negative(vmax(vnegabs(x), EXP_LOWEST));
-  vf base = vselect_negative(x, e, vset1(1));
-  return base - base * (e / (1 + e));
+/* x = 1 / (1 + exp(-x)) from e = exp(-|x|), so that nothing overflows: with t = e / (1 + e) it is e - e t
+   below zero and 1 - t above, which keeps the rounding of 1 + e out of small results. e is scaled in two
+   steps, so that a denormal result is rounded once. */
+SIMD void vsigmoid_each(int m, vf *x) {
+  vf a[8], e[8], shifted[8];
+  EACH(i) a[i] = vmax(vnegabs(x[i]), EXP_LOWEST);
+  expm1_reduced(m, a, e, shifted);
+  EACH(i) e[i] = e[i] + (real)1;
+  EACH(i) e[i] = e[i] * power_of_two(shifted[i], DENORMAL_ROOM) * DENORMAL_SCALE;
+  EACH(i) a[i] = vselect_negative(x[i], e[i], vset1(1));
+  EACH(i) e[i] = e[i] / (1 + e[i]);
+  EACH(i) x[i] = a[i] - a[i] * e[i];
 }
 
-/* A polynomial in x^2 where |tanh x| < 1/2, else 1 - 2 e / (1 + e) with e = exp(-2|x|). */
-SIMD vf vtanh(vf x) {
-  vf shifted, a = vabs(x), y = x * x;
-  vf q = expm1_reduced(vmax(a * -2, (real)-80), &shifted);
-  vf s = power_of_two(shifted, 0);
-  vf e = s * q + s;
-  vf large = 1 - 2 * (e / (1 + e));
-  vf small = a + a * (y * POLYNOMIAL(TANH, y));
-  return vcopysign(vselect(a < (real)0.55, small, large), x);
+/* x = tanh(x): a polynomial in x^2 where |tanh x| < 1/2, else 1 - 2 e / (1 + e) with e = exp(-2|x|). */
+SIMD void vtanh_each(int m, vf *x) {
+  vf y[8], e[8], shifted[8];
+  EACH(i) y[i] = vmax(vnegabs(x[i]) * 2, (real)-80);
+  expm1_reduced(m, y, e, shifted);
+  EACH(i) e[i] = e[i] * power_of_two(shifted[i], 0) + power_of_two(shifted[i], 0);
+  EACH(i) e[i] = e[i] / (1 + e[i]);
+  EACH(i) e[i] = 1 - 2 * e[i];
+  EACH(i) shifted[i] = x[i] * x[i];
+  POLYNOMIAL(m, TANH, shifted, y);
+  EACH(i) y[i] = y[i] * shifted[i];
+  EACH(i) y[i] = vabs(x[i]) * y[i] + vabs(x[i]);
+  EACH(i) x[i] = vcopysign(vselect(vabs(x[i]) < (real)0.55, y[i], e[i]), x[i]);
 }
+SIMD vf vsigmoid(vf x) { vsigmoid_each(1, &x); return x; }
+SIMD vf vtanh(vf x) { vtanh_each(1, &x); return x; }
 
 /* Flush denormals to zero in this thread; returns what restores the state. */
 SIMD uint64_t denormals_off(void) {
@@ -220,6 +230,14 @@ SIMD void denormals_restore(uint64_t old) {
 #else
   (void)old;
 #endif
+}
+
+/* Ask for the n elements at p ahead of their use: rows of a batch lie too far apart for the hardware to guess. */
+SIMD void prefetch(const real *p, long n) {
+  for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
+}
+SIMD void prefetch_to_write(const real *p, long n) {
+  for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 1, 2);
 }
 
 SIMD void cpu_relax(void) {

@@ -1,20 +1,25 @@
 # SimpleRNN (Elman 1990): h' = activation(x W + h U + b)
 
-cdef inline void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, int activation) noexcept nogil:
-    cdef int r
-    cdef vf h
-    cdef real* z
-    for r in range(R):
-        z = s.z + rows[r] * p.J + u * VL
-        h = activate(activation, vload(z))
-        if p.training:
-            vstore(z, h)
-        store_state(p, s, rows[r], u, h)
+cdef void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
+    """The new state of the units of vectors u to u + vectors on R rows, also in place of z."""
+    cdef real* z[MR * MC]
+    cdef int r, count = 0
+    cdef long v
+    for v in range(u, u + vectors):
+        for r in range(R):
+            z[count] = s.z + rows[r] * p.J + v * VL
+            count += 1
+    activate_vectors(p.activation, z, count)
+    count = 0
+    for v in range(u, u + vectors):
+        for r in range(R):
+            store_state(p, s, rows[r], v, vload(z[count]))
+            count += 1
 
 
 cdef void simple_rnn_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step of rows n0 to n1 and the units of vectors u0 to u1; z holds x W + b."""
-    cdef long u = u0, n, v, vectors = MC if n1 - n0 < 3 else 4
+    cdef long u = u0, n, vectors = MC if n1 - n0 < 3 else 4
     cdef long rows[MR]
     cdef int R
     carry_over(p, s, n0, n1, u0, u1)
@@ -24,11 +29,7 @@ cdef void simple_rnn_step(const Rnn* p, const Step* s, long n0, long n1, long u0
         while n < n1:
             R = next_rows(p, s, &n, n1, rows)
             add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 1)
-            for v in range(u, u + vectors):
-                if p.activation == TANH:
-                    simple_rnn_gates(p, s, R, rows, v, TANH)
-                else:
-                    simple_rnn_gates(p, s, R, rows, v, p.activation)
+            simple_rnn_gates(p, s, R, rows, u, vectors)
         u += vectors
 
 

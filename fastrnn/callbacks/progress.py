@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from fastrnn.callbacks.base import Callback, Logs
+from fastrnn.training.summary import terminal_columns
 
 _BAR_WIDTH, _LEAST_BAR_WIDTH = 20, 8
 _REDRAW_SECONDS = 0.05
@@ -116,7 +116,7 @@ class ProgbarLogger(Callback):
         else:
             elapsed = format_duration(now - self._start)
             line = f"{self._seen}/unknown {elapsed} {format_step(per_step)}{format_metrics(logs)}"
-        columns = _columns(self._stream)
+        columns = terminal_columns(self._stream)
         self._redraw(line if len(line) < columns else line[: columns - 4] + "...")
 
     def _end(self, logs: Logs | None) -> None:
@@ -126,7 +126,8 @@ class ProgbarLogger(Callback):
         per_step = ((self._steps_end or now) - self._start) / max(self._seen, 1)
         clock, rate, metrics = format_duration(now - self._start), format_step(per_step), format_metrics(logs)
         if self._bar:
-            self._redraw(self._line(1.0, f"{clock} {rate}{metrics}"))
+            part = self._seen / self._target if self._target else 1.0  # below 1 where a callback stopped the epoch
+            self._redraw(self._line(part, f"{clock} {rate}{metrics}"))
             self._write("\n")
             self._shown = ""
         else:
@@ -136,7 +137,7 @@ class ProgbarLogger(Callback):
     def _line(self, part: float, rest: str) -> str:
         """Count, bar and the rest; the bar gives way where the terminal is narrow."""
         count = self._count()
-        room = _columns(self._stream) - len(count) - len(rest) - 3
+        room = terminal_columns(self._stream) - len(count) - len(rest) - 3
         full, empty = ("━", "─") if _can_encode(self._stream) else ("=", ".")
         width = min(_BAR_WIDTH, max(room, _LEAST_BAR_WIDTH))
         done = int(width * min(part, 1.0))
@@ -201,10 +202,3 @@ def _redraws(stream: TextIO | None) -> bool:
         return False
     return bool(getattr(stream, "isatty", lambda: False)()) or type(stream).__module__.startswith("ipykernel")
 
-
-def _columns(stream: TextIO | None) -> int:
-    """Width of the terminal; a longer line would wrap and could not be drawn over."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
-    except (AttributeError, OSError, ValueError):
-        return 80

@@ -24,7 +24,7 @@ class Table(Variable):
         self._taken = False
         super().__init__(data, name, trainable, regularizer, constraint)
 
-    @property  # type: ignore[override]
+    @property
     def grad(self) -> np.ndarray | None:
         self._taken = self._taken or self._grad is not None
         return self._grad
@@ -64,6 +64,7 @@ class Embedding(Layer):
         output_dim: width of a row.
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table (input_dim, output_dim).
         mask_zero: index 0 is padding: later layers ignore it.
+        weights: the table itself, as Keras's older versions take it.
         input_length: Keras's older keyword for the length of the input.
 
     Raises:
@@ -79,7 +80,7 @@ class Embedding(Layer):
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
-                 weights: Any = None, **kwargs: Any) -> None:
+                 weights: Any = None, activity_regularizer: Any = None, **kwargs: Any) -> None:
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
@@ -87,6 +88,8 @@ class Embedding(Layer):
         for argument, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= 0:
                 raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
+        if activity_regularizer is not None:
+            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the table instead")
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.input_length = length
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -94,7 +97,6 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self._indices: np.ndarray | None = None
-        self._buffers = arrays.Buffers()
         if weights is not None:
             self.build(None)
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])

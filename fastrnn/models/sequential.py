@@ -67,7 +67,7 @@ class Sequential(Trainer, Layer):
 
         Raises:
             TypeError: not a layer.
-            ValueError: its name is taken, or it does not fit the layer below.
+            ValueError: its name is taken, its dtype is another, or it does not fit the layer below.
         """
         if isinstance(layer, Trainer) or not isinstance(layer, Layer):
             hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
@@ -78,6 +78,9 @@ class Sequential(Trainer, Layer):
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(f"{self}: there is a layer named {layer.name!r} already; names must differ, "
                              "and a layer can be added only once")
+        if self._stack and layer.dtype != self.dtype:
+            raise ValueError(f"{self}: the layers below are of dtype {self.dtype}, {layer} is {layer.dtype}; "
+                             "give all layers the same dtype")
         input_shape = self._input_shape
         if not self._stack and input_shape is None and layer._batch_input_shape is not None:
             input_shape = _as_shape(layer._batch_input_shape)

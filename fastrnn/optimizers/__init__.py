@@ -32,11 +32,15 @@ def get(identifier: Any) -> Any:
     >>> get("adam").learning_rate
     0.001
     """
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    optimizer = _registry.get(_known_spelling(identifier))
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise ValueError(f"cannot read {identifier!r} as an optimizer: expected a name, a configuration or an Optimizer")
+    if identifier is None or isinstance(identifier, Optimizer):
+        return identifier
+    optimizer = (
+        deserialize(identifier) if isinstance(identifier, Mapping) else _registry.get(_known_spelling(identifier))
+    )
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            f"cannot read {identifier!r} as an optimizer: expected a name, a configuration or an Optimizer"
+        )
     return optimizer
 
 

@@ -52,11 +52,11 @@ class Adam(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
-        self.beta_1 = self._number("beta_1", beta_1, 0, 1)
-        self.beta_2 = self._number("beta_2", beta_2, 0, 1)
+        self.beta_1 = self._number("beta_1", beta_1, 1)
+        self.beta_2 = self._number("beta_2", beta_2, 1)
         if self.beta_1 == 1:
             raise ValueError(f"{self} beta_1: expected a number below 1, got {beta_1!r}")
-        self.epsilon = self._number("epsilon", epsilon, 0)
+        self.epsilon = self._number("epsilon", epsilon)
         self.amsgrad = bool(amsgrad)
 
     def slot_groups(self) -> list[tuple[str, ...]]:

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import math
-import numbers
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,15 @@ _WITHOUT_EFFECT = {
     "use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None, "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }  # fmt: skip
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+class _State(NamedTuple):
+    """What an optimizer keeps for one variable."""
+
+    slots: dict[str, np.ndarray]
+    dtype: str
+    decays: bool
 
 
 class Optimizer(Configurable):
@@ -62,10 +70,10 @@ class Optimizer(Configurable):
     ) -> None:
         self.name = name or type(self).__name__.lower()
         self._check_others(kwargs)
-        self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay, 0)
-        self.clipnorm = None if clipnorm is None else self._number("clipnorm", clipnorm, 0)
-        self.clipvalue = None if clipvalue is None else self._number("clipvalue", clipvalue, 0)
-        self.global_clipnorm = None if global_clipnorm is None else self._number("global_clipnorm", global_clipnorm, 0)
+        self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
+        self.clipnorm = None if clipnorm is None else self._number("clipnorm", clipnorm)
+        self.clipvalue = None if clipvalue is None else self._number("clipvalue", clipvalue)
+        self.global_clipnorm = None if global_clipnorm is None else self._number("global_clipnorm", global_clipnorm)
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
                 f"{self}: expected one of clipnorm, clipvalue and global_clipnorm, got clipnorm={clipnorm}, "
@@ -76,9 +84,9 @@ class Optimizer(Configurable):
         self.iterations = 0
         self.built = False
         self._variables: list[Any] = []
-        self._slots: dict[int, dict[str, np.ndarray]] = {}
-        self._decayed: dict[int, bool] = {}
-        self._exclude: Callable[[Any], bool] = lambda variable: False
+        self._state: dict[int, _State] = {}
+        self._excluded: set[int] = set()
+        self._excluded_names: re.Pattern[str] | None = None
 
     def __str__(self) -> str:
         return f"{type(self).__name__} '{self.name}'"
@@ -101,10 +109,10 @@ class Optimizer(Configurable):
                     f"{self}: {argument}={value!r} is not supported; expected {_WITHOUT_EFFECT[argument]!r}"
                 )
 
-    def _number(self, argument: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-        if not isinstance(value, numbers.Real) or isinstance(value, bool) or not low <= value <= high:
-            limits = f" from {low:g} to {high:g}" if high < math.inf else f" of {low:g} or more" if low == 0 else ""
-            raise ValueError(f"{self} {argument}: expected a number{limits}, got {value!r}")
+    def _number(self, argument: str, value: Any, highest: float = math.inf) -> float:
+        if not isinstance(value, _NUMBERS) or isinstance(value, bool) or not 0 <= value <= highest:
+            limits = f"from 0 to {highest:g}" if highest < math.inf else "of 0 or more"
+            raise ValueError(f"{self} {argument}: expected a number {limits}, got {value!r}")
         return float(value)
 
     def _rate(self, value: Any) -> float | Callable[..., Any]:
@@ -112,7 +120,7 @@ class Optimizer(Configurable):
             return schedules.deserialize(value)
         if callable(value):
             return value
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        if not isinstance(value, _NUMBERS) or isinstance(value, bool):
             raise ValueError(
                 f"{self} learning_rate: expected a number, a schedule or a function without arguments, got {value!r}"
             )
@@ -154,9 +162,12 @@ class Optimizer(Configurable):
         """
         if self.built:
             raise ValueError(f"{self}: call exclude_from_weight_decay before the first update")
-        excluded = {id(variable) for variable in var_list or ()}
-        pattern = re.compile("|".join(var_names)) if var_names else None
-        self._exclude = lambda v: id(v) in excluded or (pattern is not None and pattern.search(v.name) is not None)
+        self._excluded = {id(variable) for variable in var_list or ()}
+        self._excluded_names = re.compile("|".join(var_names)) if var_names else None
+
+    def _decays(self, variable: Any) -> bool:
+        pattern = self._excluded_names
+        return id(variable) not in self._excluded and (pattern is None or pattern.search(variable.name) is None)
 
     # updates -------------------------------------------------------------------------------------------------------
 
@@ -195,8 +206,9 @@ class Optimizer(Configurable):
             return
         names = [name for group in self.slot_groups() for name in group]
         self._variables = list(variables)
-        self._slots = {id(v): {name: np.zeros_like(v.data) for name in names} for v in variables}
-        self._decayed = {id(v): not self._exclude(v) for v in variables}
+        for v in variables:
+            slots = {name: np.zeros_like(v.data) for name in names}
+            self._state[id(v)] = _State(slots, v.data.dtype.name, self._decays(v))
         self.built = True
 
     def apply(self, variables: Sequence[Any]) -> None:
@@ -215,26 +227,26 @@ class Optimizer(Configurable):
             return
         if not self.built:
             self.build(variables)
+        states = [self._state.get(id(variable)) for variable in variables]
+        if None in states:
+            unknown = variables[states.index(None)].path
+            raise ValueError(f"{self}: variable '{unknown}' is not one of those it was built for; make a new optimizer")
         learning_rate, threads = self.learning_rate, runtime.get_num_threads()
         decay = (self.weight_decay or 0.0) * learning_rate
         clip = self.clipvalue or math.inf
         scale = self._global_scale(variables, threads) if self.global_clipnorm else 1.0
         missing = []
-        for variable in variables:
-            slots = self._slots.get(id(variable))
-            if slots is None:
-                raise ValueError(
-                    f"{self}: variable '{variable.path}' is not one of those it was built for; make a new optimizer"
-                )
+        for variable, state in zip(variables, states):
             gradient, touched = gradient_of(variable)
             if gradient is None:
                 missing.append(variable.path)
                 continue
-            kernels = _core.kernels(gradient.dtype.name)
+            slots, dtype, decays = state  # type: ignore[misc]
+            kernels = _core.kernels(dtype)
             if self.clipnorm:
                 norm = math.sqrt(kernels.sum_of_squares(gradient, threads))
                 scale = self.clipnorm / max(norm, self.clipnorm)  # NaN if the norm is
-            limits = scale, clip, decay if self._decayed[id(variable)] else 0.0
+            limits = scale, clip, decay if decays else 0.0
             self.update(kernels, variable.data, gradient, touched, slots, limits, learning_rate)
             variable.touch()
             if variable.constraint is not None:
@@ -245,8 +257,12 @@ class Optimizer(Configurable):
 
     def _global_scale(self, variables: Sequence[Any], threads: int) -> float:
         assert self.global_clipnorm is not None
-        gradients = [gradient for variable in variables if (gradient := gradient_of(variable)[0]) is not None]
-        norm = math.sqrt(sum(_core.kernels(g.dtype.name).sum_of_squares(g, threads) for g in gradients))
+        total = 0.0
+        for variable in variables:
+            gradient, _ = gradient_of(variable)
+            if gradient is not None:
+                total += _core.kernels(self._state[id(variable)].dtype).sum_of_squares(gradient, threads)
+        norm = math.sqrt(total)
         return self.global_clipnorm / max(norm, self.global_clipnorm) if norm < math.inf else math.nan
 
     def _warn_of(self, missing: list[str], count: int) -> None:
@@ -257,7 +273,9 @@ class Optimizer(Configurable):
     # state ---------------------------------------------------------------------------------------------------------
 
     def _ordered_slots(self) -> list[np.ndarray]:
-        return [self._slots[id(v)][name] for group in self.slot_groups() for v in self._variables for name in group]
+        return [
+            self._state[id(v)].slots[name] for group in self.slot_groups() for v in self._variables for name in group
+        ]
 
     def get_slots(self) -> list[np.ndarray]:
         """Copies of the arrays kept for the variables, in the order of Keras's `optimizer.variables` after the
@@ -282,15 +300,21 @@ class Optimizer(Configurable):
         for slot, value in zip(own, new):
             slot[...] = value
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, from `copy.deepcopy` or a pickle, whose variables have other identities."""
+        self.__dict__.update(state)
+        self._state = dict(zip(map(id, self._variables), self._state.values()))
+
     # configuration -------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this optimizer again; of a learning rate that is a function, its value now."""
         rate = self._learning_rate
-        is_schedule = isinstance(rate, schedules.LearningRateSchedule)
         return {
             "name": self.name,
-            "learning_rate": schedules.serialize(rate) if is_schedule else self.learning_rate,
+            "learning_rate": (
+                schedules.serialize(rate) if isinstance(rate, schedules.LearningRateSchedule) else self.learning_rate
+            ),
             "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,

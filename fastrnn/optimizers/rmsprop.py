@@ -50,9 +50,9 @@ class RMSprop(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
-        self.rho = self._number("rho", rho, 0, 1)
-        self.momentum = self._number("momentum", momentum, 0, 1)
-        self.epsilon = self._number("epsilon", epsilon, 0)
+        self.rho = self._number("rho", rho, 1)
+        self.momentum = self._number("momentum", momentum, 1)
+        self.epsilon = self._number("epsilon", epsilon)
         self.centered = bool(centered)
 
     def slot_groups(self) -> list[tuple[str, ...]]:

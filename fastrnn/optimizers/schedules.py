@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -138,7 +139,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "PiecewiseConstantDecay values: expected one more than boundaries, "
                 f"got {len(values)} values and {len(boundaries)} boundaries"
             )
-        if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(boundaries)):
             raise ValueError(f"PiecewiseConstantDecay boundaries: expected rising steps, got {list(boundaries)}")
         self.boundaries = list(boundaries)
         self.values = list(values)

@@ -46,7 +46,7 @@ class SGD(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
-        self.momentum = self._number("momentum", momentum, 0, 1)
+        self.momentum = self._number("momentum", momentum, 1)
         self.nesterov = bool(nesterov)
 
     def slot_groups(self) -> list[tuple[str, ...]]:

@@ -114,7 +114,8 @@ def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
             break
         logs = objective.logs()
         if validation is not None and validates(epoch):
-            logs.update({f"val_{name}": value for name, value in evaluate(model, validation, callbacks).items()})
+            validated = evaluate(model, validation, callbacks)
+            logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training or feed.exhausted:
             break

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import math
-import shutil
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ def print_summary(name: str, rows: Sequence[tuple[Any, tuple[int | None, ...] | 
     Raises:
         ValueError: positions that are not three increasing numbers, or a table too narrow for three columns.
     """
-    line_length = line_length or min(88, shutil.get_terminal_size().columns - 4)
+    line_length = line_length or min(88, terminal_columns(sys.stdout) - 4)
     widths = _column_widths(line_length, positions)
     cells = [(f"{layer.name} ({type(layer).__name__})",
               "?" if shape is None else _shape(shape),
@@ -46,6 +47,17 @@ def print_summary(name: str, rows: Sequence[tuple[Any, tuple[int | None, ...] | 
         size = sum(math.prod(variable.shape) * np.dtype(variable.dtype).itemsize for variable in variables)
         lines.append(f" {title} params: {count:,} ({_memory(size)})")
     (print_fn or print)("\n".join(lines))
+
+
+def terminal_columns(stream: Any) -> int:
+    """Width of the terminal that `stream` writes to: what COLUMNS says, or else the terminal; 80 if there is none."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):
+        return 80
 
 
 def _column_widths(line_length: int, positions: Sequence[float] | None) -> list[int]:

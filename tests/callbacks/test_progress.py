@@ -74,7 +74,7 @@ def test_what_is_left_of_a_longer_line_is_blanked(draw_every_step):
 
 
 def test_a_line_never_wraps_while_it_is_redrawn(draw_every_step, monkeypatch):
-    monkeypatch.setattr(progress, "_columns", lambda stream: 40)
+    monkeypatch.setattr(progress, "terminal_columns", lambda stream: 40)
     terminal = Terminal()
     bar = ProgbarLogger(terminal)
     bar.set_params({"verbose": 1, "epochs": 1, "steps": 100})

@@ -196,8 +196,9 @@ def test_linear_identity_is_a_cumulative_sum(dtype, rng):
     x = rng.integers(-9, 9, (17, 30, 5)).astype(dtype)
     np.testing.assert_array_equal(layer(x, training=True), np.cumsum(x, axis=1))
     dy = rng.integers(-9, 9, x.shape).astype(dtype)
-    np.testing.assert_array_equal(layer.backward(dy), np.cumsum(dy[:, ::-1], axis=1)[:, ::-1])
-    np.testing.assert_array_equal(layer.kernel.grad, np.einsum("ntd,nth->dh", x, layer.backward(dy)))
+    dx = layer.backward(dy)
+    np.testing.assert_array_equal(dx, np.cumsum(dy[:, ::-1], axis=1)[:, ::-1])
+    np.testing.assert_array_equal(layer.kernel.grad, np.einsum("ntd,nth->dh", x, dx))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -247,6 +248,23 @@ def test_results_are_the_callers(cell, rng):
         second[0][...] = 7  # and they can be written to
         np.testing.assert_array_equal(layer(x, training=training)[0], kept[0])
     np.testing.assert_array_equal(x, kept_x)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_are_the_callers(cell, rng):
+    """Writing to the states returned or given does not reach the states that a stateful layer keeps."""
+    layer = make_layer(cell, 4, 6, rng, stateful=True, return_state=True)
+    x = rng.standard_normal((5, 3, 4)).astype("float32")
+    given = states_of(cell, 5, 6, rng, "float32")
+    calls = [{"initial_state": given}, {}, {}]
+    expected = [[a.copy() for a in layer(x, **call)] for call in calls]
+    layer.reset_state()
+    for call, wanted in zip(calls, expected):
+        returned = layer(x, **call)
+        for got, want in zip(returned, wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+        for array in (*returned, *call.get("initial_state", [])):
+            array[...] = 7
 
 
 @pytest.mark.parametrize("options", [{}, {"return_sequences": True, "activation": "relu"}, {"go_backwards": True},

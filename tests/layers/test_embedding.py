@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding: rows, their gradient, and a gradient that stays sparse up to the update with the dense result."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastrnn
+from fastrnn import Sequential, optimizers
+from fastrnn.layers import LSTM, Dense, Embedding
+from tests.optimizers.cases import CASES
+
+V, D = 11, 6
+
+
+@pytest.fixture
+def layer(rng):
+    layer = Embedding(V, D, name="words")
+    layer.build((None, None))
+    layer.set_weights([rng.standard_normal((V, D))])
+    return layer
+
+
+def summed(indices, dy, rows=V):
+    """The gradient of the table, the obvious way."""
+    gradient = np.zeros((rows, dy.shape[-1]), dy.dtype)
+    np.add.at(gradient, indices.reshape(-1), dy.reshape(-1, dy.shape[-1]))
+    return gradient
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 5), (2, 3, 4), (1, 1), (2, 0), (0, 3)])
+def test_rows_and_their_gradient(layer, shape, rng):
+    x = rng.integers(0, V, shape)
+    y = layer(x, training=True)
+    np.testing.assert_array_equal(y, layer.embeddings.value[x])
+    assert y.dtype == np.float32 and y.shape == layer.compute_output_shape(shape)
+    dy = rng.standard_normal(y.shape).astype("float32")
+    assert layer.backward(dy) is None
+    np.testing.assert_array_equal(layer.embeddings.grad, summed(x, dy))
+
+
+def test_rows_are_keras(layer, rng):
+    theirs = keras.layers.Embedding(V, D)
+    theirs.build((None, None))
+    theirs.set_weights(layer.get_weights())
+    x = rng.integers(0, V, (3, 5))
+    np.testing.assert_array_equal(layer(x), np.asarray(theirs(x)))
+    assert [w.name for w in layer.weights] == [w.name for w in theirs.weights]
+    assert layer.count_params() == theirs.count_params() == V * D
+
+
+@given(
+    st.integers(1, 300), st.integers(1, 70), st.integers(0, 500), st.integers(1, 5), st.sampled_from(["f4", "f8"]),
+    st.integers(0, 9),
+)  # fmt: skip
+def test_gradients_of_any_size(rows, width, count, threads, dtype, seed):
+    """Batch after batch, each clears what the one before left; the same bits for any number of threads."""
+    rng = np.random.default_rng(seed)
+    fastrnn.set_num_threads(threads)
+    layer = Embedding(rows, width, dtype=np.dtype(dtype).name)
+    for size in (count, 1, count // 2, 0, count):
+        x = rng.integers(0, rng.integers(1, rows + 1), size)
+        dy = rng.standard_normal((*layer(x, training=True).shape,)).astype(dtype)
+        layer.backward(dy)
+        np.testing.assert_array_equal(layer.embeddings.row_gradient, summed(x, dy, rows))
+        assert (layer.embeddings.touched_rows != 0).sum() == len(np.unique(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_bits_for_any_number_of_threads(dtype, rng):
+    layer = Embedding(500, 100, dtype=dtype)
+    x = np.minimum(rng.zipf(1.3, (32, 60)), 500) - 1  # as words are: a few of them most of the time
+    dy = rng.standard_normal((*x.shape, 100)).astype(dtype)
+    found = []
+    for threads in 1, 2, 3, 5, 8:
+        fastrnn.set_num_threads(threads)
+        y = layer(x, training=True)
+        layer.backward(dy)
+        found.append((y, layer.embeddings.row_gradient.copy()))
+    for y, gradient in found:
+        np.testing.assert_array_equal(y, layer.embeddings.value[x])
+        np.testing.assert_array_equal(gradient, summed(x, dy, 500))
+
+
+def train(optimizer, *, take_gradient, steps=5, dtype="float32", rows=40, width=19):
+    """The table after some steps; `take_gradient` makes its gradient dense, as whoever reads it does."""
+    rng = np.random.default_rng(3)
+    layer = Embedding(rows, width, dtype=dtype)
+    layer.build(None)
+    layer.set_weights([rng.standard_normal((rows, width))])
+    for _ in range(steps):
+        x = rng.integers(0, rows // 2, 9)
+        layer.backward(rng.standard_normal(layer(x, training=True).shape).astype(dtype))
+        if take_gradient:
+            assert layer.embeddings.grad is not None and layer.embeddings.touched_rows is None
+        optimizer.apply(layer.trainable_weights)
+    assert (layer.embeddings.touched_rows is None) == take_gradient
+    return [layer.embeddings.numpy(), *optimizer.get_slots()]
+
+
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.1}, {"clipvalue": 0.2}, {"global_clipnorm": 0.1}])
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_sparse_updates_are_dense_updates_bit_for_bit(name, arguments, clip):
+    def make():
+        return getattr(optimizers, name)(0.05, **arguments, **clip)
+
+    sparse, dense = train(make(), take_gradient=False), train(make(), take_gradient=True)
+    for a, b in zip(sparse, dense, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    again = []
+    for threads in 1, 2, 3, 5:  # with enough rows to be shared
+        fastrnn.set_num_threads(threads)
+        again.append(train(make(), take_gradient=False, rows=1000))
+    for other in again[1:]:
+        for a, b in zip(other, again[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_updates_are_keras(name, arguments):
+    """Adam moves rows that the batch did not name too, by what their means still hold."""
+    ours, theirs = (getattr(library.optimizers, name)(0.05, **arguments) for library in (fastrnn, keras))
+    rng = np.random.default_rng(3)
+    start = rng.standard_normal((40, 19)).astype("float32")
+    table = keras.Variable(start)
+    for _ in range(5):
+        x = rng.integers(0, 20, 9)
+        dy = rng.standard_normal((9, 19)).astype("float32")
+        theirs.apply([keras.ops.convert_to_tensor(summed(x, dy, 40))], [table])
+    got = train(ours, take_gradient=False)[0]
+    np.testing.assert_allclose(got, np.asarray(table), rtol=1e-5, atol=5e-6)
+
+
+def test_sgd_leaves_other_rows_alone():
+    before = train(optimizers.SGD(0.0), take_gradient=False)[0]
+    after = train(optimizers.SGD(0.1), take_gradient=False)[0]
+    np.testing.assert_array_equal(after[20:], before[20:])
+    assert (after[:20] != before[:20]).any()
+
+
+def test_what_others_write_to_the_gradient_counts(layer):
+    """An array that was handed out once may be written to at any time."""
+    optimizer = optimizers.SGD(1.0)
+    x = np.array([1, 2])
+    layer(x, training=True)
+    layer.backward(np.ones((2, D)))
+    held = layer.embeddings.grad
+    held[5] = 1
+    before = layer.embeddings.numpy()
+    optimizer.apply(layer.weights)
+    np.testing.assert_allclose(before - layer.embeddings.value, held, atol=1e-6)
+    layer(x, training=True)
+    layer.backward(np.ones((2, D)))
+    assert held.sum() == 2 * D  # the row that was written to is cleared
+    held[6] = 1
+    before = layer.embeddings.numpy()
+    optimizer.apply(layer.weights)
+    np.testing.assert_allclose(before - layer.embeddings.value, held, atol=1e-6)
+
+
+def test_another_gradient_can_take_its_place(layer, rng):
+    layer(np.array([1, 2]), training=True)
+    layer.backward(np.ones((2, D)))
+    other = rng.standard_normal((V, D)).astype("float32")
+    layer.embeddings.grad = other
+    before = layer.embeddings.numpy()
+    optimizers.SGD(1.0).apply(layer.weights)
+    np.testing.assert_allclose(before - layer.embeddings.value, other, atol=1e-6)
+    layer(np.array([3]), training=True)
+    layer.backward(np.ones((1, D)))
+    np.testing.assert_array_equal(layer.embeddings.row_gradient, summed(np.array([3]), np.ones((1, D))))
+
+
+def test_regularized_tables(rng):
+    layer = Embedding(V, D, embeddings_regularizer="l2", embeddings_constraint="non_neg")
+    optimizer = optimizers.SGD(1.0)
+    for _ in range(2):
+        layer(np.array([[1, 2, 1]]), training=True)
+        layer.backward(np.ones((1, 3, D)))
+        expected = layer.embeddings.value - summed(np.array([1, 2, 1]), np.ones((3, D)))
+        expected -= 2 * 0.01 * layer.embeddings.value
+        assert layer.losses() == pytest.approx(0.01 * (layer.embeddings.value**2).sum())
+        layer.add_regularization_grads()
+        optimizer.apply(layer.weights)
+        np.testing.assert_allclose(layer.embeddings.value, np.maximum(expected, 0), rtol=1e-5, atol=1e-6)
+
+
+def test_masks(layer):
+    x = np.array([[1, 0, 2], [0, 0, 3]])
+    assert layer.compute_mask(x) is None and not layer.supports_masking
+    masking = Embedding(V, D, mask_zero=True)
+    assert masking.supports_masking
+    np.testing.assert_array_equal(masking.compute_mask(x), x != 0)
+
+
+def test_bad_indices_read_and_change_nothing(layer, rng):
+    for bad in ([[1, V]], [[-1, 0]], [[2**40, 0]], [[np.nan, 1.0]]):
+        with pytest.raises(ValueError, match="Embedding 'words' input: expected indices from 0 to 10"):
+            layer(bad, training=True)
+    x = np.array([1, 2, 3], dtype=np.int32)
+    layer(x, training=True)
+    x[1] = V + 5  # by the caller, who still has the array
+    with pytest.raises(ValueError, match="kernel argument 'indices': expected 0 to 10"):
+        layer.backward(np.ones((3, D)))
+    x[1] = 2
+    layer.backward(np.ones((3, D)))
+    assert layer.embeddings.grad.sum() == 3 * D
+    with pytest.raises(ValueError, match=r"Embedding 'words' dy: expected shape \(3, 6\), got \(2, 6\)"):
+        layer.backward(np.ones((2, D)))
+    with pytest.raises(RuntimeError, match="backward needs a call with training=True"):
+        Embedding(3, 2).backward(np.ones((1, 2)))
+
+
+def test_frozen_layers_have_no_gradient(rng):
+    layer = Embedding(V, D, trainable=False)
+    layer(np.array([1]), training=True)
+    assert layer.backward(np.ones((1, D))) is None
+    assert layer.embeddings.grad is None and layer.trainable_weights == []
+
+
+def test_options(rng):
+    table = rng.standard_normal((V, D)).astype("float32")
+    for weights in table, [table]:
+        np.testing.assert_array_equal(Embedding(V, D, weights=weights)([3]), table[[3]])
+    np.testing.assert_array_equal(Embedding(V, D, embeddings_initializer=table)([3]), table[[3]])
+    assert np.abs(Embedding(500, 10)(np.arange(500))).max() <= 0.05
+    for argument in {"input_dim": 0}, {"output_dim": -1}, {"input_dim": 2.5}, {"output_dim": True}:
+        with pytest.raises(ValueError, match="expected a positive whole number"):
+            Embedding(**{"input_dim": V, "output_dim": D, **argument})
+    with pytest.raises(ValueError, match="activity_regularizer is not supported; regularize the table instead"):
+        Embedding(V, D, activity_regularizer="l2")
+    with pytest.raises(TypeError, match="unknown keyword 'dimension'"):
+        Embedding(V, D, dimension=3)
+
+
+def test_configurations_are_keras():
+    arguments = {"embeddings_regularizer": "l2", "embeddings_constraint": "max_norm", "mask_zero": True, "name": "e"}
+    ours, theirs = Embedding(V, D, **arguments).get_config(), keras.layers.Embedding(V, D, **arguments).get_config()
+    assert {k: ours[k] for k in ("name", "input_dim", "output_dim", "mask_zero", "trainable")} == {
+        k: theirs[k] for k in ("name", "input_dim", "output_dim", "mask_zero", "trainable")
+    }
+    theirs.pop("quantization_config", None)
+    assert Embedding.from_config(theirs).get_config() == Embedding.from_config(ours).get_config() == ours
+
+
+def test_a_model_learns_words_apart(rng):
+    """The mean of a sequence's words decides: rows of good and bad words come to differ."""
+    x = rng.integers(1, 20, (200, 6))
+    y = (x < 10).mean(axis=1) > 0.5
+    model = Sequential([Embedding(20, 8, mask_zero=True, input_length=6), LSTM(8), Dense(1, activation="sigmoid")])
+    model.compile(optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=15, batch_size=20, verbose=0)
+    assert history.history["accuracy"][-1] > 0.9
+    assert model.layers[0].embeddings.touched_rows is not None  # nothing on the way took the gradient

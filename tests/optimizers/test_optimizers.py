@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Optimizers by hand, their state, names and errors."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import optimizers
+from fastrnn.layers.base import Variable
+from fastrnn.optimizers import SGD, Adam, AdamW, RMSprop, schedules
+from tests.optimizers.cases import CASES, CLIPS, gradients, train, variables
+
+
+def one(value, gradient):
+    """A variable of one element, with a gradient."""
+    variable = Variable(np.array([value]), "w")
+    variable.gradient()[...] = gradient
+    return variable
+
+
+def test_sgd_by_hand():
+    w = one(1.0, 2.0)
+    SGD(0.1).apply([w])
+    assert w.value == pytest.approx(0.8)
+    w, optimizer = one(1.0, 2.0), SGD(0.1, momentum=0.5)
+    optimizer.apply([w])  # m = -0.2
+    optimizer.apply([w])  # m = -0.3
+    assert w.value == pytest.approx(0.5)
+    w, optimizer = one(1.0, 2.0), SGD(0.1, momentum=0.5, nesterov=True)
+    optimizer.apply([w])  # 1 - 0.5 * 0.2 - 0.2
+    assert w.value == pytest.approx(0.7)
+
+
+def test_rmsprop_by_hand():
+    w = one(10.0, 10.0)
+    RMSprop(0.1).apply([w])  # 10 - 0.1 * 10 / sqrt(0.1 * 100)
+    assert w.value == pytest.approx(9.683772, abs=1e-6)
+    w = one(10.0, 10.0)
+    RMSprop(0.1, centered=True, momentum=0.9).apply([w])  # sqrt(10 - 1)
+    assert w.value == pytest.approx(10 - 1 / 3)
+
+
+def test_adam_by_hand():
+    w = one(10.0, 10.0)
+    Adam(0.1).apply([w])  # the first step is the learning rate, but for epsilon
+    assert w.value == pytest.approx(9.9)
+    w = one(10.0, 10.0)
+    AdamW(0.1, weight_decay=0.5).apply([w])
+    assert w.value == pytest.approx(9.4)
+
+
+def test_clipping_by_hand():
+    def stepped(**limit):
+        variables = [one(0.0, 3.0), one(0.0, -4.0)]
+        SGD(1.0, **limit).apply(variables)
+        return [-float(v.value[0]) for v in variables]
+
+    assert stepped() == [3, -4]
+    assert stepped(clipvalue=3.5) == [3, -3.5]
+    assert stepped(clipnorm=3.5) == pytest.approx([3, -3.5])
+    assert stepped(global_clipnorm=2.5) == pytest.approx([1.5, -2])
+    assert stepped(global_clipnorm=5) == [3, -4]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_a_quadratic_is_minimized(name, arguments):
+    """Each optimizer finds the lowest point of (w - 3)^2, wherever weight decay does not pull it off."""
+    arguments = {k: v for k, v in arguments.items() if k != "weight_decay"}
+    w = one(0.0, 0.0)
+    optimizer = getattr(optimizers, name)(schedules.CosineDecay(0.1, 400), **arguments)
+    if name == "AdamW":
+        optimizer.exclude_from_weight_decay(var_names=["w"])
+    for _ in range(400):
+        w.gradient()[...] = 2 * (w.data - 3)
+        optimizer.apply([w])
+    assert w.value == pytest.approx(3, abs=0.02)
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: next(iter(clip), "unclipped"))
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_bits_for_any_number_of_threads(name, arguments, clip, dtype):
+    shapes = [(300, 173), (5,), (70001,)]  # two of them large enough to be shared among threads
+    steps = gradients(2, shapes, dtype)
+    results = []
+    for threads in 1, 2, 3, 5:
+        fastrnn.set_num_threads(threads)
+        optimizer = getattr(optimizers, name)(0.05, **arguments, **clip)
+        results.append(train(optimizer, variables(shapes, dtype), steps) + optimizer.get_slots())
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_float32_and_float64_agree(name, arguments):
+    low = train(getattr(optimizers, name)(0.05, **arguments), variables(), gradients(4))
+    high = [Variable(v.numpy().astype("float64"), v.name) for v in variables()]
+    high = train(getattr(optimizers, name)(0.05, **arguments), high, gradients(4))
+    for a, b in zip(low, high, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_state_goes_on_where_it_was(name, arguments):
+    steps = gradients(6)
+    expected = train(getattr(optimizers, name)(0.05, **arguments), variables(), steps)
+    first, own = getattr(optimizers, name)(0.05, **arguments), variables()
+    train(first, own, steps[:3])
+    second = optimizers.deserialize(json.loads(json.dumps(optimizers.serialize(first))))
+    again = [Variable(v.numpy(), v.name) for v in own]
+    second.build(again)
+    second.set_slots(first.get_slots())
+    second.iterations = first.iterations
+    for a, b in zip(train(second, again, steps[3:]), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_slots_are_copies_and_are_checked():
+    optimizer, own = Adam(), variables()
+    assert optimizer.get_slots() == []
+    with pytest.raises(ValueError, match=r"Adam 'adam': call build\(variables\) before set_slots"):
+        optimizer.set_slots([])
+    optimizer.build(own)
+    slots = optimizer.get_slots()
+    assert [s.shape for s in slots[:4]] == [own[0].shape, own[0].shape, own[1].shape, own[1].shape]
+    slots[0][...] = 1
+    assert not optimizer.get_slots()[0].any()
+    with pytest.raises(ValueError, match="Adam 'adam': expected 8 slots, got 7"):
+        optimizer.set_slots(slots[1:])
+    slots[-1] = np.zeros((3, 3))
+    with pytest.raises(ValueError, match=r"Adam 'adam' slot 7: expected shape \(1, 40\), got \(3, 3\)"):
+        optimizer.set_slots(slots)
+    assert not optimizer.get_slots()[0].any()  # all or nothing
+
+
+def test_learning_rate():
+    optimizer = SGD(0.5)
+    optimizer.learning_rate = 1
+    assert optimizer.learning_rate == 1.0 and isinstance(optimizer.learning_rate, float)
+    optimizer.learning_rate = np.float32(0.25)
+    assert optimizer.learning_rate == 0.25
+    optimizer.learning_rate = lambda: 0.75
+    assert optimizer.learning_rate == 0.75 == optimizer.get_config()["learning_rate"]
+    optimizer.learning_rate = 0.1
+    w = one(0.0, 1.0)
+    optimizer.apply([w])
+    assert w.value == pytest.approx(-0.1)
+    for bad in "fast", None, True, [0.1]:
+        with pytest.raises(ValueError, match="SGD 'sgd' learning_rate: expected a number, a schedule or a function"):
+            SGD(bad)
+        with pytest.raises(ValueError, match="SGD 'sgd' learning_rate: expected a number, a schedule or a function"):
+            optimizer.learning_rate = bad
+
+
+def test_schedules_are_followed_and_not_set():
+    schedule = schedules.PiecewiseConstantDecay([0], [1.0, 0.1])
+    optimizer, w = SGD(schedule), one(0.0, 1.0)
+    optimizer.apply([w])
+    optimizer.apply([w])
+    assert w.value == pytest.approx(-1.1)
+    with pytest.raises(TypeError, match="SGD 'sgd': its learning rate is the schedule PiecewiseConstantDecay"):
+        optimizer.learning_rate = 0.1
+    optimizer.learning_rate = schedules.ExponentialDecay(0.5, 1, 0.5)
+    assert optimizer.learning_rate == 0.125
+    again = SGD.from_config(optimizer.get_config())
+    assert again.learning_rate == 0.5 and again.get_config() == optimizer.get_config()
+
+
+def test_get():
+    for spelling in "rmsprop", "RMSprop", "RMSPROP":
+        assert type(optimizers.get(spelling)) is RMSprop
+    assert type(optimizers.get("sgd")) is SGD and type(optimizers.get("AdamW")) is AdamW
+    assert optimizers.get(None) is None
+    adam = Adam()
+    assert optimizers.get(adam) is adam
+    assert optimizers.get({"class_name": "ADAM", "config": {"learning_rate": 0.5}}).learning_rate == 0.5
+    with pytest.raises(ValueError, match="unknown optimizer 'adan': expected one of"):
+        optimizers.get("adan")
+    for bad in 3, print, [adam]:
+        with pytest.raises(ValueError, match="as an optimizer"):
+            optimizers.get(bad)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"clipnorm": -1.0}, "Adam 'adam' clipnorm: expected a number of 0 or more, got -1.0"),
+        ({"clipvalue": "a"}, "Adam 'adam' clipvalue: expected a number of 0 or more, got 'a'"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, "expected one of clipnorm, clipvalue and global_clipnorm"),
+        ({"weight_decay": True}, "weight_decay: expected a number of 0 or more, got True"),
+        ({"beta_1": 1.5}, "beta_1: expected a number from 0 to 1, got 1.5"),
+        ({"beta_1": 1.0}, "beta_1: expected a number below 1, got 1.0"),
+        ({"epsilon": np.nan}, "epsilon: expected a number of 0 or more, got nan"),
+        ({"use_ema": True}, "use_ema=True is not supported"),
+        ({"gradient_accumulation_steps": 2}, "gradient_accumulation_steps=2 is not supported"),
+        ({"loss_scale_factor": 8.0}, "loss_scale_factor=8.0 is not supported"),
+        ({"lr": 0.1}, "unknown argument 'lr'; it is called learning_rate"),
+        ({"momentun": 0.1}, "Adam 'adam': unknown argument 'momentun'"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Adam(**arguments)
+
+
+def test_other_bad_arguments():
+    with pytest.raises(ValueError, match="SGD 'sgd' momentum: expected a number from 0 to 1, got 2"):
+        SGD(momentum=2)
+    with pytest.raises(ValueError, match="RMSprop 'mine' rho: expected a number from 0 to 1, got -0.1"):
+        RMSprop(rho=-0.1, name="mine")
+    with pytest.raises(ValueError, match="AdamW 'adamw' weight_decay: expected a number of 0 or more, got None"):
+        AdamW(weight_decay=None)
+    with pytest.warns(UserWarning, match="SGD 'sgd': decay has no effect, as in Keras 3; pass a schedule"):
+        SGD(decay=1e-6)
+    SGD(use_ema=False, ema_momentum=0.5, loss_scale_factor=None)
+
+
+def test_missing_gradients():
+    optimizer, own = SGD(0.1), variables()
+    with pytest.raises(ValueError, match="SGD 'sgd': no variable has a gradient; run backward before apply"):
+        optimizer.apply(own)
+    assert optimizer.iterations == 0
+    own[1].gradient()[...] = 1
+    before = [v.numpy() for v in own]
+    with pytest.warns(UserWarning, match="SGD 'sgd': no gradient for weight_0, weight_2, weight_3, left as they are"):
+        optimizer.apply(own)
+    assert optimizer.iterations == 1
+    np.testing.assert_allclose(own[1].value, before[1] - 0.1, rtol=1e-6)
+    np.testing.assert_array_equal(own[0].value, before[0])
+    optimizer.apply([])
+    assert optimizer.iterations == 1
+
+
+def test_other_variables_are_refused():
+    optimizer, own = Adam(), variables()
+    train(optimizer, own, gradients(1))
+    other = variables()
+    for variable in other:
+        variable.gradient()[...] = 1
+    with pytest.raises(ValueError, match="variable 'weight_0' is not one of those it was built for; make a new"):
+        optimizer.apply(other)
+    optimizer.apply(own[1:3])  # some of them alone are fine
+
+
+def test_layers_pack_again_after_an_update():
+    own = variables()
+    versions = [v.version for v in own]
+    train(SGD(), own, gradients(1))
+    assert all(v.version > before for v, before in zip(own, versions, strict=True))
+
+
+def test_denormals_are_no_trap():
+    """Means that fade away end at zero instead of in numbers that a processor is slow with."""
+    optimizer, w = Adam(), Variable(np.ones(64, "float32"), "w")
+    w.gradient()[...] = 1e-3
+    optimizer.apply([w])
+    w.gradient()[...] = 0
+    for _ in range(1000):
+        optimizer.apply([w])
+    assert optimizer.get_slots()[0].max() == 0
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_copies_go_on_as_the_original(copied):
+    """Of the optimizer together with its variables."""
+    steps = gradients(5)
+    optimizer, own = AdamW(0.05, amsgrad=True), variables()
+    optimizer.exclude_from_weight_decay(var_names=["_1"])
+    train(optimizer, own, steps[:2])
+    optimizer_copy, own_copy = copied((optimizer, own))
+    expected = train(optimizer, own, steps[2:])
+    for a, b in zip(train(optimizer_copy, own_copy, steps[2:]), expected, strict=True):
+        np.testing.assert_array_equal(a, b)

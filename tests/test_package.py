@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package as a whole: what it imports and in which direction, its command line, its documentation."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import importlib.metadata
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fastrnn
+from fastrnn import _core
+
+PACKAGE = Path(fastrnn.__file__).parent
+
+# Who may import whom: what stands further up, and what shares a line, for as long as that makes no circle.
+ORDER = [
+    ["_version", "errors", "_core"],
+    ["runtime", "arrays", "registry"],
+    ["activations", "initializers", "regularizers", "constraints"],
+    ["layers"],
+    ["losses", "optimizers"],
+    ["metrics"],
+    ["training"],
+    ["callbacks"],
+    ["models"],
+    ["preprocessing"],
+    ["utils"],
+    ["saving"],
+    ["inference"],
+    ["fastrnn"],  # __init__.py: the public names
+    ["__main__"],
+]
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+
+# Each of these costs more than its use at import is worth.
+HEAVY = ["scipy", "matplotlib", "json", "csv", "tempfile", "subprocess", "shutil", "random", "pickle", "unittest",
+         "asyncio", "multiprocessing", "concurrent", "logging", "argparse", "importlib.metadata"]  # fmt: skip
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with this package on its path and these variables added to the environment."""
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FASTRNN_")}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True,
+                          env={**kept, "PYTHONPATH": path, **environment})  # fmt: skip
+
+
+def modules() -> list[str]:
+    """Every module of the package, without the compiled ones."""
+    found = pkgutil.walk_packages([str(PACKAGE)], "fastrnn.")
+    return ["fastrnn", *(m.name for m in found if not m.name.startswith("fastrnn._core."))]
+
+
+def public_modules() -> list[str]:
+    return [name for name in modules() if not any(part.startswith("_") for part in name.split("."))]
+
+
+class TestImports:
+    """Imports point up the list above, in no circle, from the top of each file."""
+
+    @staticmethod
+    def source_of(module: str) -> Path:
+        path = PACKAGE.joinpath(*module.split(".")[1:])
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+    @classmethod
+    def imports_of(cls, module: str) -> Iterator[tuple[str, bool]]:
+        """The modules of this package that a module imports when it runs, and whether inside a function."""
+        known = set(modules())
+
+        def visit(node: ast.AST, nested: bool) -> Iterator[tuple[str, bool]]:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+                return
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, nested) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    parts = module.split(".") if cls.source_of(module).name == "__init__.py" else module.split(".")[:-1]
+                    base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+                for alias in node.names:
+                    name = f"{base}.{alias.name}"
+                    yield (name if name in known else base, nested)
+            inside = nested or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from visit(child, inside)
+
+        for name, nested in visit(ast.parse(cls.source_of(module).read_text("utf-8")), False):
+            if name.split(".")[0] == "fastrnn":
+                yield ("fastrnn._core" if name.startswith("fastrnn._core") else name), nested
+
+    @staticmethod
+    def level(module: str) -> int:
+        name = module.split(".")[1] if "." in module else module
+        assert name in LEVEL, f"fastrnn.{name} has no place in ORDER"
+        return LEVEL[name]
+
+    @pytest.mark.parametrize("module", modules())
+    def test_point_up_the_list(self, module):
+        for target, nested in self.imports_of(module):
+            assert self.level(target) <= self.level(module), f"{module} imports {target}, which is above it"
+            # The public names are the one exception: those are imported when they are first asked for.
+            assert not nested or module == "fastrnn", f"{module} imports {target} inside a function"
+
+    def test_make_no_circle(self):
+        graph = {module: {target for target, _ in self.imports_of(module)} - {module} for module in modules()}
+        done: set[str] = set()
+
+        def visit(module: str, path: list[str]) -> None:
+            assert module not in path, " -> ".join([*path[path.index(module) :], module])
+            if module not in done:
+                for target in sorted(graph.get(module, ())):
+                    visit(target, [*path, module])
+                done.add(module)
+
+        for module in graph:
+            visit(module, [])
+
+    def test_nothing_heavy_at_import(self):
+        code = (
+            "import sys, numpy; before = set(sys.modules); import fastrnn; "
+            "print(*(set(sys.modules) - before), sep='\\n')"
+        )
+        run = python("-c", code)
+        assert run.returncode == 0, run.stderr
+        loaded = set(run.stdout.split())
+        assert "fastrnn" in loaded
+        assert sorted(loaded & set(HEAVY)) == []
+
+    def test_every_module_by_itself(self):
+        """Whichever module a program imports first, it works."""
+        code = (
+            "import importlib, sys\n"
+            "for name in sys.argv[1:]:\n"
+            "    for loaded in [m for m in sys.modules if m.startswith('fastrnn') and '_core' not in m]:\n"
+            "        del sys.modules[loaded]\n"
+            "    importlib.import_module(name)\n"
+        )
+        run = python("-c", code, *modules())
+        assert run.returncode == 0, run.stderr
+
+    def test_public_modules_after_one_import(self):
+        names = [n for n in os.listdir(PACKAGE) if n.removesuffix(".py") in LEVEL and not n.startswith("_")]
+        names = sorted(n.removesuffix(".py") for n in names if n not in ("errors.py", "registry.py", "arrays.py"))
+        run = python("-c", "import sys, fastrnn\nfor name in sys.argv[1:]: getattr(fastrnn, name)", *names)
+        assert run.returncode == 0, run.stderr
+
+
+class TestDocumentation:
+    @pytest.mark.parametrize("module", modules())
+    def test_examples_run(self, module):
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        result = doctest.testmod(importlib.import_module(module), optionflags=flags)
+        assert result.failed == 0
+
+    @pytest.mark.parametrize("module", public_modules())
+    def test_public_names_are_documented(self, module):
+        loaded = importlib.import_module(module)
+        missing = [] if loaded.__doc__ else [module]
+        for name, thing in vars(loaded).items():
+            if name.startswith("_") or getattr(thing, "__module__", None) != module:
+                continue
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                if not inspect.getdoc(thing):
+                    missing.append(name)
+            if inspect.isclass(thing):
+                for method, function in vars(thing).items():
+                    if not method.startswith("_") and callable(function) and not inspect.getdoc(getattr(thing, method)):
+                        missing.append(f"{name}.{method}")
+        assert missing == []
+
+
+class TestInstallation:
+    def test_version(self):
+        assert fastrnn.__version__ == importlib.import_module("fastrnn._version").__version__
+        try:
+            installed = importlib.metadata.version("fastrnn")
+        except importlib.metadata.PackageNotFoundError:
+            pytest.skip("run from the source tree, not installed")
+        assert fastrnn.__version__ == installed
+
+    def test_typed(self):
+        assert (PACKAGE / "py.typed").is_file()
+        assert (PACKAGE / "_core" / "cpu.pyi").is_file()
+
+    def test_kernels_for_both_scalar_types(self):
+        for dtype in ("float32", "float64"):
+            assert _core.kernels(dtype).__name__ == f"fastrnn._core.kernels_{_core.isa}_{dtype}"
+
+
+class TestCommandLine:
+    def test_show_config(self, capsys):
+        fastrnn.show_config()
+        lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if "set" not in line)
+        assert lines["fastrnn"] == fastrnn.__version__
+        assert set(lines) >= {"Python", "NumPy", "processor", "threads", "BLAS"}
+        assert lines["threads"].split()[0] == str(fastrnn.get_num_threads())
+        assert all(value.strip() for value in lines.values())
+        assert "unknown" not in lines["BLAS"]
+
+    def test_show_config_names_the_instruction_set(self, capsys):
+        fastrnn.show_config()
+        out = capsys.readouterr().out
+        assert f"instruction set  {_core.isa} (available: {', '.join(_core.available)})" in out
+
+    @pytest.mark.parametrize("arguments", [[], ["config"]])
+    def test_module_prints_the_configuration(self, arguments):
+        run = python("-m", "fastrnn", *arguments)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.startswith(f"fastrnn          {fastrnn.__version__}\n")
+        assert "instruction set" in run.stdout
+
+    def test_version(self):
+        run = python("-m", "fastrnn", "--version")
+        assert (run.returncode, run.stdout) == (0, f"fastrnn {fastrnn.__version__}\n")
+
+    def test_unknown_command(self):
+        run = python("-m", "fastrnn", "fly")
+        assert run.returncode == 2
+        assert "fly" in run.stderr
+
+
+class TestInstructionSet:
+    """FASTRNN_ISA forces an instruction set, or fails: it never falls back."""
+
+    def test_the_best_one_without_it(self):
+        run = python("-c", "from fastrnn import _core; print(_core.isa)", FASTRNN_ISA="")
+        assert run.stdout.strip() == _core.available[0], run.stderr
+
+    @pytest.mark.parametrize("isa", _core.available)
+    def test_each_available_one(self, isa):
+        code = "import fastrnn; from fastrnn import _core; print(_core.isa, _core.kernels('float32').__name__)"
+        run = python("-c", code, FASTRNN_ISA=isa)
+        assert run.stdout.split() == [isa, f"fastrnn._core.kernels_{isa}_float32"], run.stderr
+
+    @pytest.mark.parametrize("isa", [name for name in _core.KNOWN if name not in _core.available])
+    def test_unsupported(self, isa):
+        run = python("-c", "import fastrnn", FASTRNN_ISA=isa)
+        assert run.returncode != 0
+        assert f"ImportError: FASTRNN_ISA='{isa}': " in run.stderr
+        assert f"available: {', '.join(_core.available)}" in run.stderr
+
+    @pytest.mark.parametrize("isa", ["sse9", "AVX2", " avx2", "avx2,avx512", "../avx2"])
+    def test_unknown(self, isa):
+        run = python("-c", "import fastrnn", FASTRNN_ISA=isa)
+        assert run.returncode != 0
+        assert f"ImportError: FASTRNN_ISA={isa!r}: there is no such instruction set" in run.stderr
+
+    @pytest.mark.skipif("baseline" not in _core.built, reason="the baseline kernels are not built here")
+    def test_the_built_but_unsupported(self):
+        """What a processor without wide vectors says, on any processor."""
+        code = (
+            "from fastrnn._core import cpu\n"
+            "import sys\n"
+            "for name in [m for m in sys.modules if m.startswith('fastrnn') and m != 'fastrnn._core.cpu']:\n"
+            "    del sys.modules[name]\n"
+            "cpu.instruction_sets = lambda: ('baseline',)\n"
+            "import fastrnn\n"
+        )
+        built = next((name for name in _core.built if name != "baseline"), None)
+        if built is None:
+            pytest.skip("only the baseline is built here")
+        run = python("-c", code, FASTRNN_ISA=built)
+        assert run.returncode != 0
+        assert f"FASTRNN_ISA='{built}': this processor does not support it; available: baseline" in run.stderr
+
+
+class TestThreads:
+    @pytest.mark.parametrize(
+        "environment, expected",
+        [
+            ({"FASTRNN_NUM_THREADS": "3"}, "3"),
+            ({"OMP_NUM_THREADS": "5"}, "5"),
+            ({"FASTRNN_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, "3"),
+        ],
+    )
+    def test_environment(self, environment, expected):
+        run = python("-c", "import fastrnn; print(fastrnn.get_num_threads())", **environment)
+        assert run.stdout.strip() == expected, run.stderr
+
+    @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+    def test_bad_environment(self, text):
+        run = python("-c", "import fastrnn", FASTRNN_NUM_THREADS=text)
+        assert run.returncode != 0
+        assert f"FASTRNN_NUM_THREADS={text!r}: expected a positive whole number" in run.stderr
