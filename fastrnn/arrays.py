@@ -59,8 +59,7 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
     """Any numeric array of whole numbers from 0 to ``limit`` - 1 as a C-contiguous int32 array.
 
     Raises:
-        ValueError: as `as_float`, and for a value that is NaN, below 0, or ``limit`` and over. Fractions are cut off,
-            as Keras does.
+        ValueError: as `as_float`, and for a value that is NaN, a fraction, below 0, or ``limit`` and over.
     """
     array = _numeric(x, what)
     if array.size:
@@ -69,6 +68,8 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
             bad = low if not low >= 0 else high
             raise ValueError(f"{what}: expected indices from 0 to {limit - 1} (input_dim={limit}), got {bad}; "
                              "raise input_dim, or limit the vocabulary")
+        if array.dtype.kind == "f" and (array != np.trunc(array)).any():
+            raise ValueError(f"{what}: expected whole numbers, got {array[array != np.trunc(array)][0]}")
     return np.require(array, dtype=np.int32, requirements=("C", "A"))
 
 

@@ -14,6 +14,11 @@ cdef inline int check(ndarray a, int kind, int ndim, str name) except -1:
     return 0
 
 
+cdef inline long extent(ndarray a, int axis) noexcept:
+    """Length of an axis, 0 where there is none: to be had before the number of dimensions is checked."""
+    return cnp.PyArray_DIM(a, axis) if axis < cnp.PyArray_NDIM(a) else 0
+
+
 cdef inline real* vector(ndarray a, long size, str name) except? NULL:
     """A contiguous 1-D array of at least `size` elements, or None."""
     if a is None:
@@ -41,7 +46,7 @@ cdef inline real* sequence(ndarray a, long N, long T, long width, long* n_stride
         return NULL
     check(a, REAL_TYPE, 3, name)
     if cnp.PyArray_DIM(a, 0) != N or cnp.PyArray_DIM(a, 1) != T or cnp.PyArray_DIM(a, 2) != width \
-            or (width > 1 and cnp.PyArray_STRIDE(a, 2) != sizeof(real)):
+            or (width > 1 and N * T > 0 and cnp.PyArray_STRIDE(a, 2) != sizeof(real)):
         refuse(a, name, f"({N}, {T}, {width}) with contiguous features")
     n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(real)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(real)

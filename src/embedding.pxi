@@ -34,7 +34,7 @@ cdef void gather_share(const real* table, long D, const int* indices, real* out,
 
 def gather_rows(ndarray table not None, ndarray indices not None, ndarray out not None, long threads):
     """out (M, D) = the rows of table (V, D) that indices (M,) name."""
-    cdef long V = cnp.PyArray_DIM(table, 0), D = cnp.PyArray_DIM(table, 1), M = cnp.PyArray_DIM(indices, 0), i, team
+    cdef long V = extent(table, 0), D = extent(table, 1), M = extent(indices, 0), i, team
     cdef long workers = 1 if M * D < SMALL_WORK else min(threads, M)
     cdef real* table_ = matrix(table, V, D, "table")
     cdef real* out_ = matrix(out, M, D, "out")
@@ -72,7 +72,7 @@ def scatter_rows(ndarray dy not None, ndarray indices not None, ndarray grad not
     touched: uint8 (V,) or None. In comes which rows of grad may differ from zero, so that only these are cleared; out
     goes the same for the new gradient. Threads share the columns: an index that comes often costs all of them alike.
     """
-    cdef long V = cnp.PyArray_DIM(grad, 0), D = cnp.PyArray_DIM(grad, 1), M = cnp.PyArray_DIM(indices, 0), m, i, team
+    cdef long V = extent(grad, 0), D = extent(grad, 1), M = extent(indices, 0), m, i, team
     cdef long lines = (D + LINE - 1) // LINE, workers = 1 if M * D < SMALL_WORK else max(1, min(threads, lines))
     cdef real* dy_ = matrix(dy, M, D, "dy")
     cdef real* grad_ = matrix(grad, V, D, "grad")

@@ -9,8 +9,8 @@
 
 cdef void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
     """With reset_after: gate math of the units of vectors u to u + vectors on R rows; z becomes the gates."""
-    cdef real* sigmas[2 * MR * 2]
-    cdef real* tanhs[MR * 2]
+    cdef real* sigmas[2 * GATE_VECTORS]
+    cdef real* tanhs[GATE_VECTORS]
     cdef real* z
     cdef vf hh
     cdef int r, count = 0
@@ -36,16 +36,16 @@ cdef void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u
 
 cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step with reset_after; z holds x W + b, and b_rh in s."""
-    cdef long u = u0, n, vectors = 2
-    cdef long rows[MR]
+    cdef long u = u0, n, vectors = gate_units(p, n1 - n0, 2)
+    cdef long rows[GATE_VECTORS]
     cdef int R
     carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
+        add_recurrent(p, s, n0, n1, u, u + vectors, s.hu, p.HP, 0, 3)
         n = n0
         while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
-            add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 3)
+            R = next_rows(p, s, &n, n1, <int>(GATE_VECTORS // vectors), rows)
             gru_gates(p, s, R, rows, u, vectors)
         u += vectors
 
@@ -53,43 +53,33 @@ cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long 
 cdef void gru_reset_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """Without reset_after, first half: update and reset gates, and s = r h."""
     cdef long u, n
-    cdef long rows[MR]
-    cdef int R, r
+    cdef real* sigmas[2]
     cdef real* z
-    cdef vf reset
     carry_over(p, s, n0, n1, u0, u1)
     for u in range(u0, u1):
-        n = n0
-        while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
-            add_recurrent(p, s, R, rows, u, 1, s.hu, p.HP, 0, 2)
-            for r in range(R):
-                z = s.z + rows[r] * p.J + u * VL
-                vstore(z + p.HP, activate(p.recurrent_activation, vload(z + p.HP)))
-                reset = activate(p.recurrent_activation, vload(z + 2 * p.HP))
-                vstore(z + 2 * p.HP, reset)
-                vstore(z + 3 * p.HP, reset * vload(s.hu + rows[r] * p.HP + u * VL))
+        add_recurrent(p, s, n0, n1, u, u + 1, s.hu, p.HP, 0, 2)
+        for n in range(n0, n1):
+            if is_active(p, s, n):
+                z = s.z + n * p.J + u * VL
+                sigmas[0] = z + p.HP
+                sigmas[1] = z + 2 * p.HP
+                activate_vectors(p.recurrent_activation, sigmas, 2)
+                vstore(z + 3 * p.HP, vload(z + 2 * p.HP) * vload(s.hu + n * p.HP + u * VL))
 
 
 cdef void gru_candidate_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """Second half: hh from (r h) U_h, and the new state."""
     cdef long u, n
-    cdef long rows[MR]
-    cdef int R, r
     cdef real* z
-    cdef vf update, hh
+    cdef vf hh
     for u in range(u0, u1):
-        n = n0
-        while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
-            add_recurrent(p, s, R, rows, u, 1, s.z + 3 * p.HP, p.J, 2, 1)
-            for r in range(R):
-                z = s.z + rows[r] * p.J + u * VL
-                hh = activate(p.activation, vload(z))
-                update = vload(z + p.HP)
-                if p.training:
-                    vstore(z, hh)
-                store_state(p, s, rows[r], u, hh + update * (vload(s.h + rows[r] * p.HP + u * VL) - hh))
+        add_recurrent(p, s, n0, n1, u, u + 1, s.z + 3 * p.HP, p.J, 2, 1)
+        for n in range(n0, n1):
+            if is_active(p, s, n):
+                z = s.z + n * p.J + u * VL
+                activate_vectors(p.activation, &z, 1)
+                hh = vload(z)
+                store_state(p, s, n, u, hh + vload(z + p.HP) * (vload(s.h + n * p.HP + u * VL) - hh))
 
 
 cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:

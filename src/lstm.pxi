@@ -3,8 +3,8 @@
 
 cdef void lstm_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
     """Gate math of the units of vectors u to u + vectors on R rows; z becomes the gates."""
-    cdef real* sigmas[3 * MR * 2]
-    cdef real* tanhs[MR * 2]
+    cdef real* sigmas[3 * GATE_VECTORS]
+    cdef real* tanhs[GATE_VECTORS]
     cdef real* z
     cdef int r, k, count = 0
     cdef long v, at
@@ -36,16 +36,16 @@ cdef void lstm_gates(const Rnn* p, const Step* s, int R, const long* rows, long 
 
 cdef void lstm_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step of rows n0 to n1 and the units of vectors u0 to u1; z holds x W + b."""
-    cdef long u = u0, n, vectors = 2 if n1 - n0 < 3 else 1
-    cdef long rows[MR]
+    cdef long u = u0, n, vectors = gate_units(p, n1 - n0, 1)
+    cdef long rows[GATE_VECTORS]
     cdef int R
     carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
+        add_recurrent(p, s, n0, n1, u, u + vectors, s.hu, p.HP, 0, 4)
         n = n0
         while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
-            add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 4)
+            R = next_rows(p, s, &n, n1, <int>(GATE_VECTORS // vectors), rows)
             lstm_gates(p, s, R, rows, u, vectors)
         u += vectors
 

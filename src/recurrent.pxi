@@ -8,6 +8,8 @@
 cdef enum:
     K_BLOCK = 256       # rows of z that one pass of the weight gradients sums over
     PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
+    GATE_VECTORS = 24   # rows times vectors whose gate math runs side by side: alone each would wait for itself
+    GATE_UNITS = 8      # vectors of units at most in that
 
 cdef struct Rnn:
     long N, T, D, H
@@ -85,9 +87,9 @@ cdef inline long unit_width(const Rnn* p, long u) noexcept nogil:
     return min(<long>VL, p.H - u * VL)
 
 
-cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, long* rows) noexcept nogil:
-    """The next rows for one tile: active ones, at most MR; 7 go as 4 + 3."""
-    cdef int count = 0, most = 4 if end - n[0] == 7 else MR
+cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int most, long* rows) noexcept nogil:
+    """The next `most` active rows."""
+    cdef int count = 0
     while n[0] < end and count < most:
         if is_active(p, s, n[0]):
             rows[count] = n[0]
@@ -100,6 +102,8 @@ cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, lo
                             long* times, long* rows) noexcept nogil:
     """The next `most` active (time, row) pairs of steps up to t1 and rows n0 to n1, in the order of time."""
     cdef long count = 0
+    if n0 == n1:
+        return 0
     while t[0] < t1 and count < most:
         if p.mask == NULL or p.mask[n[0] * p.mask_n + t[0] * p.mask_t]:
             times[count] = t[0]
@@ -221,24 +225,39 @@ cdef inline void store_state(const Rnn* p, const Step* s, long n, long u, vf h) 
         vstore_part(s.y + n * p.y_n + u * VL, h, w)
 
 
-cdef inline void add_recurrent(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors,
-                               const real* h, long ldh, int first, int gates) noexcept nogil:
-    """z += h U for `gates` gates from `first` on, of the units of vectors u to u + vectors."""
+cdef inline long gate_units(const Rnn* p, long rows, long least) noexcept nogil:
+    """Vectors of units to take at a time: more where the rows are few."""
+    return max(least, min(<long>GATE_UNITS, GATE_VECTORS // max(1, rows)))
+
+
+cdef void add_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, const real* h, long ldh,
+                        int first, int gates) noexcept nogil:
+    """z += h U for `gates` gates from `first` on, active rows n0 to n1, the units of vectors u0 to u1."""
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long offset[MC]
-    cdef int r, g, c = 0
-    cdef long v
-    for r in range(R):
-        a[r] = h + rows[r] * ldh
-        out[r] = s.z + rows[r] * p.J
-    for v in range(u, u + vectors):
-        for g in range(first, first + gates):
-            offset[c] = p.u_block[g] * p.HP + v * VL
-            c += 1
-        if gates < p.G or v == u + vectors - 1:     # columns of several vectors lie side by side if all gates do
-            panel(R, c, a, 1, p.H, p.U + ((v * p.G + first + gates - c) * p.H) * VL, True, NULL, out, offset, VL)
-            c = 0
+    cdef long rows[MR]
+    cdef long u = u0, n, v
+    cdef int r, R, g, columns
+    # a panel takes the columns of several vectors if they lie side by side, and if that is no loss
+    cdef long wide = 1
+    if gates == p.G:
+        wide = MC // p.G if n1 - n0 < 3 else (2 if p.G == 3 else max(1, 4 // p.G))
+    while u < u1:
+        wide = min(wide, u1 - u)
+        columns = 0
+        for v in range(u, u + wide):
+            for g in range(first, first + gates):
+                offset[columns] = p.u_block[g] * p.HP + v * VL
+                columns += 1
+        n = n0
+        while n < n1:
+            R = next_rows(p, s, &n, n1, 4 if n1 - n == 7 else MR, rows)     # 7 go as 4 + 3
+            for r in range(R):
+                a[r] = h + rows[r] * ldh
+                out[r] = s.z + rows[r] * p.J
+            panel(R, columns, a, 1, p.H, p.U + (u * p.G + first) * p.H * VL, True, NULL, out, offset, VL)
+        u += wide
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -284,7 +303,7 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
             offset[c] = (u + c) * VL
         n = n0
         while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
+            R = next_rows(p, s, &n, n1, 4 if n1 - n == 7 else MR, rows)
             for r in range(R):
                 a[r] = s.z + rows[r] * p.J + k0
                 out[r] = p.du + rows[r] * p.HP

@@ -2,7 +2,7 @@
 
 cdef void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
     """The new state of the units of vectors u to u + vectors on R rows, also in place of z."""
-    cdef real* z[MR * MC]
+    cdef real* z[GATE_VECTORS]
     cdef int r, count = 0
     cdef long v
     for v in range(u, u + vectors):
@@ -19,16 +19,16 @@ cdef void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows,
 
 cdef void simple_rnn_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step of rows n0 to n1 and the units of vectors u0 to u1; z holds x W + b."""
-    cdef long u = u0, n, vectors = MC if n1 - n0 < 3 else 4
-    cdef long rows[MR]
+    cdef long u = u0, n, vectors = gate_units(p, n1 - n0, 4)
+    cdef long rows[GATE_VECTORS]
     cdef int R
     carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
+        add_recurrent(p, s, n0, n1, u, u + vectors, s.hu, p.HP, 0, 1)
         n = n0
         while n < n1:
-            R = next_rows(p, s, &n, n1, rows)
-            add_recurrent(p, s, R, rows, u, vectors, s.hu, p.HP, 0, 1)
+            R = next_rows(p, s, &n, n1, <int>(GATE_VECTORS // vectors), rows)
             simple_rnn_gates(p, s, R, rows, u, vectors)
         u += vectors
 

@@ -68,7 +68,7 @@ cdef long softmax_team(long M, long C, long threads) noexcept nogil:
 
 def softmax_rows(ndarray z not None, ndarray out not None, long threads):
     """out (M, C) = exp(z - max z) / sum of exp(z - max z), row by row. out may be z."""
-    cdef long M = cnp.PyArray_DIM(z, 0), C = cnp.PyArray_DIM(z, 1), i, team
+    cdef long M = extent(z, 0), C = extent(z, 1), i, team
     cdef long workers = softmax_team(M, C, threads)
     cdef real* z_ = matrix(z, M, C, "z")
     cdef real* out_ = matrix(out, M, C, "out")
@@ -102,7 +102,7 @@ cdef void softmax_back_share(const real* y, const real* dy, real* dx, long C, lo
 
 def softmax_rows_backward(ndarray y not None, ndarray dy not None, ndarray dx not None, long threads):
     """dx (M, C) = y (dy - sum of y dy), row by row, for y = softmax(x). dx may be dy."""
-    cdef long M = cnp.PyArray_DIM(y, 0), C = cnp.PyArray_DIM(y, 1), i, team
+    cdef long M = extent(y, 0), C = extent(y, 1), i, team
     cdef long workers = 1 if M * C < SMALL_WORK else max(1, min(threads, M))
     cdef real* y_ = matrix(y, M, C, "y")
     cdef real* dy_ = matrix(dy, M, C, "dy")

@@ -136,7 +136,7 @@ cdef int begin_update(Update* u, ndarray w, ndarray g, ndarray touched, double s
     u.size = cnp.PyArray_SIZE(w)
     u.w = elements(w, u.size, "w")
     u.g = elements(g, u.size, "g")
-    u.rows = 0 if touched is None else cnp.PyArray_DIM(w, 0)
+    u.rows = 0 if touched is None else extent(w, 0)
     u.touched = flags(touched, u.rows, "touched")
     if u.rows == 0:
         u.touched = NULL

@@ -125,6 +125,8 @@ class Layer:
     input_kind = "float"
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
+        if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
+            del legacy["quantization_config"]
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
         self.trainable = trainable
         self.dtype = self._dtype_name(dtype)
@@ -308,12 +310,12 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} must define backward(dy, input_gradient)")
 
     def check_gradient(self, dy: Any, shape: tuple[int, ...], what: str = "dy") -> np.ndarray:
-        """`dy` as an array of the layer's dtype and the shape given, or a ValueError."""
+        """`dy` as an array of the layer's dtype and the shape given, its last axis contiguous; or a ValueError."""
         if type(dy) is not np.ndarray or dy.dtype.name != self.dtype or not dy.flags.aligned:
             dy = arrays.as_float(dy, self.dtype, f"{self} {what}")
         if dy.shape != shape:
             raise ValueError(f"{self} {what}: expected shape {shape}, got {dy.shape}")
-        return dy
+        return dy if dy.ndim == 0 or dy.strides[-1] == dy.itemsize else np.ascontiguousarray(dy)
 
     def not_called(self) -> RuntimeError:
         return RuntimeError(f"{self}: backward needs a call with training=True before it")

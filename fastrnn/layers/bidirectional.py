@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent import Recurrent, check_sequences
 from fastrnn.layers.table import deserialize, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
@@ -37,7 +37,10 @@ class Bidirectional(Layer):
 
     def __init__(self, layer: Recurrent, merge_mode: str | None = "concat", weights: Any = None,
                  backward_layer: Recurrent | None = None, **kwargs: Any) -> None:
-        layer, backward_layer = deserialize(layer), None if backward_layer is None else deserialize(backward_layer)
+        if isinstance(layer, Mapping):
+            layer = deserialize(layer)
+        if isinstance(backward_layer, Mapping):
+            backward_layer = deserialize(backward_layer)
         if not isinstance(layer, Recurrent):
             raise ValueError(f"Bidirectional layer: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
         if backward_layer is not None and not isinstance(backward_layer, Recurrent):
@@ -70,6 +73,10 @@ class Bidirectional(Layer):
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
+        # As in Keras, whatever the layers say: a masked step's output is zero in both directions.
+        self._zero_output_for_mask = (self.forward_layer.zero_output_for_mask, self.backward_layer.zero_output_for_mask)
+        if self.return_sequences:
+            self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = True
         self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
         self._shape: tuple[int, ...] | None = None
         self._initial_weights = weights
@@ -124,7 +131,7 @@ class Bidirectional(Layer):
         return mask if self.return_sequences else None
 
     def check_input(self, x: Any) -> np.ndarray:
-        return self.forward_layer.check_input(x)
+        return check_sequences(self, x, self.forward_layer.kernel.shape[0] if self.built else None)
 
     # forward -------------------------------------------------------------------------------------------------------
 
@@ -158,7 +165,7 @@ class Bidirectional(Layer):
                 final = inner.run(x, None, training, mask, start)
                 out[...] = inner._last_output(final[0], mask)
             if inner.stateful:
-                inner._states = final
+                inner._states = [state.copy() for state in final] if self.return_state else final
             states += final
         if training:
             self._shape = (batch, time)
@@ -234,7 +241,8 @@ class Bidirectional(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "merge_mode": self.merge_mode, "layer": serialize(self.forward_layer)}
-        config["layer"]["config"]["name"] = self._layer_name
+        config["layer"]["config"].update(name=self._layer_name, zero_output_for_mask=self._zero_output_for_mask[0])
         if self._own_backward_layer:
             config["backward_layer"] = serialize(self.backward_layer)
+            config["backward_layer"]["config"]["zero_output_for_mask"] = self._zero_output_for_mask[1]
         return config

@@ -22,6 +22,20 @@ class Tape(NamedTuple):
     buffer: np.ndarray                  # the kernel's gates and states
 
 
+def rank_hint(rank: int) -> str:
+    """What to do where the input has too few axes."""
+    return "; add a time or feature axis, e.g. x[:, :, None]" if rank == 2 else ""
+
+
+def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
+    """`x` as float (batch, time, width), or a ValueError that names the layer."""
+    x = arrays.as_float(x, layer.dtype, f"{layer} input")
+    if x.ndim != 3 or (width is not None and x.shape[2] != width):
+        raise ValueError(f"{layer}: expected input (batch, time, {'features' if width is None else width}), "
+                         f"got {x.shape}{rank_hint(x.ndim)}")
+    return x
+
+
 class Recurrent(Layer):
     """Base of the three recurrent layers; see `SimpleRNN`, `LSTM` and `GRU` for the arguments.
 
@@ -32,6 +46,7 @@ class Recurrent(Layer):
     cell: int
     gates: int
     states = 1
+    reset_after = True      # GRU's own argument
     #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
     input_blocks: tuple[int, ...]
     state_blocks: tuple[tuple[int, ...], ...]
@@ -66,8 +81,8 @@ class Recurrent(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout = min(1.0, max(0.0, float(dropout)))
-        self.recurrent_dropout = min(1.0, max(0.0, float(recurrent_dropout)))
+        self.dropout = self._rate("dropout", dropout)
+        self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
         self.seed = seed
         self._rng = None if seed is None else np.random.Generator(np.random.SFC64(seed))
         self.return_sequences = bool(return_sequences)
@@ -84,10 +99,12 @@ class Recurrent(Layer):
         self._idle = [arrays.Buffers()]     # inference buffers, one for each thread that predicts at the moment
         self._packed: tuple[Any, ...] = ()
         self._packed_t: tuple[Any, ...] = ()
-        self._code = _core.kernels(self.dtype).ACTIVATIONS
-        self._options = (self.cell, self.units, self._code[self.activation.name],
-                         self._code[self.recurrent_activation.name], bool(getattr(self, "reset_after", True)),
-                         self.zero_output_for_mask)
+
+    def _options(self) -> tuple[Any, ...]:
+        """What the kernels must know of the layer."""
+        codes = _core.kernels(self.dtype).ACTIVATIONS
+        return (self.cell, self.units, codes[self.activation.name], codes[self.recurrent_activation.name],
+                self.reset_after, self.zero_output_for_mask)
 
     def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
         activation = activations.get(identifier)
@@ -96,15 +113,20 @@ class Recurrent(Layer):
             raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
         return activation
 
+    def _rate(self, argument: str, rate: Any) -> float:
+        if not isinstance(rate, (int, float, np.number)) or rate != rate:
+            raise ValueError(f"{self} {argument}: expected a fraction from 0 to 1, got {rate!r}")
+        return min(1.0, max(0.0, float(rate)))      # as Keras does
+
     def _pieces_to_shape(self, length: int | None, width: int) -> tuple[int | None, ...]:
         return (length, width)
 
     # weights -------------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
-        if len(input_shape) != 3 or input_shape[-1] is None:
+        if len(input_shape) != 3 or not input_shape[-1]:
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
-                             f"got {tuple(input_shape)}{self._rank_hint(len(input_shape))}")
+                             f"got {tuple(input_shape)}{rank_hint(len(input_shape))}")
         width = int(input_shape[-1])
         columns = self.gates * self.units
         self.kernel = self.add_weight("kernel", (width, columns), self.kernel_initializer, self.kernel_regularizer,
@@ -183,20 +205,8 @@ class Recurrent(Layer):
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return mask if self.return_sequences else None
 
-    @staticmethod
-    def _rank_hint(rank: int) -> str:
-        if rank == 2:
-            return "; add a time or feature axis, e.g. x[:, :, None]"
-        return ""
-
     def check_input(self, x: Any) -> np.ndarray:
-        x = arrays.as_float(x, self.dtype, f"{self} input")
-        width = self.kernel.data.shape[0] if self.built else None
-        if x.ndim != 3 or (width is not None and x.shape[2] != width):
-            expected = "features" if width is None else width
-            raise ValueError(f"{self}: expected input (batch, time, {expected}), got {x.shape}"
-                             f"{self._rank_hint(x.ndim)}")
-        return x
+        return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
 
     # forward -------------------------------------------------------------------------------------------------------
 
@@ -228,7 +238,7 @@ class Recurrent(Layer):
         out = np.empty((x.shape[0], x.shape[1], self.units), self.dtype) if self.return_sequences else None
         final = self.run(x, out, training, mask, states)
         if self.stateful:
-            self._states = final
+            self._states = [state.copy() for state in final] if self.return_state else final
         if out is None:
             out = self._last_output(final[0], mask)
         return [out, *final] if self.return_state else out
@@ -281,7 +291,7 @@ class Recurrent(Layer):
             except IndexError:
                 buffers = arrays.Buffers()
         tape = buffers.flat("tape", size, self.dtype)
-        kernels.forward(*self._options, training, threads, x, w, u, b, b_recurrent, states[0],
+        kernels.forward(*self._options(), training, threads, x, w, u, b, b_recurrent, states[0],
                         states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
                         final[1] if self.states == 2 else None, tape)
         if training:
@@ -369,7 +379,7 @@ class Recurrent(Layer):
                 db = self.bias.gradient().reshape(-1)
         self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
         dx_steps = dx[:, ::-1] if dx is not None and self.go_backwards else dx
-        kernels.backward(*self._options, threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
+        kernels.backward(*self._options(), threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
                          dstates[1] if self.states == 2 else None, tape.buffer, scratch, dx_steps, dw, du, db,
                          self.initial_state_grads[0], self.initial_state_grads[1] if self.states == 2 else None)
         if dx is not None and self.dropout_mask is not None:

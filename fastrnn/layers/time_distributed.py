@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ class TimeDistributed(Layer):
     supports_masking = True
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        layer = deserialize(layer)
+        if isinstance(layer, Mapping):
+            layer = deserialize(layer)
         if not isinstance(layer, Layer):
             raise ValueError(f"TimeDistributed layer: expected a layer, got {layer!r}")
         kwargs.setdefault("dtype", layer.dtype)

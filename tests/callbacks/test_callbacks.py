@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The callbacks, and how a run calls them."""
 
 from __future__ import annotations

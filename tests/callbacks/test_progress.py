@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run shows on the screen."""
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import fastrnn
 from tests import reference
 from tests.conftest import assert_close, make_layer, states_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 N, T, D, H = 5, 7, 3, 6
 

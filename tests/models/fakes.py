@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A tiny layer that keeps a record of how a model uses it."""
 
 from __future__ import annotations

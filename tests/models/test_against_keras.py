@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training runs beside installed Keras: the same weights to begin with, the same batches, three epochs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stack of layers, its shapes and weights, and how it is compiled, trained and used."""
 
 from __future__ import annotations

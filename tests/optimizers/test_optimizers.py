@@ -257,14 +257,16 @@ def test_layers_pack_again_after_an_update():
 
 
 def test_denormals_are_no_trap():
-    """Means that fade away end at zero instead of in numbers that a processor is slow with."""
+    """Means that fade away end as zero or a normal number, not as one that a processor is slow with."""
     optimizer, w = Adam(), Variable(np.ones(64, "float32"), "w")
     w.gradient()[...] = 1e-3
     optimizer.apply([w])
     w.gradient()[...] = 0
     for _ in range(1000):
         optimizer.apply([w])
-    assert optimizer.get_slots()[0].max() == 0
+    mean = optimizer.get_slots()[0]
+    assert ((mean == 0) | (mean >= np.finfo("float32").tiny)).all()
+    assert mean.max() < 1e-36
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])

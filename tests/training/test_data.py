@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How arrays and sources of batches become the batches of an epoch."""
 
 from __future__ import annotations

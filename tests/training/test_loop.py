@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a step uses the layers, and what becomes of masks, weights, regularizers and errors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The averages of loss and metrics over an epoch."""
 
 from __future__ import annotations

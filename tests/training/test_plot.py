@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The picture of a training run."""
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def test_a_panel_for_the_loss_and_one_for_each_metric():
 def test_ticks_at_whole_epochs_only(epochs, tmp_path):
     figure = history(epochs, loss=2).plot()
     figure.savefig(tmp_path / "run.png")
-    ticks = [tick for tick in figure.axes[0].get_xticks()]
+    ticks = list(figure.axes[0].get_xticks())
     assert all(tick == round(tick) for tick in ticks)
     assert (tmp_path / "run.png").stat().st_size > 5000
 
