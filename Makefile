@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -q
 # What runs once more for each further instruction set: what the kernels compute, not what is built on them.
-KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py)
+KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
 
 .PHONY: help demo test test-full bench lint wheel install clean
@@ -17,7 +17,7 @@ OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa
 help:
 	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests"
-	@echo "make test-full  all tests, in full size, for each instruction set of this processor"
+	@echo "make test-full  all tests for each instruction set of this processor"
 	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
 	@echo "make lint       ruff and mypy"
 	@echo "make wheel      build a wheel and run all tests against it in a clean environment"
@@ -31,15 +31,15 @@ demo: $(VENV)/.demo
 
 test: lint
 	@for isa in $(OTHER_ISAS); do \
-	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) $(KERNEL_TESTS) || exit 1; done
+	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) -m "not slow" $(KERNEL_TESTS) || exit 1; done
 	@echo "== all tests"
 	@$(PYTEST)
 
 test-full: lint
 	@for isa in $(OTHER_ISAS); do \
-	    echo "== all tests for $$isa"; FASTRNN_FULL=1 FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
+	    echo "== all tests for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
 	@echo "== all tests"
-	@FASTRNN_FULL=1 $(PYTEST)
+	@$(PYTEST)
 
 bench: $(VENV)/.test
 	@$(MAKE) --no-print-directory install

@@ -93,7 +93,6 @@ class Build(build_ext):
                 f"/clang:{flag}" for flag in extension.extra_compile_args
                 if flag not in ("-g0", "-fno-semantic-interposition", "-fvisibility=hidden")
             ]  # fmt: skip
-            extension.extra_link_args = []
 
     def openmp_flags(self):
         """Compile and link flags for OpenMP, or those for single-threaded kernels where it is missing."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+#: NumPy's character for each dtype of the kernels; comparing it is far cheaper than comparing `dtype.name`.
+CHARACTERS = {"float32": "f", "float64": "d"}
+
 __all__ = ["Buffers", "aligned_empty", "as_float", "as_index", "check_finite"]
 
 
@@ -48,7 +51,7 @@ def as_float(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
     Raises:
         ValueError: for strings, objects, dates, complex numbers or ragged sequences.
     """
-    if type(x) is np.ndarray and x.dtype.char == ("f" if dtype == "float32" else "d"):
+    if type(x) is np.ndarray and x.dtype.char == CHARACTERS[dtype]:
         flags = x.flags
         if flags.c_contiguous and flags.aligned and x.dtype.isnative:
             return x
@@ -59,7 +62,8 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
     """Any numeric array of whole numbers from 0 to ``limit`` - 1 as a C-contiguous int32 array.
 
     Raises:
-        ValueError: as `as_float`, and for a value that is NaN, a fraction, below 0, or ``limit`` and over.
+        ValueError: as `as_float`, and for a value that is NaN, below 0, or ``limit`` and over. Fractions are cut off,
+            as Keras does.
     """
     array = _numeric(x, what)
     if array.size:
@@ -68,8 +72,6 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
             bad = low if not low >= 0 else high
             raise ValueError(f"{what}: expected indices from 0 to {limit - 1} (input_dim={limit}), got {bad}; "
                              "raise input_dim, or limit the vocabulary")
-        if array.dtype.kind == "f" and (array != np.trunc(array)).any():
-            raise ValueError(f"{what}: expected whole numbers, got {array[array != np.trunc(array)][0]}")
     return np.require(array, dtype=np.int32, requirements=("C", "A"))
 
 
@@ -89,14 +91,14 @@ class Buffers:
     def flat(self, name: str, size: int, dtype: str) -> np.ndarray:
         """The 1-D buffer of that name, of at least ``size`` elements."""
         buffer = self._flat.get(name)
-        if buffer is None or buffer.size < size or buffer.dtype.name != dtype:
+        if buffer is None or buffer.size < size or buffer.dtype.char != CHARACTERS[dtype]:
             buffer = self._flat[name] = aligned_empty(size, dtype)
         return buffer
 
     def array(self, name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         """The buffer of that name as a C-contiguous array of that shape; what it holds is not defined."""
         array = self._shaped.get(name)
-        if array is None or array.shape != shape or array.dtype.name != dtype:
+        if array is None or array.shape != shape or array.dtype.char != CHARACTERS[dtype]:
             size = 1
             for n in shape:
                 size *= n

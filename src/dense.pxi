@@ -51,7 +51,7 @@ cdef long row_team(long M, long K, long O, long threads) noexcept nogil:
 
 def dense_forward(ndarray x not None, ndarray W not None, ndarray b, int activation, ndarray y not None, long threads):
     """y (M, O) = activation(x (M, K) W + b), W and b packed."""
-    cdef long M = cnp.PyArray_DIM(x, 0), K = cnp.PyArray_DIM(x, 1), O = cnp.PyArray_DIM(y, 1), i, team
+    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(y, 1), i, team
     cdef long padded = (O + VL - 1) // VL * VL, workers = row_team(M, K, O, threads)
     cdef real* x_ = matrix(x, M, K, "x")
     cdef real* y_ = matrix(y, M, O, "y")
@@ -72,7 +72,7 @@ def dense_scratch(long K, long threads):
 def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray scratch not None, ndarray dx,
                    ndarray dW, ndarray db, long threads):
     """dx (M, K) = dz W^T, dW (K, O) = x^T dz, db (O) = sums of dz (M, O); WT packed; dx, or dW with db, may be None."""
-    cdef long M = cnp.PyArray_DIM(x, 0), K = cnp.PyArray_DIM(x, 1), O = cnp.PyArray_DIM(dz, 1), i, team
+    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(dz, 1), i, team
     cdef long workers = row_team(M, K, O, threads), per_thread = outer_scratch(K)
     cdef real* dz_ = matrix(dz, M, O, "dz")
     cdef real* dx_ = matrix(dx, M, K, "dx")
@@ -104,7 +104,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
 
 def pack_dense_t(ndarray w not None, ndarray out not None):
     """(K, O) -> its transpose for the input's gradient, [K / VL][O][VL]: rows are not padded, as dz's are not."""
-    cdef long K = cnp.PyArray_DIM(w, 0), O = cnp.PyArray_DIM(w, 1)
+    cdef long K = extent(w, 0), O = extent(w, 1)
     cdef int gate = 0
     pack_transposed(matrix(w, K, O, "w"), O, K, O, &gate, 1, O,
                     aligned(vector(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))

@@ -156,7 +156,7 @@ def forward(int cell, long H, int activation, int recurrent_activation, bint res
             ndarray cT, ndarray tape not None):
     """All time steps of one recurrent layer. x (N, T, D); W, U, b packed; h0, c0, h_drop, hT, cT (N, H) or None;
     mask (N, T) or None; y (N, T, H) or None; tape: tape_size elements."""
-    cdef long N = cnp.PyArray_DIM(x, 0), T = cnp.PyArray_DIM(x, 1), D = cnp.PyArray_DIM(x, 2)
+    cdef long N = extent(x, 0), T = extent(x, 1), D = extent(x, 2)
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
     cdef Rnn p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training,
                          how.chunk)
@@ -206,7 +206,7 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
     """Gradients of one layer after `forward` with training on the same tape (whose gates are overwritten).
     dy (N, T, H), dhT, dcT (N, H) or None come in; dx (N, T, D), dW (D, G H), dU (H, G H), db (G H, or 2 G H with
     reset_after), dh0, dc0 (N, H) go out, each None where it is not wanted (dW, dU together)."""
-    cdef long N = cnp.PyArray_DIM(x, 0), T = cnp.PyArray_DIM(x, 1), D = cnp.PyArray_DIM(x, 2)
+    cdef long N = extent(x, 0), T = extent(x, 1), D = extent(x, 2)
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
     cdef Rnn p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, how.chunk)
     cdef real* dhT_ = matrix(dhT, N, H, "dhT")
@@ -285,7 +285,7 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
 
 def pack(ndarray w not None, long H, tuple gates, ndarray out not None):
     """(K, G H) -> the columns that tiles read, [P][len(gates)][K][VL]."""
-    cdef long K = cnp.PyArray_DIM(w, 0), ld = cnp.PyArray_DIM(w, 1), P = (H + VL - 1) // VL
+    cdef long K = extent(w, 0), ld = extent(w, 1), P = (H + VL - 1) // VL
     cdef int order[4]
     gate_order(gates, ld, H, order)
     cdef real* source = matrix(w, K, ld, "w")
@@ -295,7 +295,7 @@ def pack(ndarray w not None, long H, tuple gates, ndarray out not None):
 
 def pack_t(ndarray w not None, long H, tuple gates, ndarray out not None):
     """(K, G H) -> its transpose for gradients, [K / VL][len(gates) HP][VL]."""
-    cdef long K = cnp.PyArray_DIM(w, 0), ld = cnp.PyArray_DIM(w, 1), HP = (H + VL - 1) // VL * VL
+    cdef long K = extent(w, 0), ld = extent(w, 1), HP = (H + VL - 1) // VL * VL
     cdef int order[4]
     gate_order(gates, ld, H, order)
     cdef real* source = matrix(w, K, ld, "w")

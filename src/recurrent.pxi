@@ -103,6 +103,7 @@ cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, lo
     """The next `most` active (time, row) pairs of steps up to t1 and rows n0 to n1, in the order of time."""
     cdef long count = 0
     if n0 == n1:
+        t[0] = t1
         return 0
     while t[0] < t1 and count < most:
         if p.mask == NULL or p.mask[n[0] * p.mask_n + t[0] * p.mask_t]:

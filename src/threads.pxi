@@ -36,7 +36,7 @@ cdef struct Barrier:
 
 
 cdef inline void barrier_wait(Barrier* barrier, long team) noexcept nogil:
-    """Wait for the whole team. Spins (a step takes microseconds), and gives way where cores are short."""
+    """Wait for the whole team. Spins for some microseconds, as a step takes, then gives way to whoever else runs."""
     cdef long generation, spins = 0
     if team == 1:
         return
@@ -47,7 +47,7 @@ cdef inline void barrier_wait(Barrier* barrier, long team) noexcept nogil:
         return
     while load_acquire(&barrier.generation) == generation:
         spins += 1
-        if spins & 1023 == 0:
+        if spins > 256:
             GIVE_WAY()
         else:
             cpu_relax()

@@ -311,7 +311,8 @@ class Layer:
 
     def check_gradient(self, dy: Any, shape: tuple[int, ...], what: str = "dy") -> np.ndarray:
         """`dy` as an array of the layer's dtype and the shape given, its last axis contiguous; or a ValueError."""
-        if type(dy) is not np.ndarray or dy.dtype.name != self.dtype or not dy.flags.aligned:
+        if type(dy) is not np.ndarray or dy.dtype.char != arrays.CHARACTERS[self.dtype] \
+                or not (dy.dtype.isnative and dy.flags.aligned):
             dy = arrays.as_float(dy, self.dtype, f"{self} {what}")
         if dy.shape != shape:
             raise ValueError(f"{self} {what}: expected shape {shape}, got {dy.shape}")

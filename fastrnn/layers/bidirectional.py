@@ -73,10 +73,9 @@ class Bidirectional(Layer):
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
-        # As in Keras, whatever the layers say: a masked step's output is zero in both directions.
+        # As in Keras, whatever the layers say: a masked step's output in a sequence is zero in both directions.
         self._zero_output_for_mask = (self.forward_layer.zero_output_for_mask, self.backward_layer.zero_output_for_mask)
-        if self.return_sequences:
-            self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = True
+        self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = self.return_sequences
         self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
         self._shape: tuple[int, ...] | None = None
         self._initial_weights = weights

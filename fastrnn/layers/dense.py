@@ -58,6 +58,7 @@ class Dense(Layer):
         plain = name in codes and activations.serialize(self.activation) == name
         self._code = codes[name] if plain else codes["linear"]
         self._after = None if plain else self.activation
+        self._softmax = activations.serialize(self.activation) == "softmax"
 
     def build(self, input_shape: Any) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
@@ -113,7 +114,9 @@ class Dense(Layer):
         _, w, b = self._pack()
         z = np.empty((len(rows), self.units), self.dtype)
         _core.kernels(self.dtype).dense_forward(rows, w, b, self._code, z, runtime.get_num_threads())
-        y = z if self._after is None else self._after(z)
+        if self._softmax:
+            _core.kernels(self.dtype).softmax_rows(z, z, runtime.get_num_threads())
+        y = z if self._softmax or self._after is None else self._after(z)
         if training:
             self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y)
         return y.reshape(*x.shape[:-1], self.units)
@@ -127,7 +130,10 @@ class Dense(Layer):
             raise ValueError(f"{self} dy: expected the output's shape (..., {self.units}) with {y.size} elements, "
                              f"got {dy.shape}")
         dz = dy.reshape(y.shape)
-        if self.activation.name != "linear":
+        if self._softmax:
+            dz = np.empty_like(y)
+            _core.kernels(self.dtype).softmax_rows_backward(y, dy.reshape(y.shape), dz, runtime.get_num_threads())
+        elif self.activation.name != "linear":
             dz = self.activation.backward(y, dz, z)
         return self._products(dz, dy.shape[:-1], input_gradient)
 

@@ -68,7 +68,7 @@ def test_gradients_are_central_differences(activation, use_bias, rng):
 
 
 @given(
-    st.integers(1, 40), st.integers(1, 70), st.integers(1, 70), st.integers(1, 5), st.booleans(),
+    st.integers(0, 40), st.integers(1, 70), st.integers(1, 70), st.integers(1, 5), st.booleans(),
     st.sampled_from(["float32", "float64"]),
 )  # fmt: skip
 def test_any_size(rows, width, units, threads, use_bias, dtype):

@@ -194,7 +194,7 @@ def test_time_distributed_arguments(rng):
     assert TimeDistributed.from_config(theirs).layer.units == 4
     with pytest.raises(ValueError, match=r"TimeDistributed 'outer': expected input \(batch, time, \.\.\.\)"):
         layer(np.ones((3, 4)))
-    with pytest.raises(ValueError, match="cannot read 3 as a layer"):
+    with pytest.raises(ValueError, match="TimeDistributed layer: expected a layer, got 3"):
         TimeDistributed(3)
     with pytest.raises(AttributeError, match="TimeDistributed has no attribute 'backward_logits'"):
         _ = TimeDistributed(LSTM(3)).backward_logits
