@@ -1,8 +1,21 @@
 # Dense layers: products of plain row-major matrices with the same tiles, threads over the rows.
 
+cdef enum:
+    ROW_BLOCK = 120     # rows of a that stay in the cache while all columns of b pass by
+
+
 cdef void rows_by_packed(const real* a, long lda, long K, const real* b, const real* bias, real* out, long ldo, long O,
                          long m0, long m1) noexcept nogil:
     """out[m0:m1, O] = a[m0:m1, K] b + bias; b: packed [O / VL][K][VL], bias: packed [O / VL][VL] or NULL."""
+    cdef long end
+    while m0 < m1:
+        end = min(m0 + ROW_BLOCK, m1)
+        row_block(a, lda, K, b, bias, out, ldo, O, m0, end)
+        m0 = end
+
+
+cdef void row_block(const real* a, long lda, long K, const real* b, const real* bias, real* out, long ldo, long O,
+                    long m0, long m1) noexcept nogil:
     cdef long vectors = (O + VL - 1) // VL, v = 0, m, c, columns, wide = MC if m1 - m0 < 3 else 4
     cdef const real* rows[MR]
     cdef const real* start = NULL

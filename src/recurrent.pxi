@@ -6,7 +6,8 @@
 # the gradients of the pre-activations. Within a row each gate has a block of HP elements.
 
 cdef enum:
-    K_BLOCK = 256       # rows of z that one pass of the weight gradients sums over
+    K_BLOCK = 256       # rows of z that one pass of the weight gradients sums over, at most
+    A_BLOCK = 65536     # and elements of the other factor, which has to stay in the cache meanwhile
     PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
     GATE_VECTORS = 24   # rows times vectors whose gate math runs side by side: alone each would wait for itself
     GATE_UNITS = 8      # vectors of units at most in that
@@ -414,12 +415,13 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
     cdef real* out[MR]
     cdef long offset[MC]
     cdef long t = 0, n = 0, K, k, s, v, c, u, m, w, columns, wide = 4 if ACCUMULATORS > 12 else 2
+    cdef long block = min(<long>K_BLOCK, max(<long>64, A_BLOCK // o.M))
     cdef int g, r, R
     cdef bint first = True
     cdef const real* source
     cdef vf total, value
     while t < p.T or first:
-        K = next_cells(p, &t, &n, p.T, 0, p.N, K_BLOCK, times, rows)
+        K = next_cells(p, &t, &n, p.T, 0, p.N, block, times, rows)
         for k in range(K):
             source = o.a + rows[k] * o.a_n + times[k] * o.a_t
             m = 0
