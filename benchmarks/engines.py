@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cases import REVIEWS, STRINGS, Case, select
+from cases import STRINGS, Case, select
 from keras_engine import FastRnn, KerasJax, KerasTensorFlow, KerasTensorFlowXla
 from workloads import Engine, Unsupported, charcopy_data, sentiment_data, sequences
 

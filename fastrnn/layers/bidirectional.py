@@ -15,12 +15,21 @@ from fastrnn.layers.table import deserialize, serialize
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
 
 
+def _recurrent(argument: str, layer: Any) -> Recurrent:
+    """The recurrent layer that was given, as such or as a configuration."""
+    if isinstance(layer, Mapping):
+        layer = deserialize(layer)
+    if not isinstance(layer, Recurrent):
+        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
+    return layer
+
+
 class Bidirectional(Layer):
     """Runs a recurrent layer over the sequence and a second one over the reversed sequence, and merges the outputs
     (Schuster & Paliwal 1997).
 
     Args:
-        layer: the recurrent layer, or its configuration; the second is made from its configuration, in the other direction.
+        layer: the recurrent layer, or its configuration; the second is made from it, in the other direction.
         merge_mode: "concat", "sum", "mul", "ave", or None for a list of both outputs.
         backward_layer: the second layer, if it is to differ; it must go the other way.
 
@@ -35,16 +44,10 @@ class Bidirectional(Layer):
 
     supports_masking = True
 
-    def __init__(self, layer: Recurrent, merge_mode: str | None = "concat", weights: Any = None,
-                 backward_layer: Recurrent | None = None, **kwargs: Any) -> None:
-        if isinstance(layer, Mapping):
-            layer = deserialize(layer)
-        if isinstance(backward_layer, Mapping):
-            backward_layer = deserialize(backward_layer)
-        if not isinstance(layer, Recurrent):
-            raise ValueError(f"Bidirectional layer: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
-        if backward_layer is not None and not isinstance(backward_layer, Recurrent):
-            raise ValueError(f"Bidirectional backward_layer: expected a SimpleRNN, LSTM or GRU, got {backward_layer!r}")
+    def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None,
+                 backward_layer: Any = None, **kwargs: Any) -> None:
+        layer = _recurrent("layer", layer)
+        two = None if backward_layer is None else _recurrent("backward_layer", backward_layer)
         if merge_mode not in MERGE_MODES:
             raise ValueError(f"Bidirectional merge_mode: expected one of {MERGE_MODES}, got {merge_mode!r}")
         kwargs.setdefault("dtype", layer.dtype)
@@ -53,29 +56,27 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         self.merge_mode = merge_mode
         self._layer_name = layer.name
-        self._own_backward_layer = backward_layer is not None
+        self._own_backward_layer = two is not None
         config = layer.get_config()
         config.pop("batch_input_shape", None)
-        self.forward_layer = type(layer).from_config({**config, "name": f"forward_{layer.name}"})
-        if backward_layer is None:
-            backward_layer = type(layer).from_config(
-                {**config, "name": f"backward_{layer.name}", "go_backwards": not layer.go_backwards})
-        self.backward_layer = backward_layer
+        one: Recurrent = type(layer)(**{**config, "name": f"forward_{layer.name}"})
+        if two is None:
+            two = type(layer)(**{**config, "name": f"backward_{layer.name}", "go_backwards": not layer.go_backwards})
+        self.forward_layer, self.backward_layer = one, two
         for argument in ("return_sequences", "return_state", "stateful", "dtype", "units"):
-            if getattr(layer, argument) != getattr(backward_layer, argument):
+            if getattr(one, argument) != getattr(two, argument):
                 if argument == "units" and merge_mode in ("concat", None):
                     continue
                 raise ValueError(f"{self}: both layers must have the same {argument}, got "
-                                 f"{getattr(layer, argument)} and {getattr(backward_layer, argument)}")
-        if layer.go_backwards == backward_layer.go_backwards:
-            raise ValueError(f"{self}: the backward layer must differ in go_backwards, "
-                             f"got {layer.go_backwards} for both")
+                                 f"{getattr(one, argument)} and {getattr(two, argument)}")
+        if one.go_backwards == two.go_backwards:
+            raise ValueError(f"{self}: the backward layer must differ in go_backwards, got {one.go_backwards} for both")
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
         # As in Keras, whatever the layers say: a masked step's output in a sequence is zero in both directions.
-        self._zero_output_for_mask = (self.forward_layer.zero_output_for_mask, self.backward_layer.zero_output_for_mask)
-        self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = self.return_sequences
+        self._zero_output_for_mask = (one.zero_output_for_mask, two.zero_output_for_mask)
+        one.zero_output_for_mask = two.zero_output_for_mask = self.return_sequences
         self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
         self._shape: tuple[int, ...] | None = None
         self._initial_weights = weights

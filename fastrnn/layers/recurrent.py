@@ -282,7 +282,8 @@ class Recurrent(Layer):
             x, recurrent_drop = self._drop(x)
         _, w, u, b, b_recurrent = self._pack()
         threads = runtime.get_num_threads()
-        size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None, threads)
+        size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
+                                 threads)
         final = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
         buffers = self._training
         if not training:
@@ -379,9 +380,9 @@ class Recurrent(Layer):
                 db = self.bias.gradient().reshape(-1)
         self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
         dx_steps = dx[:, ::-1] if dx is not None and self.go_backwards else dx
-        kernels.backward(*self._options(), threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
-                         dstates[1] if self.states == 2 else None, tape.buffer, scratch, dx_steps, dw, du, db,
-                         self.initial_state_grads[0], self.initial_state_grads[1] if self.states == 2 else None)
+        kernels.backward(*self._options(), threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy,
+                         dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, scratch, dx_steps, dw, du,
+                         db, self.initial_state_grads[0], self.initial_state_grads[1] if self.states == 2 else None)
         if dx is not None and self.dropout_mask is not None:
             kernels.scale_rows(dx, self.dropout_mask, dx, threads)
 
