@@ -67,8 +67,8 @@ class Bidirectional(Layer):
             if getattr(one, argument) != getattr(two, argument):
                 if argument == "units" and merge_mode in ("concat", None):
                     continue
-                raise ValueError(f"{self}: both layers must have the same {argument}, got "
-                                 f"{getattr(one, argument)} and {getattr(two, argument)}")
+                raise ValueError(f"{self}: with merge_mode={merge_mode!r} both layers must have the same {argument}, "
+                                 f"got {getattr(one, argument)} and {getattr(two, argument)}")
         if one.go_backwards == two.go_backwards:
             raise ValueError(f"{self}: the backward layer must differ in go_backwards, got {one.go_backwards} for both")
         self.return_sequences = layer.return_sequences
