@@ -7,8 +7,9 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -q
-# What runs once more for each further instruction set: what the kernels compute, not what is built on them.
-KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
+# What runs once more for each further instruction set: what the kernels compute, against the plain NumPy cells.
+KERNEL_TESTS := -m "not slow" -k "not keras and not torch" \
+    tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
 
 .PHONY: help demo test test-full bench lint wheel install clean
@@ -31,7 +32,7 @@ demo: $(VENV)/.demo
 
 test: lint
 	@for isa in $(OTHER_ISAS); do \
-	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) -m "not slow" $(KERNEL_TESTS) || exit 1; done
+	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) $(KERNEL_TESTS) || exit 1; done
 	@echo "== all tests"
 	@$(PYTEST)
 

@@ -62,7 +62,8 @@ class Case(NamedTuple):
             return self.flops / limit.peak
         total = 0.0
         dense_rows = self.N * (1 if self.model == "sentiment" else self.T)
-        for rows, reads, k, j in ((self.N * self.T, 1, self.D, self.columns), (self.N * self.T, self.T, self.H, self.columns),
+        for rows, reads, k, j in ((self.N * self.T, 1, self.D, self.columns),
+                                  (self.N * self.T, self.T, self.H, self.columns),
                                   (dense_rows, 1, self.H, self.O)):
             total += max(2.0 * rows * k * j / limit.peak, 4.0 * reads * k * j / limit.bandwidth(4.0 * k * j))
         return total

@@ -113,7 +113,8 @@ class KerasTensorFlow(KerasLike):
         self.compile_options = {"jit_compile": self.xla}
 
     def versions(self) -> str:
-        return f"Keras {self.module.__version__} on TensorFlow {self.tf.__version__}" + (" with XLA" if self.xla else "")
+        version = f"Keras {self.module.__version__} on TensorFlow {self.tf.__version__}"
+        return version + (" with XLA" if self.xla else "")
 
     def forward(self, case: Case) -> Callable[[], Any]:
         layer, x = self.layer(case), self.tf.constant(sequences(case.N, case.T, case.D))
@@ -157,7 +158,8 @@ class KerasJax(KerasLike):
     def _stateless(self, case: Case) -> tuple[Any, Callable[[Any, Any], Any]]:
         layer = self.layer(case)
         fixed = [v.value for v in layer.non_trainable_variables]
-        return [v.value for v in layer.trainable_variables], lambda weights, x: layer.stateless_call(weights, fixed, x)[0]
+        weights = [v.value for v in layer.trainable_variables]
+        return weights, lambda weights, x: layer.stateless_call(weights, fixed, x)[0]
 
     def forward(self, case: Case) -> Callable[[], Any]:
         weights, call = self._stateless(case)

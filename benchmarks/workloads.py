@@ -25,7 +25,8 @@ def charcopy_data(samples: int) -> tuple[np.ndarray, np.ndarray]:
 def sentiment_data(samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Random words in the shape of the film reviews, 100 of 10,000, and random labels."""
     random = np.random.default_rng(0)
-    return random.integers(1, 10000, (samples, 100)).astype("int32"), random.integers(0, 2, (samples, 1)).astype("float32")
+    words = random.integers(1, 10000, (samples, 100)).astype("int32")
+    return words, random.integers(0, 2, (samples, 1)).astype("float32")
 
 
 class Unsupported(Exception):
