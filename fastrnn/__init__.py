@@ -1,9 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fastrnn: SimpleRNN, LSTM and GRU models trained and served on CPUs, with Keras's names."""
+"""fastrnn: SimpleRNN, LSTM and GRU models trained and served on CPUs, with Keras's names.
 
-__version__ = "0.1.0"
+What this module offers is imported when it is first asked for, so that a program pays for what it uses.
+"""
 
-from fastrnn import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
-from fastrnn.layers import Input
-from fastrnn.models import Sequential
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastrnn._version import __version__
 from fastrnn.runtime import get_num_threads, set_num_threads, show_config
+
+if TYPE_CHECKING:
+    from fastrnn import (
+        activations,
+        callbacks,
+        constraints,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        preprocessing,
+        regularizers,
+        utils,
+    )
+    from fastrnn.layers import Input
+    from fastrnn.models import Sequential
+
+__all__ = [
+    "Input", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads", "initializers",
+    "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "set_num_threads",
+    "show_config", "utils",
+]  # fmt: skip
+
+_homes = {"Input": "fastrnn.layers", "Sequential": "fastrnn.models"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _homes:
+        value: Any = getattr(importlib.import_module(_homes[name]), name)
+    elif name in __all__:
+        value = importlib.import_module(f"fastrnn.{name}")
+    else:
+        raise AttributeError(f"module 'fastrnn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 
-from . import _core
+from fastrnn import _core
+from fastrnn._version import __version__
 
 __all__ = ["get_num_threads", "rng", "set_num_threads", "set_seed", "show_config"]
 
@@ -105,8 +106,6 @@ def set_seed(seed: int) -> None:
 
 def config() -> dict[str, str]:
     """What `show_config` prints, as a dictionary."""
-    from . import __version__
-
     kernels = _core.kernels("float32")
     try:
         import scipy

@@ -251,6 +251,7 @@ class Layer:
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
+        """The output's shape for an input of this shape; None where it may vary."""
         return tuple(input_shape)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
@@ -319,6 +320,7 @@ class Layer:
         return dy if dy.ndim == 0 or dy.strides[-1] == dy.itemsize else np.ascontiguousarray(dy)
 
     def not_called(self) -> RuntimeError:
+        """The error of a `backward` that no training call came before."""
         return RuntimeError(f"{self}: backward needs a call with training=True before it")
 
     # configuration -------------------------------------------------------------------------------------------------
