@@ -11,7 +11,6 @@ cdef extern from "simd.h" nogil:
     ctypedef unsigned long uint64_t
     int VL
     int ACCUMULATORS
-    int FASTRNN_WIDTH(real)
     vf vload(const real*)
     void vstore(real*, vf)
     vf vload_part(const real*, long)
@@ -20,7 +19,6 @@ cdef extern from "simd.h" nogil:
     vf vzero()
     vf vmax(vf, real)
     vf vmin(vf, real)
-    vf vabs(vf)
     vf vexp(vf)
     vf vsigmoid(vf)
     vf vtanh(vf)

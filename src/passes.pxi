@@ -5,7 +5,6 @@ cdef enum Cell:
     LSTM_CELL = 1
     GRU_CELL = 2
 
-GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "hard_sigmoid": HARD_SIGMOID}
 
 
