@@ -19,12 +19,12 @@ cdef inline vf activate(int kind, vf x) noexcept nogil:
     return x
 
 
-cdef inline void activate_group(int kind, int m, real** p) noexcept nogil:
+cdef inline void activate_group(int kind, int m, real* p) noexcept nogil:
     """m vectors in place, m a literal: side by side, as one alone is a chain that waits for itself."""
-    cdef vf x[MR]
+    cdef vf x[8]
     cdef int i
     for i in range(m):
-        x[i] = vload(p[i])
+        x[i] = vload(p + i * VL)
     if kind == TANH:
         vtanh_each(m, x)
     elif kind == SIGMOID:
@@ -33,25 +33,27 @@ cdef inline void activate_group(int kind, int m, real** p) noexcept nogil:
         for i in range(m):
             x[i] = activate(kind, x[i])
     for i in range(m):
-        vstore(p[i], x[i])
+        vstore(p + i * VL, x[i])
 
 
-cdef void activate_vectors(int kind, real** p, int count) noexcept nogil:
-    """The activation of `count` vectors, each at an address of its own, in place."""
-    cdef int i = 0
+cdef void activate_run(int kind, real* p, long count) noexcept nogil:
+    """The activation of `count` vectors that follow one another, in place."""
     if kind == LINEAR:
         return
-    while count - i >= 6:
-        activate_group(kind, 6, p + i)
-        i += 6
-    if count - i >= 4:
-        activate_group(kind, 4, p + i)
-        i += 4
-    while count - i >= 2:
-        activate_group(kind, 2, p + i)
-        i += 2
-    if i < count:
-        activate_group(kind, 1, p + i)
+    while count >= 6:
+        activate_group(kind, 6, p)
+        p += 6 * VL
+        count -= 6
+    if count >= 4:
+        activate_group(kind, 4, p)
+        p += 4 * VL
+        count -= 4
+    if count >= 2:
+        activate_group(kind, 2, p)
+        p += 2 * VL
+        count -= 2
+    if count == 1:
+        activate_group(kind, 1, p)
 
 
 cdef inline vf derivative(int kind, vf y) noexcept nogil:

@@ -7,79 +7,97 @@
 # where s is the candidate's recurrent part h U_h + b_rh (then its gradient); so each product has its columns side by
 # side. Without reset_after s holds r h, the rows that U_h multiplies.
 
-cdef void gru_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
-    """With reset_after: gate math of the units of vectors u to u + vectors on R rows; z becomes the gates."""
-    cdef real* sigmas[2 * GATE_VECTORS]
-    cdef real* tanhs[GATE_VECTORS]
+cdef void gru_gates(const Rnn* p, const Step* s, const Block* b) noexcept nogil:
+    """With reset_after: gates and new states of a block; for a backward pass the gates go to z."""
+    cdef real* hh = b.gates
+    cdef real* update = hh + b.size
+    cdef real* reset = update + b.size
+    cdef real* state = reset + b.size
     cdef real* z
-    cdef vf hh
-    cdef int r, count = 0
-    cdef long v
-    for v in range(u, u + vectors):
-        for r in range(R):
-            z = s.z + rows[r] * p.J + v * VL
-            tanhs[count] = z
-            sigmas[2 * count] = z + p.HP
-            sigmas[2 * count + 1] = z + 2 * p.HP
-            count += 1
-    activate_vectors(p.recurrent_activation, sigmas, 2 * count)
-    for r in range(count):
-        z = tanhs[r]
-        vstore(z, vload(z) + vload(z + 2 * p.HP) * vload(z + 3 * p.HP))
-    activate_vectors(p.activation, tanhs, count)
-    for v in range(u, u + vectors):
-        for r in range(R):
-            z = s.z + rows[r] * p.J + v * VL
-            hh = vload(z)
-            store_state(p, s, rows[r], v, hh + vload(z + p.HP) * (vload(s.h + rows[r] * p.HP + v * VL) - hh))
+    cdef int r
+    cdef long v, k
+    activate_run(p.recurrent_activation, update, 2 * b.R * b.vectors)
+    for k in range(b.R * b.vectors):
+        vstore(hh + k * VL, vload(hh + k * VL) + vload(reset + k * VL) * vload(state + k * VL))
+    activate_run(p.activation, hh, b.R * b.vectors)
+    for v in range(b.vectors):
+        for r in range(b.R):
+            k = (v * b.R + r) * VL
+            if p.training:
+                z = s.z + b.rows[r] * p.J + (b.u + v) * VL
+                vstore(z, vload(hh + k))
+                vstore(z + p.HP, vload(update + k))
+                vstore(z + 2 * p.HP, vload(reset + k))
+                vstore(z + 3 * p.HP, vload(state + k))
+            gru_state(p, s, b.rows[r], b.u + v, vload(hh + k), vload(update + k))
 
 
-cdef void gru_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
-    """One time step with reset_after; z holds x W + b, and b_rh in s."""
-    cdef long u = u0, n, vectors = gate_units(p, n1 - n0, 2)
-    cdef long rows[GATE_VECTORS]
-    cdef int R
+cdef inline void gru_state(const Rnn* p, const Step* s, long n, long u, vf hh, vf update) noexcept nogil:
+    store_state(p, s, n, u, hh + update * (vload(s.h + n * p.HP + u * VL) - hh))
+
+
+cdef void gru_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0, long u1) noexcept nogil:
+    """One time step with reset_after; ahead: see block_gates."""
+    cdef long u = u0, n, vectors = block_units(p, n1 - n0, u0, u1)
     carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
-        add_recurrent(p, s, n0, n1, u, u + vectors, s.hu, p.HP, 0, 3)
         n = n0
-        while n < n1:
-            R = next_rows(p, s, &n, n1, <int>(GATE_VECTORS // vectors), rows)
-            gru_gates(p, s, R, rows, u, vectors)
+        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
+            if u == u0:
+                expect(p, s, b, ahead)
+            block_gates(p, b, 0, 2, True, True, ahead)
+            block_gates(p, b, 2, 3, True, False, ahead)
+            block_gates(p, b, 2, 3, False, True, ahead)
+            gru_gates(p, s, b)
         u += vectors
 
 
-cdef void gru_reset_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
-    """Without reset_after, first half: update and reset gates, and s = r h."""
-    cdef long u, n
-    cdef real* sigmas[2]
+cdef void gru_reset_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0,
+                         long u1) noexcept nogil:
+    """Without reset_after, first half: update and reset gates, and s = r h; all of them in z."""
+    cdef long u = u0, n, v, k, vectors = block_units(p, n1 - n0, u0, u1)
+    cdef int r
     cdef real* z
     carry_over(p, s, n0, n1, u0, u1)
-    for u in range(u0, u1):
-        add_recurrent(p, s, n0, n1, u, u + 1, s.hu, p.HP, 0, 2)
-        for n in range(n0, n1):
-            if is_active(p, s, n):
-                z = s.z + n * p.J + u * VL
-                sigmas[0] = z + p.HP
-                sigmas[1] = z + 2 * p.HP
-                activate_vectors(p.recurrent_activation, sigmas, 2)
-                vstore(z + 3 * p.HP, vload(z + 2 * p.HP) * vload(s.hu + n * p.HP + u * VL))
+    while u < u1:
+        vectors = min(vectors, u1 - u)
+        n = n0
+        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
+            if u == u0:
+                expect(p, s, b, ahead)
+            block_gates(p, b, 0, 2, True, True, ahead)
+            activate_run(p.recurrent_activation, b.gates + b.size, 2 * b.R * vectors)
+            for v in range(vectors):
+                for r in range(b.R):
+                    k = b.size + (v * b.R + r) * VL
+                    z = s.z + b.rows[r] * p.J + (u + v) * VL
+                    vstore(z + p.HP, vload(b.gates + k))
+                    vstore(z + 2 * p.HP, vload(b.gates + k + b.size))
+                    vstore(z + 3 * p.HP, vload(b.gates + k + b.size) * vload(s.hu + b.rows[r] * p.HP + (u + v) * VL))
+        u += vectors
 
 
-cdef void gru_candidate_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
+cdef void gru_candidate_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0,
+                             long u1) noexcept nogil:
     """Second half: hh from (r h) U_h, and the new state."""
-    cdef long u, n
+    cdef long u = u0, n, v, vectors = block_units(p, n1 - n0, u0, u1)
+    cdef int r
     cdef real* z
     cdef vf hh
-    for u in range(u0, u1):
-        add_recurrent(p, s, n0, n1, u, u + 1, s.z + 3 * p.HP, p.J, 2, 1)
-        for n in range(n0, n1):
-            if is_active(p, s, n):
-                z = s.z + n * p.J + u * VL
-                activate_vectors(p.activation, &z, 1)
-                hh = vload(z)
-                store_state(p, s, n, u, hh + vload(z + p.HP) * (vload(s.h + n * p.HP + u * VL) - hh))
+    while u < u1:
+        vectors = min(vectors, u1 - u)
+        n = n0
+        while next_block(p, s, b, &n, n1, u, vectors, s.z + 3 * p.HP, p.J):
+            block_gates(p, b, 2, 3, True, True, ahead)
+            activate_run(p.activation, b.gates, b.R * vectors)
+            for v in range(vectors):
+                for r in range(b.R):
+                    z = s.z + b.rows[r] * p.J + (u + v) * VL
+                    hh = vload(b.gates + (v * b.R + r) * VL)
+                    vstore(z, hh)
+                    gru_state(p, s, b.rows[r], u + v, hh, vload(z + p.HP))
+        u += vectors
 
 
 cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:

@@ -46,12 +46,15 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
         p.w_block[1] = p.u_block[1] = 2
         p.w_block[2] = 0
         p.u_block[2] = 3 if reset_after else 0
+    if cell == LSTM_CELL:       # i, f, c, o -> blocks [i, f, o, g]
+        p.w_block[2] = p.u_block[2] = 3
+        p.w_block[3] = p.u_block[3] = 2
     p.activation = activation
     p.recurrent_activation = recurrent_activation
     p.reset_after = reset_after
     p.zero_output = zero_output
     p.training = training
-    p.z_slots = max(1, T) if training else chunk
+    p.z_slots = max(1, T) if training else (max(1, chunk) if cell == GRU_CELL else chunk)
     p.h_slots = T + 1 if training else 2
     p.c_slots = T + 1 if training else 1
     p.x = p.W = p.U = p.b = p.b_recurrent = p.h_drop = p.dy = p.WT = p.UT = NULL
@@ -65,27 +68,30 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
                         long n0, long n1, long u0, long u1, Barrier* barrier, long team) noexcept nogil:
     """The forward pass of rows n0 to n1 and the units of vectors u0 to u1; team: how many share each step."""
     cdef uint64_t state = denormals_off()
-    cdef long t, t0 = 0, t1
+    cdef long t, ahead = 0      # steps up to here are projected
+    cdef real memory[(BLOCK + 1) * 16]          # VL is 16 at most
+    cdef Block block
     cdef Step s
+    block.gates = aligned(memory)
     prepare(p, h0, c0, n0, n1, u0, u1)
     barrier_wait(barrier, team)
-    while t0 < p.T:
-        t1 = min(p.T, t0 + chunk)
-        project(p, t0, t1, n0, n1, u0, u1)
-        for t in range(t0, t1):
-            s = step_at(p, t)
-            if cell == SIMPLE_RNN:
-                simple_rnn_step(p, &s, n0, n1, u0, u1)
-            elif cell == LSTM_CELL:
-                lstm_step(p, &s, n0, n1, u0, u1)
-            elif p.reset_after:
-                gru_step(p, &s, n0, n1, u0, u1)
-            else:
-                gru_reset_step(p, &s, n0, n1, u0, u1)
-                barrier_wait(barrier, team)
-                gru_candidate_step(p, &s, n0, n1, u0, u1)
+    for t in range(p.T):
+        if t == ahead and chunk > 0:
+            ahead = min(p.T, t + chunk)
+            project(p, t, ahead, n0, n1, u0, u1)
+        s = step_at(p, t)
+        if cell == SIMPLE_RNN:
+            simple_rnn_step(p, &s, &block, chunk, n0, n1, u0, u1)
+        elif cell == LSTM_CELL:
+            lstm_step(p, &s, &block, chunk, n0, n1, u0, u1)
+        elif p.reset_after:
+            gru_step(p, &s, &block, chunk, n0, n1, u0, u1)
+        else:
+            gru_reset_step(p, &s, &block, chunk, n0, n1, u0, u1)
             barrier_wait(barrier, team)
-        t0 = t1
+            gru_candidate_step(p, &s, &block, chunk, n0, n1, u0, u1)
+        emit(p, &s, n0, n1, u0, u1)
+        barrier_wait(barrier, team)
     finish(p, hT, cT, n0, n1, u0, u1)
     denormals_restore(state)
 
@@ -142,7 +148,7 @@ cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, 
 def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
     """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
-    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, how.chunk)
+    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, 0 if how.fused else how.chunk)
     return carve(&p, NULL, dropout)
 
 
@@ -158,13 +164,13 @@ def forward(int cell, long H, int activation, int recurrent_activation, bint res
     cdef long N = extent(x, 0), T = extent(x, 1), D = extent(x, 2)
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
     cdef Rnn p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training,
-                         how.chunk)
+                         0 if how.fused else how.chunk)
     cdef real* h0_ = matrix(h0, N, H, "h0")
     cdef real* c0_ = matrix(c0, N, H, "c0")
     cdef real* hT_ = matrix(hT, N, H, "hT")
     cdef real* cT_ = matrix(cT, N, H, "cT")
     cdef Barrier barrier
-    cdef long i, team
+    cdef long i, team, chunk = 0 if how.fused else how.chunk
     p.x = sequence(x, N, T, D, &p.x_n, &p.x_t, "x")
     p.y = sequence(y, N, T, H, &p.y_n, &p.y_t, "y")
     p.mask = booleans(mask, N, T, &p.mask_n, &p.mask_t)
@@ -179,16 +185,16 @@ def forward(int cell, long H, int activation, int recurrent_activation, bint res
     barrier.arrived = barrier.generation = i = team = 0
     with nogil:
         if how.team == 1:
-            forward_share(&p, cell, h0_, c0_, hT_, cT_, how.chunk, 0, N, 0, p.P, &barrier, 1)
+            forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, 0, N, 0, p.P, &barrier, 1)
         else:
             with parallel(num_threads=how.team):
                 i = threadid()
                 team = TEAM_SIZE()
                 if how.split_units:
-                    forward_share(&p, cell, h0_, c0_, hT_, cT_, how.chunk, 0, N, share(p.P, i, team),
+                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, 0, N, share(p.P, i, team),
                                   share(p.P, i + 1, team), &barrier, team)
                 else:
-                    forward_share(&p, cell, h0_, c0_, hT_, cT_, how.chunk, share(N, i, team), share(N, i + 1, team),
+                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, share(N, i, team), share(N, i + 1, team),
                                   0, p.P, &barrier, 1)
 
 

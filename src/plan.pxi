@@ -2,11 +2,13 @@
 cdef struct Plan:
     long team           # threads
     bint split_units    # over the units, else over the batch
-    long chunk          # steps that are projected at a time
+    long chunk          # steps whose input, or its gradient, is projected at a time
+    bint fused          # the forward pass projects each step's input with the step
 
 cdef enum:
     SMALL_WORK = 60000      # multiply-adds below which a second thread costs more than it saves
     SMALL_STEP = 12000      # the same for one step between two barriers
+    FUSE_ROWS = 12          # rows of a thread from which the weights of input and state may pass by together each step
 
 
 cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
@@ -22,4 +24,5 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
             p.split_units = True
     p.chunk = PROJECT_ROWS // max(1, N if p.split_units else N // p.team)
     p.chunk = max(1, min(p.chunk, T))
+    p.fused = not p.split_units and N // p.team >= FUSE_ROWS
     return p

@@ -7,8 +7,6 @@
 
 cdef enum:
     PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
-    GATE_VECTORS = 24   # rows times vectors whose gate math runs side by side: alone each would wait for itself
-    GATE_UNITS = 8      # vectors of units at most in that
 
 cdef struct Rnn:
     long N, T, D, H
@@ -47,6 +45,7 @@ cdef struct Rnn:
 
 cdef struct Step:
     # one time step: where its rows begin; row n is n * J (z) or n * HP (states) further
+    const real* x               # row n is n * x_n further
     real* z
     real* h                     # state before the step, and after it
     real* h_next
@@ -62,7 +61,8 @@ cdef struct Step:
 cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     cdef Step s
     cdef long before = t % p.h_slots * p.N * p.HP, after = (t + 1) % p.h_slots * p.N * p.HP
-    s.z = p.z + t % p.z_slots * p.N * p.J
+    s.x = p.x + t * p.x_t
+    s.z = p.z if p.z_slots == 0 else p.z + t % p.z_slots * p.N * p.J
     s.h = p.h + before
     s.h_next = p.h + after
     s.hu = p.hu + before
@@ -150,16 +150,6 @@ cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
     return p.z + (t0 % p.z_slots - t0) * p.N * p.J
 
 
-cdef inline void expect(const Rnn* p, long t, long n, long chunk) noexcept nogil:
-    """Prefetch what row n meets next: its output of this step, and what the projection of the next chunk touches."""
-    if p.y != NULL:
-        prefetch_to_write(p.y + n * p.y_n + t * p.y_t, p.H)
-    if t + chunk < p.T:
-        prefetch(p.x + n * p.x_n + (t + chunk) * p.x_t, p.D)
-        if p.training:
-            prefetch_to_write(p.z + ((t + chunk) * p.N + n) * p.J, p.J)
-
-
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
     """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
     cdef long q = u0 * p.G, t, n, u, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
@@ -183,21 +173,13 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
             for r in range(R):
                 a[r] = p.x + rows[r] * p.x_n + times[r] * p.x_t
                 out[r] = z + (times[r] * p.N + rows[r]) * p.J
-                if q == u0 * p.G:
-                    expect(p, times[r], rows[r], t1 - t0)
             panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
         q += columns
-    if p.b_recurrent != NULL:
-        for t in range(t0, t1):
-            for n in range(n0, n1):
-                for u in range(u0, u1):
-                    vstore(z + (t * p.N + n) * p.J + p.u_block[2] * p.HP + u * VL, vload(p.b_recurrent + u * VL))
 
 
 cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
-    """A masked step hands state and output on; with zero_output its output is zero."""
+    """A masked step hands its state on."""
     cdef long n, u, i
-    cdef vf h
     if p.mask == NULL:
         return
     for n in range(n0, n1):
@@ -205,56 +187,35 @@ cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
             continue
         for u in range(u0, u1):
             i = n * p.HP + u * VL
-            h = vload(s.h + i)
-            vstore(s.h_next + i, h)
+            vstore(s.h_next + i, vload(s.h + i))
             if p.h_drop != NULL:
                 vstore(s.hu_next + i, vload(s.hu + i))
             if p.c != NULL:
                 vstore(s.c_next + i, vload(s.c + i))
-            if p.y != NULL:
-                vstore_part(s.y + n * p.y_n + u * VL, vzero() if p.zero_output else h, unit_width(p, u))
 
 
 cdef inline void store_state(const Rnn* p, const Step* s, long n, long u, vf h) noexcept nogil:
-    """The new state, wherever it is needed: the next step, what U multiplies, the output."""
-    cdef long w = unit_width(p, u)
+    """The new state, and what U multiplies in the next step."""
     vstore(s.h_next + n * p.HP + u * VL, h)
     if p.h_drop != NULL:
-        vstore(s.hu_next + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
-    if p.y != NULL:
-        vstore_part(s.y + n * p.y_n + u * VL, h, w)
+        vstore(s.hu_next + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, unit_width(p, u)))
 
 
-cdef inline long gate_units(const Rnn* p, long rows, long least) noexcept nogil:
-    """Vectors of units to take at a time: more where the rows are few."""
-    return max(least, min(<long>GATE_UNITS, GATE_VECTORS // max(1, rows)))
-
-
-cdef void add_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, const real* h, long ldh,
-                        int first, int gates) noexcept nogil:
-    """z += h U for `gates` gates from `first` on, active rows n0 to n1, the units of vectors u0 to u1."""
-    cdef const real* a[MR]
-    cdef real* out[MR]
-    cdef long offset[MC]
-    cdef long rows[MR]
-    cdef long u = u0, n, v
-    cdef int r, R, g, columns
-    # a panel takes the columns of several vectors if they lie side by side, and if that is no loss
-    cdef long wide = 1
-    if gates == p.G:
-        wide = MC // p.G if n1 - n0 < 3 else (2 if p.G == 3 else max(1, 4 // p.G))
-    while u < u1:
-        wide = min(wide, u1 - u)
-        columns = 0
-        for v in range(u, u + wide):
-            for g in range(first, first + gates):
-                offset[columns] = p.u_block[g] * p.HP + v * VL
-                columns += 1
-        n = n0
-        while n < n1:
-            R = next_rows(p, s, &n, n1, 4 if n1 - n == 7 else MR, rows)     # 7 go as 4 + 3
-            for r in range(R):
-                a[r] = h + rows[r] * ldh
-                out[r] = s.z + rows[r] * p.J
-            panel(R, columns, a, 1, p.H, p.U + (u * p.G + first) * p.H * VL, True, NULL, out, offset, VL)
-        u += wide
+cdef void emit(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
+    """The step's output: row by row, as its rows lie far apart. A masked step repeats the last, or gives zeros."""
+    cdef long n, u
+    cdef real* y
+    cdef const real* h
+    if p.y == NULL:
+        return
+    for n in range(n0, n1):
+        y = s.y + n * p.y_n
+        h = s.h_next + n * p.HP
+        if p.zero_output and not is_active(p, s, n):
+            for u in range(u0, u1):
+                vstore_part(y + u * VL, vzero(), unit_width(p, u))
+        else:
+            for u in range(u0, u1 - 1):
+                vstore(y + u * VL, vload(h + u * VL))
+            if u0 < u1:
+                vstore_part(y + (u1 - 1) * VL, vload(h + (u1 - 1) * VL), unit_width(p, u1 - 1))

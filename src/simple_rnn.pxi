@@ -1,35 +1,31 @@
 # SimpleRNN (Elman 1990): h' = activation(x W + h U + b)
 
-cdef void simple_rnn_gates(const Rnn* p, const Step* s, int R, const long* rows, long u, long vectors) noexcept nogil:
-    """The new state of the units of vectors u to u + vectors on R rows, also in place of z."""
-    cdef real* z[GATE_VECTORS]
-    cdef int r, count = 0
+cdef void simple_rnn_gates(const Rnn* p, const Step* s, const Block* b) noexcept nogil:
+    """New states of a block; for a backward pass also in z."""
+    cdef int r
     cdef long v
-    for v in range(u, u + vectors):
-        for r in range(R):
-            z[count] = s.z + rows[r] * p.J + v * VL
-            count += 1
-    activate_vectors(p.activation, z, count)
-    count = 0
-    for v in range(u, u + vectors):
-        for r in range(R):
-            store_state(p, s, rows[r], v, vload(z[count]))
-            count += 1
+    cdef vf h
+    activate_run(p.activation, b.gates, b.R * b.vectors)
+    for v in range(b.vectors):
+        for r in range(b.R):
+            h = vload(b.gates + (v * b.R + r) * VL)
+            if p.training:
+                vstore(s.z + b.rows[r] * p.J + (b.u + v) * VL, h)
+            store_state(p, s, b.rows[r], b.u + v, h)
 
 
-cdef void simple_rnn_step(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
-    """One time step of rows n0 to n1 and the units of vectors u0 to u1; z holds x W + b."""
-    cdef long u = u0, n, vectors = gate_units(p, n1 - n0, 4)
-    cdef long rows[GATE_VECTORS]
-    cdef int R
+cdef void simple_rnn_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0, long u1) noexcept nogil:
+    """One time step of rows n0 to n1 and the units of vectors u0 to u1; ahead: see block_gates."""
+    cdef long u = u0, n, vectors = block_units(p, n1 - n0, u0, u1)
     carry_over(p, s, n0, n1, u0, u1)
     while u < u1:
         vectors = min(vectors, u1 - u)
-        add_recurrent(p, s, n0, n1, u, u + vectors, s.hu, p.HP, 0, 1)
         n = n0
-        while n < n1:
-            R = next_rows(p, s, &n, n1, <int>(GATE_VECTORS // vectors), rows)
-            simple_rnn_gates(p, s, R, rows, u, vectors)
+        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
+            if u == u0:
+                expect(p, s, b, ahead)
+            block_gates(p, b, 0, 1, True, True, ahead)
+            simple_rnn_gates(p, s, b)
         u += vectors
 
 

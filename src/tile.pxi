@@ -10,77 +10,92 @@ cdef enum:
     MC = 8          # column vectors of the widest
 
 
-cdef inline void tile(int R, int C, const real** a, long step, long K, const real* b, bint add, const real* bias,
-                      real** out, const long* offset) noexcept nogil:
-    """out[r][offset[c]:+VL] (+)= bias[c] + sum over k of a[r][k * step] * b[c][k].
-
-    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL.
-    """
-    cdef vf acc[MR][MC]
+cdef inline void tile_sum(int R, int C, vf* acc, const real** a, long step, long K, const real** b) noexcept nogil:
+    """acc[r * C + c] += sum over k of a[r][k * step] * b[c][k]; R, C: literals at each call. b[c]: [K][VL]."""
     cdef vf row[MR]
     cdef vf column[MC]
     cdef long k, i = 0
     cdef int r, c
-    if add:
-        for c in range(C):
-            for r in range(R):
-                acc[r][c] = vload(out[r] + offset[c])
-    elif bias != NULL:
-        for c in range(C):
-            for r in range(R):
-                acc[r][c] = vload(bias + c * VL)
-    else:
-        for c in range(C):
-            for r in range(R):
-                acc[r][c] = vzero()
     # What is fewer is held in registers, so that the accumulators never spill.
     for k in range(K):
         if R <= C:
             for r in range(R):
                 row[r] = vset1(a[r][i])
             for c in range(C):
-                column[0] = vload(b + (c * K + k) * VL)
+                column[0] = vload(b[c] + k * VL)
                 for r in range(R):
-                    acc[r][c] += row[r] * column[0]
+                    acc[r * C + c] += row[r] * column[0]
         else:
             for c in range(C):
-                column[c] = vload(b + (c * K + k) * VL)
+                column[c] = vload(b[c] + k * VL)
             for r in range(R):
                 row[0] = vset1(a[r][i])
                 for c in range(C):
-                    acc[r][c] += row[0] * column[c]
+                    acc[r * C + c] += row[0] * column[c]
         i += step
+
+
+cdef inline void tile(int R, int C, const real** a, long step, long K, const real* b, bint add, const real* bias,
+                      real** out, const long* offset) noexcept nogil:
+    """out[r][offset[c]:+VL] (+)= bias[c] + sum over k of a[r][k * step] * b[c][k].
+
+    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL.
+    """
+    cdef vf acc[MR * MC]
+    cdef const real* columns[MC]
+    cdef int r, c
+    for c in range(C):
+        columns[c] = b + c * K * VL
+    if add:
+        for c in range(C):
+            for r in range(R):
+                acc[r * C + c] = vload(out[r] + offset[c])
+    elif bias != NULL:
+        for c in range(C):
+            for r in range(R):
+                acc[r * C + c] = vload(bias + c * VL)
+    else:
+        for c in range(C):
+            for r in range(R):
+                acc[r * C + c] = vzero()
+    tile_sum(R, C, acc, a, step, K, columns)
     for r in range(R):
         for c in range(C):
-            vstore(out[r] + offset[c], acc[r][c])
+            vstore(out[r] + offset[c], acc[r * C + c])
+
+
+cdef inline int tile_width(int R, int columns) noexcept nogil:
+    """Columns of the next tile of R rows: as many as the registers allow, but none left so few that it would wait."""
+    if R * 8 <= ACCUMULATORS and columns >= 8:
+        return 8
+    if R * 6 <= ACCUMULATORS and columns >= 6 and columns != 8:
+        return 6
+    if R * 4 <= ACCUMULATORS and columns >= 4 and columns != 6:
+        return 4
+    if R * 3 <= ACCUMULATORS and columns >= 3 and columns != 4:
+        return 3
+    return 2 if R * 2 <= ACCUMULATORS and columns >= 2 else 1
 
 
 cdef inline void panel_of(int R, int columns, const real** a, long step, long K, const real* b, bint add,
                           const real* bias, real** out, const long* offset) noexcept nogil:
-    """The panel in tiles as wide as the registers allow; no tile narrower than it must be."""
-    cdef int c = 0, C, rest
+    cdef int c = 0, C
     cdef const real* start = bias
     while c < columns:
-        rest = columns - c
+        C = tile_width(R, columns - c)
         if bias != NULL:
             start = bias + c * VL
-        if R * 8 <= ACCUMULATORS and rest >= 8:
-            C = 8
+        if R * 8 <= ACCUMULATORS and C == 8:
             tile(R, 8, a, step, K, b + c * K * VL, add, start, out, offset + c)
-        elif R * 6 <= ACCUMULATORS and rest >= 6:
-            C = 6
+        elif R * 6 <= ACCUMULATORS and C == 6:
             tile(R, 6, a, step, K, b + c * K * VL, add, start, out, offset + c)
-        elif R * 4 <= ACCUMULATORS and rest >= 4 and rest != 6:
-            C = 4
+        elif R * 4 <= ACCUMULATORS and C == 4:
             tile(R, 4, a, step, K, b + c * K * VL, add, start, out, offset + c)
-        elif R * 3 <= ACCUMULATORS and rest >= 3 and rest != 4:
-            C = 3
+        elif R * 3 <= ACCUMULATORS and C == 3:
             tile(R, 3, a, step, K, b + c * K * VL, add, start, out, offset + c)
-        elif R * 2 <= ACCUMULATORS and rest >= 2:
-            C = 2
+        elif R * 2 <= ACCUMULATORS and C == 2:
             tile(R, 2, a, step, K, b + c * K * VL, add, start, out, offset + c)
         else:
-            C = 1
             tile(R, 1, a, step, K, b + c * K * VL, add, start, out, offset + c)
         c += C
 

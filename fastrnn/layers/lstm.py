@@ -40,8 +40,8 @@ class LSTM(Recurrent):
     cell = LSTM_CELL
     gates = 4
     states = 2
-    input_blocks = (0, 1, 2, 3)
-    state_blocks = ((0, 1, 2, 3),)
+    input_blocks = (0, 1, 3, 2)
+    state_blocks = ((0, 1, 3, 2),)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
                  use_bias: bool = True, unit_forget_bias: bool = True, **kwargs: Any) -> None:
