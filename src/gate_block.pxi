@@ -36,6 +36,11 @@ cdef inline int tile_rows(long rows) noexcept nogil:
     return 4 if rows == 7 or rows == 8 else <int>min(<long>MR, rows)
 
 
+cdef inline int block_width(int R) noexcept nogil:
+    """Columns to give to tiles of R rows at a time: they fill the registers, or divide without a rest."""
+    return 6 if R == 2 or R == 4 else (MC if R < 4 else 4)
+
+
 cdef inline long block_slots(const Rnn* p) noexcept nogil:
     return 1 if p.G == 1 else 4
 
@@ -131,7 +136,7 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
     ahead: the steps for which the input is projected at a time; 0 if it is not.
     """
     cdef Columns q
-    cdef int g, slot, widest = MC if b.R < 3 else 4
+    cdef int g, slot, widest = block_width(tile_rows(b.R))
     cdef long v, u
     q.n = 0
     q.D = p.D if input and ahead == 0 else 0
