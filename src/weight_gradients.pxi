@@ -1,8 +1,8 @@
 # The weights' gradients after all steps: sums over time and batch of outer products, in an order that the shapes alone fix.
 
 cdef enum:
-    K_BLOCK = 256       # rows of z that one pass sums over, at most
-    A_BLOCK = 65536     # and elements of the other factor, which has to stay in the cache meanwhile
+    K_BLOCK = 256           # rows of z that one pass sums over, at most: two of their packed columns fit into L1
+    A_BLOCK = 256 << 10     # bytes of the other factor, which has to stay in L2 meanwhile
 
 
 cdef struct Outer:
@@ -21,62 +21,98 @@ cdef inline long strip_size() noexcept nogil:
     return K_BLOCK * MR + VL
 
 
+cdef inline long a_columns() noexcept nogil:
+    """Columns of a that are packed at a time: whole strips."""
+    return A_BLOCK // (K_BLOCK * <long>sizeof(real)) // MR * MR
+
+
 cdef long outer_scratch(long M) noexcept nogil:
     """Elements of scratch that one thread needs for an outer product of M rows."""
-    return (M + MR - 1) // MR * strip_size() + MC * VL * K_BLOCK
+    return (min(M, a_columns()) + MR - 1) // MR * strip_size() + MC * VL * K_BLOCK
 
 
 cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* scratch) noexcept nogil:
     """Column vectors v0 to v1 of (g1 - g0) * P. Rows are summed in the order of (t, n), in blocks of K_BLOCK."""
-    cdef long strips = (o.M + MR - 1) // MR, S = strip_size()
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
+    cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = 4 if ACCUMULATORS > 12 else 2
+    cdef bint first = True
+    while t < p.T or first:
+        K = next_cells(p, &t, &n, p.T, 0, p.N, K_BLOCK, times, rows)
+        m0 = 0
+        while m0 < o.M:
+            m1 = min(o.M, m0 + a_columns())
+            pack_strips(o, m0, m1, K, times, rows, a_packed)
+            v = v0
+            while v < v1:
+                columns = min(wide, v1 - v, p.P - v % p.P)
+                pack_gate_columns(p, o, v, columns, K, times, rows, first, m0 == 0, b_packed)
+                outer_block(p, o, m0, m1, v, <int>columns, K, not first, a_packed, b_packed)
+                v += columns
+            m0 = m1
+        first = False
+
+
+cdef void pack_strips(const Outer* o, long m0, long m1, long K, const long* times, const long* rows,
+                      real* out) noexcept nogil:
+    """Columns m0 to m1 of K rows of a, as [strips][K_BLOCK][MR]."""
+    cdef long M = m1 - m0, S = strip_size(), k, m
+    cdef const real* source
+    for k in range(K):
+        source = o.a + rows[k] * o.a_n + times[k] * o.a_t + m0
+        m = 0
+        while m + VL <= M and VL >= MR:         # one vector store a strip: what it has too much is overwritten
+            vstore(out + m // MR * S + k * MR, vload(source + m))
+            m += MR
+        while m < M:
+            out[m // MR * S + k * MR + m % MR] = source[m]
+            m += 1
+
+
+cdef void pack_gate_columns(const Rnn* p, const Outer* o, long v, long columns, long K, const long* times,
+                            const long* rows, bint first, bint sum_up, real* out) noexcept nogil:
+    """Column vectors of one gate of K rows of z, as [columns][K][VL]; their sums go to the bias, if sum_up."""
+    cdef int g = o.g0 + <int>(v // p.P)
+    cdef long u = v % p.P, k, c, w = unit_width(p, u + columns - 1)
+    cdef const real* z
+    cdef real* bias
+    cdef vf total[MC]
+    cdef vf value
+    for c in range(columns):
+        total[c] = vzero()
+    for k in range(K):
+        z = p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + u * VL
+        prefetch(z + columns * VL, MC * VL)     # the next columns
+        for c in range(columns):
+            value = vload_part(z + c * VL, w if c == columns - 1 else VL)
+            total[c] += value
+            vstore(out + (c * K + k) * VL, value)
+    if o.bias != NULL and sum_up:
+        for c in range(columns):
+            bias = o.bias + g * p.H + (u + c) * VL
+            k = w if c == columns - 1 else VL
+            vstore_part(bias, total[c] if first else total[c] + vload_part(bias, k), k)
+
+
+cdef void outer_block(const Rnn* p, const Outer* o, long m0, long m1, long v, int columns, long K, bint add,
+                      const real* a_packed, const real* b_packed) noexcept nogil:
+    """out[m0:m1, column vectors v on] (+)= the product of what is packed."""
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long offset[MC]
-    cdef long t = 0, n = 0, K, k, s, v, c, u, m, w, columns, wide = 4 if ACCUMULATORS > 12 else 2
-    cdef long block = min(<long>K_BLOCK, max(<long>64, A_BLOCK // o.M))
-    cdef int g, r, R
-    cdef bint first = True
-    cdef const real* source
-    cdef vf total, value
-    while t < p.T or first:
-        K = next_cells(p, &t, &n, p.T, 0, p.N, block, times, rows)
-        for k in range(K):
-            source = o.a + rows[k] * o.a_n + times[k] * o.a_t
-            m = 0
-            while m + VL <= o.M and VL >= MR:       # one vector store a strip: what it has too much is overwritten
-                vstore(a_packed + m // MR * S + k * MR, vload(source + m))
-                m += MR
-            while m < o.M:
-                a_packed[m // MR * S + k * MR + m % MR] = source[m]
-                m += 1
-        v = v0
-        while v < v1:
-            g = o.g0 + <int>(v // p.P)
-            u = v % p.P
-            columns = min(wide, v1 - v, p.P - u)
-            for c in range(columns):
-                offset[c] = g * p.H + (u + c) * VL
-                w = unit_width(p, u + c)
-                total = vzero()
-                for k in range(K):
-                    if c == 0:                  # the next columns
-                        prefetch(p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + (u + columns) * VL, wide * VL)
-                    value = vload_part(p.z + (times[k] * p.N + rows[k]) * p.J + o.block[g] * p.HP + (u + c) * VL, w)
-                    total = total + value
-                    vstore(b_packed + (c * K + k) * VL, value)
-                if o.bias != NULL:
-                    if not first:
-                        total = total + vload_part(o.bias + offset[c], w)
-                    vstore_part(o.bias + offset[c], total, w)
-            for s in range(strips):
-                R = <int>min(<long>MR, o.M - s * MR)
-                for r in range(R):
-                    a[r] = a_packed + s * S + r
-                    out[r] = o.out + (s * MR + r) * o.ldo
-                panel(R, <int>columns, a, MR, K, b_packed, not first, NULL, out, offset, unit_width(p, u + columns - 1))
-            v += columns
-        first = False
+    cdef long m = m0, i, S = strip_size(), u = v % p.P, first = (o.g0 + v // p.P) * p.H + u * VL
+    cdef int r, R
+    for i in range(columns):
+        offset[i] = first + i * VL
+    while m < m1:
+        R = <int>min(<long>MR, m1 - m)
+        for r in range(R):
+            a[r] = a_packed + (m - m0) // MR * S + r
+            out[r] = o.out + (m + r) * o.ldo
+        if add:
+            for r in range(<int>min(<long>MR, m1 - m - R)):     # what the next tile adds to
+                prefetch_to_write(out[R - 1] + (r + 1) * o.ldo + first, columns * VL)
+        panel(R, columns, a, MR, K, b_packed, add, NULL, out, offset, unit_width(p, u + columns - 1))
+        m += R
