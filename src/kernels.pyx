@@ -3,6 +3,7 @@
 Everything here takes NumPy arrays that the caller owns, checks their type and shape, and runs without the GIL.
 """
 cimport numpy as cnp
+from libc.string cimport memcpy
 from numpy cimport ndarray
 from dims cimport *
 
@@ -10,6 +11,7 @@ cnp.import_array()
 
 include "arrays.pxi"
 include "threads.pxi"
+include "blas.pxi"
 include "tile.pxi"
 include "gates.pxi"
 include "pack.pxi"
@@ -17,6 +19,7 @@ include "recurrent.pxi"
 include "gate_block.pxi"
 include "recurrent_back.pxi"
 include "weight_gradients.pxi"
+include "blas_weights.pxi"
 include "simple_rnn.pxi"
 include "lstm.pxi"
 include "gru.pxi"

@@ -135,13 +135,16 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
 
 
 cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, long team, real* scratch) noexcept nogil:
-    """The columns of thread i of each outer product."""
+    """Thread i's share of each outer product."""
     cdef uint64_t state = denormals_off()
     cdef long columns
     cdef int k
     for k in range(products):
         columns = (outer[k].g1 - outer[k].g0) * p.P
-        outer_product(p, &outer[k], share(columns, i, team), share(columns, i + 1, team), scratch)
+        if outer[k].blas:
+            blas_outer_product(p, &outer[k], i, team, scratch)
+        else:
+            outer_product(p, &outer[k], share(columns, i, team), share(columns, i + 1, team), scratch)
     denormals_restore(state)
 
 
@@ -201,7 +204,12 @@ def forward(int cell, long H, int activation, int recurrent_activation, bint res
 def backward_scratch(int cell, long N, long T, long D, long H, long threads):
     """Elements of scratch that a backward pass needs."""
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 1)
-    return 3 * N * p.HP + threads * outer_scratch(max(D, H)) + 2 * SLACK
+    return 3 * N * p.HP + threads * thread_scratch(&p) + 2 * SLACK
+
+
+cdef long thread_scratch(const Rnn* p) noexcept nogil:
+    """Elements of scratch of each thread, for the larger one of dW and dU."""
+    return max(weights_scratch(p.N * p.T, p.D, p.H, p.G * p.H), weights_scratch(p.N * p.T, p.H, p.H, p.G * p.H))
 
 
 def backward(int cell, long H, int activation, int recurrent_activation, bint reset_after, bint zero_output,
@@ -219,11 +227,12 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
     cdef real* dh0_ = matrix(dh0, N, H, "dh0")
     cdef real* dc0_ = matrix(dc0, N, H, "dc0")
     cdef real* db_ = vector(db, p.G * H * (2 if cell == GRU_CELL and reset_after else 1), "db")
-    cdef long i, team, per_thread = outer_scratch(max(D, H))
+    cdef long i, team, per_thread = thread_scratch(&p)
     cdef Outer outer[3]
     cdef int products = 0, k
     cdef Barrier barrier
     cdef real* work
+    cdef bint blas
     p.x = sequence(x, N, T, D, &p.x_n, &p.x_t, "x")
     p.dy = sequence(dy, N, T, H, &p.dy_n, &p.dy_t, "dy")
     p.dx = sequence(dx, N, T, D, &p.dx_n, &p.dx_t, "dx")
@@ -269,6 +278,11 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
             outer[2].a_n = p.J
             outer[2].a_t = N * p.J
             products = 3
+        outer[0].blas = goes_to_blas(WEIGHTS, D, p.G * H, N * T)
+        outer[1].blas = outer[2].blas = goes_to_blas(WEIGHTS, H, p.G * H, N * T)
+    blas = blas_enter(products > 0 and (outer[0].blas or outer[1].blas))
+    for k in range(products):
+        outer[k].blas = blas and outer[k].blas
     barrier.arrived = barrier.generation = i = team = 0
     with nogil:
         if how.team == 1:
@@ -286,6 +300,7 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
                                    share(N, i + 1, team), 0, p.P, i, &barrier, 1)
                 barrier_wait(&barrier, team)
                 weights_share(&p, outer, products, i, team, work + i * per_thread)
+    blas_leave(blas)
 
 
 def pack(ndarray w not None, long H, tuple gates, ndarray out not None):

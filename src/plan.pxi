@@ -1,4 +1,5 @@
 # How one call is spread over threads: the batch, the units with a barrier each step, or the calling thread alone.
+# And which products go to BLAS.
 cdef struct Plan:
     long team           # threads
     bint split_units    # over the units, else over the batch
@@ -26,3 +27,22 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
     p.chunk = max(1, min(p.chunk, T))
     p.fused = not p.split_units and N // p.team >= FUSE_ROWS
     return p
+
+
+cdef enum Product:
+    FORWARD = 0         # x W, of a dense layer or of the input's projection ahead
+    BACKWARD = 1        # dz W^T
+    WEIGHTS = 2         # x^T dz
+
+cdef enum:
+    BLAS_SUM = 512      # rows that the gradient of weights sums over, and both its sides, from which on BLAS is faster
+
+
+cdef bint goes_to_blas(int product, long M, long O, long K) noexcept nogil:
+    """Whether a product of M rows, O columns and sums of K terms goes to BLAS rather than to the tile.
+
+    With AVX2 the tile was the faster one, or as fast, in all products but the gradients of large weights.
+    """
+    if blas_mode == BLAS_NEVER or min(M, O, K) < 1 or max(M, O, K) > BLAS_LARGEST:
+        return False
+    return blas_mode == BLAS_ALWAYS or (product == WEIGHTS and min(M, O, K) >= BLAS_SUM)

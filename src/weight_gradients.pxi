@@ -2,7 +2,7 @@
 
 cdef enum:
     K_BLOCK = 256           # rows of z that one pass sums over, at most: two of their packed columns fit into L1
-    A_BLOCK = 256 << 10     # bytes of the other factor, which has to stay in L2 meanwhile
+    A_BLOCK = 1 << 20       # and bytes of the other factor: each strip of it is read in a row, so L3 will do
 
 
 cdef struct Outer:
@@ -14,10 +14,11 @@ cdef struct Outer:
     real* out                   # row m at out + m * ldo, gate g's H columns at g * H
     long ldo
     real* bias                  # (gates, H) likewise or NULL
+    bint blas                   # through BLAS: goes_to_blas, and there is one
 
 
 cdef inline long strip_size() noexcept nogil:
-    """A strip of MR columns of a, packed; a vector store of its last row may run over by less than VL."""
+    """A strip of MR columns of a, packed, and a bit: strips a power of two apart would share cache sets."""
     return K_BLOCK * MR + VL
 
 
@@ -58,17 +59,18 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
 cdef void pack_strips(const Outer* o, long m0, long m1, long K, const long* times, const long* rows,
                       real* out) noexcept nogil:
     """Columns m0 to m1 of K rows of a, as [strips][K_BLOCK][MR]."""
-    cdef long M = m1 - m0, S = strip_size(), k, m
+    cdef long M = m1 - m0, k, m
     cdef const real* source
+    cdef real* to
     for k in range(K):
         source = o.a + rows[k] * o.a_n + times[k] * o.a_t + m0
+        to = out + k * MR
         m = 0
-        while m + VL <= M and VL >= MR:         # one vector store a strip: what it has too much is overwritten
-            vstore(out + m // MR * S + k * MR, vload(source + m))
+        while m + MR <= M:
+            memcpy(to, source + m, MR * sizeof(real))
+            to += strip_size()
             m += MR
-        while m < M:
-            out[m // MR * S + k * MR + m % MR] = source[m]
-            m += 1
+        memcpy(to, source + m, (M - m) * sizeof(real))
 
 
 cdef void pack_gate_columns(const Rnn* p, const Outer* o, long v, long columns, long K, const long* times,

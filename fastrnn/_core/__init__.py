@@ -10,7 +10,7 @@ import importlib
 import os
 from types import ModuleType
 
-from . import cpu
+from . import blas, cpu
 
 KNOWN = ("avx512", "avx2", "neon", "baseline")
 _files = os.listdir(os.path.dirname(__file__))
@@ -47,5 +47,14 @@ _loaded: dict[str, ModuleType] = {}
 
 
 def _load(dtype: str) -> ModuleType:
-    _loaded[dtype] = importlib.import_module(f"{__name__}.kernels_{isa}_{dtype}")
-    return _loaded[dtype]
+    module = importlib.import_module(f"{__name__}.kernels_{isa}_{dtype}")
+    module.set_blas_mode(blas.MODES.index(blas.mode))
+    _loaded[dtype] = module
+    return module
+
+
+def set_blas_mode(mode: str) -> None:
+    """Which products of the kernels go to BLAS: one of `blas.MODES`."""
+    blas.mode = mode
+    for module in _loaded.values():
+        module.set_blas_mode(blas.MODES.index(mode))

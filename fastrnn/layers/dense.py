@@ -113,7 +113,7 @@ class Dense(Layer):
         rows = x.reshape(-1, x.shape[-1])
         _, w, b = self._pack()
         z = np.empty((len(rows), self.units), self.dtype)
-        _core.kernels(self.dtype).dense_forward(rows, w, b, self._code, z, runtime.get_num_threads())
+        _core.kernels(self.dtype).dense_forward(rows, w, b, self._code, z, runtime.get_num_threads(), self.kernel.data)
         if self._softmax:
             _core.kernels(self.dtype).softmax_rows(z, z, runtime.get_num_threads())
         y = z if self._softmax or self._after is None else self._after(z)
@@ -147,12 +147,12 @@ class Dense(Layer):
         assert self._saved is not None
         rows = self._saved[0]
         kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
-        scratch = self._buffers.flat("scratch", kernels.dense_scratch(rows.shape[1], threads), self.dtype)
+        scratch = self._buffers.flat("scratch", kernels.dense_scratch(*rows.shape, self.units, threads), self.dtype)
         dx = np.empty_like(rows) if input_gradient else None
         dw = self.kernel.gradient() if self.trainable else None
         db = self.bias.gradient() if self.trainable and self.bias is not None else None
         w = self._pack_transposed() if input_gradient else None
-        kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads)
+        kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads, self.kernel.data)
         return None if dx is None else dx.reshape(*outer, rows.shape[1])
 
     def get_config(self) -> dict[str, Any]:
