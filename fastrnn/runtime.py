@@ -11,7 +11,7 @@ import numpy as np
 from fastrnn import _core
 from fastrnn._version import __version__
 
-__all__ = ["get_num_threads", "rng", "set_num_threads", "set_seed", "show_config"]
+__all__ = ["get_blas", "get_num_threads", "rng", "set_blas", "set_num_threads", "set_seed", "show_config"]
 
 
 def _usable_cores() -> int:
@@ -77,6 +77,33 @@ def set_num_threads(threads: int) -> None:
     _threads = int(threads)
 
 
+def get_blas() -> str:
+    """Which products go to SciPy's BLAS: ``auto``, ``always`` or ``never``; see `set_blas`."""
+    return _core.blas.mode
+
+
+def set_blas(mode: str) -> None:
+    """Choose which of the large products (dense layers, gradients of weights) go to SciPy's BLAS.
+
+    Results differ in the last bits between the two ways; neither depends on the number of threads. BLAS is imported
+    when a product first goes there, and is single-threaded while the kernels use it.
+
+    Args:
+        mode: ``auto``, where BLAS measures faster than the kernels' own product (what ``FASTRNN_BLAS`` says is the
+            first value); ``always``; or ``never``.
+
+    Raises:
+        ValueError: another mode.
+
+    Example:
+        >>> set_blas("never")
+        >>> get_blas()
+        'never'
+        >>> set_blas("auto")
+    """
+    _core.set_blas_mode(_core.blas.check_mode(mode, "set_blas"))
+
+
 def _after_fork() -> None:
     """OpenMP's threads do not survive a fork and its pool cannot be rebuilt: a child works on its own thread."""
     global _threads
@@ -108,7 +135,7 @@ def config() -> dict[str, str]:
     """What `show_config` prints, as a dictionary."""
     kernels = _core.kernels("float32")
     try:
-        import scipy
+        import scipy  # its record of what it was built with; its BLAS itself is not loaded for this
 
         blas = scipy.__config__.show(mode="dicts")["Build Dependencies"]["blas"]
         blas_text = f"{blas.get('name', '?')} {blas.get('version', '?')} (SciPy {scipy.__version__})"
@@ -121,7 +148,7 @@ def config() -> dict[str, str]:
         "processor": _core.cpu.processor_name() or platform.processor() or "unknown",
         "instruction set": f"{_core.isa} (available: {', '.join(_core.available)})",
         "threads": f"{get_num_threads()} of {os.cpu_count()}" + ("" if kernels.OPENMP else " (built without OpenMP)"),
-        "BLAS": blas_text,
+        "BLAS": f"{blas_text}, used: {get_blas()}",
     }
 
 

@@ -1,6 +1,16 @@
 # Products through SciPy's BLAS. Nothing is bound at import: fastrnn._core.blas does it when a product first goes there.
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
+cdef extern from *:
+    """
+    #if defined(__FMA__) || defined(__aarch64__)
+    #define FUSED 1
+    #else
+    #define FUSED 0
+    #endif
+    """
+    bint FUSED          # the kernels have fused multiply-adds
+
 # Fortran's gemm. SciPy's BLAS has integers of 32 or of 64 bits; they are passed by address, so a number below 2^31 in
 # 64 bits is read right as either (on the little-endian machines that there are kernels for).
 ctypedef long long blas_int

@@ -35,14 +35,15 @@ cdef enum Product:
     WEIGHTS = 2         # x^T dz
 
 cdef enum:
-    BLAS_SUM = 512      # rows that the gradient of weights sums over, and both its sides, from which on BLAS is faster
+    BLAS_SIDE = 256     # rows, columns and terms of a product from which on BLAS is the faster one for the baseline kernels
 
 
 cdef bint goes_to_blas(int product, long M, long O, long K) noexcept nogil:
     """Whether a product of M rows, O columns and sums of K terms goes to BLAS rather than to the tile.
 
-    With AVX2 the tile was the faster one, or as fast, in all products but the gradients of large weights.
+    Measured with AVX2, the tile is as fast as BLAS or faster in products of every kind and size. The baseline kernels
+    have no fused multiply-add and short vectors; BLAS, which chooses its own by the processor, has them where they are.
     """
     if blas_mode == BLAS_NEVER or min(M, O, K) < 1 or max(M, O, K) > BLAS_LARGEST:
         return False
-    return blas_mode == BLAS_ALWAYS or (product == WEIGHTS and min(M, O, K) >= BLAS_SUM)
+    return blas_mode == BLAS_ALWAYS or (not FUSED and min(M, O, K) >= BLAS_SIDE)

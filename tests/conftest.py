@@ -61,9 +61,16 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(autouse=True)
-def same_threads_after():
-    """A test that sets the number of threads leaves the others as they were."""
-    threads = fastrnn.get_num_threads()
+def same_settings_after():
+    """A test that sets the number of threads, or what goes to BLAS, leaves the others as they were."""
+    threads, blas = fastrnn.get_num_threads(), fastrnn.runtime.get_blas()
     yield
+    fastrnn.runtime.set_blas(blas)
     if fastrnn.get_num_threads() != threads:
         fastrnn.set_num_threads(threads)
+
+
+@pytest.fixture(params=["never", "always"], ids=["tile", "blas"])
+def both_ways(request):
+    """The test runs with the kernels' own products, and again with SciPy's BLAS in all places that it can have."""
+    fastrnn.runtime.set_blas(request.param)

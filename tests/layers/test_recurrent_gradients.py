@@ -227,6 +227,7 @@ def test_gradients_are_central_differences(case):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(128, 10, 64, 128), (1, 12, 200, 256), (3, 6, 700, 40), (70, 3, 20, 130)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("both_ways")
 def test_large_shapes(cell, shape, dtype):
     """Shapes at which the work is split over threads or handed to BLAS."""
     N, T, D, H = shape
@@ -243,6 +244,7 @@ def test_large_shapes(cell, shape, dtype):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("both_ways")
 def test_backward_overwrites_and_repeats(cell, rng):
     """Gradients are those of the last call alone, and the input's gradient can be left out."""
     layer = make_layer(cell, 4, 6, rng, return_sequences=True)
@@ -280,6 +282,7 @@ def test_new_weights_count_at_once(cell, rng):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("both_ways")
 def test_shapes_that_change_between_calls(cell, rng):
     """Workspaces are kept between calls: a smaller or larger batch must not read what the last one left."""
     layer = make_layer(cell, 4, 9, rng, dtype="float64", return_sequences=True)
