@@ -30,7 +30,7 @@ cdef void row_block(const real* a, long lda, long K, const real* b, const real* 
             start = bias + v * VL
         m = m0
         while m < m1:
-            R = 4 if m1 - m == 7 else <int>min(<long>MR, m1 - m)
+            R = tile_rows(m1 - m)
             for r in range(R):
                 rows[r] = a + (m + r) * lda
                 to[r] = out + (m + r) * ldo

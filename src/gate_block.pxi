@@ -31,11 +31,6 @@ cdef struct Columns:
     long to[MC]                 # where in the block it goes
 
 
-cdef inline int tile_rows(long rows) noexcept nogil:
-    """Rows of the next tile, 0 at the end; 7 and 8 go in halves."""
-    return 4 if rows == 7 or rows == 8 else <int>min(<long>MR, rows)
-
-
 cdef inline int block_width(int R) noexcept nogil:
     """Columns to give to tiles of R rows at a time: they fill the registers, or divide without a rest."""
     return 6 if R == 2 or R == 4 else (MC if R < 4 else 4)

@@ -40,7 +40,7 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
             offset[c] = (u + c) * VL
         n = n0
         while n < n1:
-            R = next_rows(p, s, &n, n1, 4 if n1 - n == 7 else MR, rows)
+            R = next_rows(p, s, &n, n1, tile_rows(n1 - n), rows)
             for r in range(R):
                 a[r] = s.z + rows[r] * p.J + k0
                 out[r] = p.du + rows[r] * p.HP

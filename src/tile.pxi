@@ -64,6 +64,11 @@ cdef inline void tile(int R, int C, const real** a, long step, long K, const rea
             vstore(out[r] + offset[c], acc[r * C + c])
 
 
+cdef inline int tile_rows(long rows) noexcept nogil:
+    """Rows of the next tile, 0 at the end; 7 and 8 go in halves."""
+    return 4 if rows == 7 or rows == 8 else <int>min(<long>MR, rows)
+
+
 cdef inline int tile_width(int R, int columns) noexcept nogil:
     """Columns of the next tile of R rows: as many as the registers allow, but none left so few that it would wait."""
     if R * 8 <= ACCUMULATORS and columns >= 8:
