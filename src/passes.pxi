@@ -65,8 +65,10 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
 
 
 cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, real* hT, real* cT, long chunk,
-                        long n0, long n1, long u0, long u1, Barrier* barrier, long team) noexcept nogil:
-    """The forward pass of rows n0 to n1 and the units of vectors u0 to u1; team: how many share each step."""
+                        const real* w, long n0, long n1, long u0, long u1, long i, Barrier* all, long threads,
+                        Barrier* barrier, long team) noexcept nogil:
+    """The forward pass of rows n0 to n1 and the units of vectors u0 to u1, for thread i of `threads`, of which `team`
+    share each step; chunk: steps whose input is projected ahead, 0 for none; w: W (D, G H) if BLAS does that, or NULL."""
     cdef uint64_t state = denormals_off()
     cdef long t, ahead = 0      # steps up to here are projected
     cdef real memory[(BLOCK + 1) * 16]          # VL is 16 at most
@@ -78,7 +80,12 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
     for t in range(p.T):
         if t == ahead and chunk > 0:
             ahead = min(p.T, t + chunk)
-            project(p, t, ahead, n0, n1, u0, u1)
+            if w == NULL:
+                project(p, t, ahead, n0, n1, u0, u1)
+            else:
+                barrier_wait(all, threads)
+                blas_project(p, w, t, ahead, i, threads)
+                barrier_wait(all, threads)
         s = step_at(p, t)
         if cell == SIMPLE_RNN:
             simple_rnn_step(p, &s, &block, chunk, n0, n1, u0, u1)
@@ -148,10 +155,20 @@ cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, 
     denormals_restore(state)
 
 
+cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil:
+    """Steps whose input is projected before them, 0 if each step does it."""
+    if blas:
+        return blas_steps(N, T)
+    return 0 if how.fused else how.chunk
+
+
 def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
     """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
-    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, 0 if how.fused else how.chunk)
+    cdef bint blas = goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
+    # BLAS may yet refuse x's strides
+    cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
+    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
     return carve(&p, NULL, dropout)
 
 
@@ -161,20 +178,26 @@ cdef int* GATE_COUNT = [1, 4, 3]
 def forward(int cell, long H, int activation, int recurrent_activation, bint reset_after, bint zero_output,
             bint training, long threads, ndarray x not None, ndarray W not None, ndarray U not None,
             ndarray b not None, ndarray b_recurrent, ndarray h0, ndarray c0, ndarray mask, ndarray h_drop, ndarray y, ndarray hT,
-            ndarray cT, ndarray tape not None):
+            ndarray cT, ndarray tape not None, ndarray w=None):
     """All time steps of one recurrent layer. x (N, T, D); W, U, b packed; h0, c0, h_drop, hT, cT (N, H) or None;
-    mask (N, T) or None; y (N, T, H) or None; tape: tape_size elements."""
+    mask (N, T) or None; y (N, T, H) or None; tape: tape_size elements; w: W (D, G H) itself, which BLAS reads."""
     cdef long N = extent(x, 0), T = extent(x, 1), D = extent(x, 2)
     cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
-    cdef Rnn p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training,
-                         0 if how.fused else how.chunk)
+    cdef long x_n = 0, x_t = 0
+    cdef real* x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
+    cdef real* w_ = matrix(w, D, GATE_COUNT[cell] * H, "w")
+    cdef bint blas = w_ != NULL and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
+        and goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
+    cdef long i, team, chunk = steps_ahead(&how, blas, N, T)
+    cdef Rnn p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, chunk)
     cdef real* h0_ = matrix(h0, N, H, "h0")
     cdef real* c0_ = matrix(c0, N, H, "c0")
     cdef real* hT_ = matrix(hT, N, H, "hT")
     cdef real* cT_ = matrix(cT, N, H, "cT")
-    cdef Barrier barrier
-    cdef long i, team, chunk = 0 if how.fused else how.chunk
-    p.x = sequence(x, N, T, D, &p.x_n, &p.x_t, "x")
+    cdef Barrier barrier, everyone
+    p.x = x_
+    p.x_n = x_n
+    p.x_t = x_t
     p.y = sequence(y, N, T, H, &p.y_n, &p.y_t, "y")
     p.mask = booleans(mask, N, T, &p.mask_n, &p.mask_t)
     p.h_drop = matrix(h_drop, N, H, "h_drop")
@@ -185,20 +208,24 @@ def forward(int cell, long H, int activation, int recurrent_activation, bint res
         p.b_recurrent = aligned(vector(b_recurrent, p.HP + SLACK, "b_recurrent"))
     vector(tape, carve(&p, NULL, h_drop is not None), "tape")
     carve(&p, <real*>cnp.PyArray_DATA(tape), h_drop is not None)
-    barrier.arrived = barrier.generation = i = team = 0
+    barrier.arrived = barrier.generation = everyone.arrived = everyone.generation = i = team = 0
+    blas = blas_enter(blas)
+    if not blas:
+        w_ = NULL
     with nogil:
         if how.team == 1:
-            forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, 0, N, 0, p.P, &barrier, 1)
+            forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, w_, 0, N, 0, p.P, 0, &everyone, 1, &barrier, 1)
         else:
             with parallel(num_threads=how.team):
                 i = threadid()
                 team = TEAM_SIZE()
                 if how.split_units:
-                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, 0, N, share(p.P, i, team),
-                                  share(p.P, i + 1, team), &barrier, team)
+                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, w_, 0, N, share(p.P, i, team),
+                                  share(p.P, i + 1, team), i, &everyone, team, &barrier, team)
                 else:
-                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, share(N, i, team), share(N, i + 1, team),
-                                  0, p.P, &barrier, 1)
+                    forward_share(&p, cell, h0_, c0_, hT_, cT_, chunk, w_, share(N, i, team), share(N, i + 1, team),
+                                  0, p.P, i, &everyone, team, &barrier, 1)
+    blas_leave(blas)
 
 
 def backward_scratch(int cell, long N, long T, long D, long H, long threads):

@@ -129,6 +129,30 @@ class TestProducts:
 
 
 @pytest.mark.usefixtures("always", "two_threads")
+class TestProjection:
+    """The input of many steps at a time, in more chunks than one."""
+
+    @pytest.mark.parametrize("go_backwards", [False, True])
+    @pytest.mark.parametrize("shape", [(70, 130, 9, 17), (3, 3000, 9, 17)], ids=["a product a step", "a product a row"])
+    @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU", "GRU before"])
+    def test_it_gives_what_the_tile_gives(self, cell, shape, go_backwards, rng):
+        N, T, D, H = shape
+        options = {"reset_after": False} if cell == "GRU before" else {}
+        layer = getattr(fastrnn.layers, cell.split()[0])(H, return_sequences=True, go_backwards=go_backwards, **options)
+        x = rng.standard_normal((N, T, D)).astype("f4")
+        mask = rng.random((N, T)) < 0.8
+        x[~mask] = np.nan                   # what is masked is not read
+        runtime.set_blas("never")
+        expected = layer(x, mask=mask)
+        runtime.set_blas("always")
+        found = []
+        for threads in (1, 2, 3, 5):
+            runtime.set_num_threads(threads)
+            found.append(layer(x, mask=mask))
+            np.testing.assert_array_equal(found[-1], found[0])
+        assert_close(found[0], expected, 1e-4, "y")
+
+
 class TestThreads:
     def test_scipy_keeps_its_number(self, rng):
         trained_once(Dense(40), np.ones((50, 30), "f4"), np.ones((50, 40), "f4"))

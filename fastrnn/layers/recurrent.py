@@ -294,7 +294,7 @@ class Recurrent(Layer):
         tape = buffers.flat("tape", size, self.dtype)
         kernels.forward(*self._options(), training, threads, x, w, u, b, b_recurrent, states[0],
                         states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
-                        final[1] if self.states == 2 else None, tape)
+                        final[1] if self.states == 2 else None, tape, self.kernel.data)
         if training:
             self._tape = Tape(x, mask, tape)
         else:
