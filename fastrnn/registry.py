@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 
+@functools.cache
 def snake_case(name: str) -> str:
     """The name of a class in small letters, words joined by underscores, as Keras spells it.
 

@@ -23,7 +23,8 @@ class Tape(NamedTuple):
 
 def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
     """`x` as float (batch, time, width), or a ValueError that names the layer."""
-    x = arrays.as_float(x, layer.dtype, f"{layer} input")
+    if not arrays.is_ready(x, layer.dtype):
+        x = arrays.as_float(x, layer.dtype, f"{layer} input")
     if x.ndim != 3 or (width is not None and x.shape[2] != width):
         raise ValueError(f"{layer}: expected input (batch, time, {'features' if width is None else width}), "
                          f"got {x.shape}{rank_hint(x.ndim)}")
@@ -35,6 +36,8 @@ class RecurrentForward(RecurrentWeights):
 
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
+        codes = _core.kernels(self.dtype).ACTIVATIONS
+        self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
         self.dropout_mask: np.ndarray | None = None
         self.recurrent_dropout_mask: np.ndarray | None = None
@@ -46,9 +49,7 @@ class RecurrentForward(RecurrentWeights):
 
     def _options(self) -> tuple[Any, ...]:
         """What the kernels must know of the layer."""
-        codes = _core.kernels(self.dtype).ACTIVATIONS
-        return (self.cell, self.units, codes[self.activation.name], codes[self.recurrent_activation.name],
-                self.reset_after, self.zero_output_for_mask)
+        return (self.cell, self.units, *self._codes, self.reset_after, self.zero_output_for_mask)
 
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
@@ -78,7 +79,9 @@ class RecurrentForward(RecurrentWeights):
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
         states = self._initial_states(initial_state, len(x))
-        out = np.empty((x.shape[0], x.shape[1], self.units), self.dtype) if self.return_sequences else None
+        out = None
+        if self.return_sequences:
+            out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
         final = self.run(x, out, training, mask, states)
         if self.stateful:
             self._states = [state.copy() for state in final] if self.return_state else final
@@ -127,7 +130,7 @@ class RecurrentForward(RecurrentWeights):
         threads = runtime.get_num_threads()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
-        final = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
+        final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(self.states)]
         buffers = self._training
         if not training:
             try:
