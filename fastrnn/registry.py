@@ -86,7 +86,7 @@ class Registry:
             return self._built(self._find(identifier, None))
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
-        if callable(identifier):
+        if callable(identifier) or hasattr(identifier, "get_config"):
             return self._built(identifier)
         raise ValueError(f"cannot read {identifier!r} as {self._a_kind}: expected {self._expected()}")
 
