@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 
+@functools.cache
 def snake_case(name: str) -> str:
     """The name of a class in small letters, words joined by underscores, as Keras spells it.
 
@@ -84,7 +86,7 @@ class Registry:
             return self._built(self._find(identifier, None))
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
-        if callable(identifier):
+        if callable(identifier) or hasattr(identifier, "get_config"):
             return self._built(identifier)
         raise ValueError(f"cannot read {identifier!r} as {self._a_kind}: expected {self._expected()}")
 

@@ -30,6 +30,7 @@ include "dense.pxi"
 include "pointwise.pxi"
 include "embedding.pxi"
 include "softmax.pxi"
+include "crossentropy.pxi"
 include "updates.pxi"
 
 VECTOR_LENGTH = VL

@@ -72,16 +72,31 @@ SIMD void vstore(real *p, vf v) { *(vf_anywhere *)p = v; }
 SIMD vf vset1(real x) { return x - (vf){0}; }
 SIMD vf vzero(void) { return (vf){0}; }
 
-/* The first n of VL lanes: the last vector of a row whose length is no multiple of VL. */
-SIMD vf vload_part(const real *p, long n) {
-  if (n >= VL) return vload(p);
+#if VBYTES == 32 && defined(__AVX__)
+/* Masked loads and stores touch no lane beyond the n first, and are far quicker than copying a few bytes. */
+typedef ireal vi_anywhere __attribute__((vector_size(VBYTES), aligned(FASTRNN_WIDTH(REAL))));
+static const ireal FIRST_LANES[2 * VL] = {[0 ... VL - 1] = -1};
+#if FASTRNN_WIDTH(REAL) == 4
+#define MASKED(what, p, mask, ...) _mm256_mask##what##_ps(p, (__m256i)(mask), ##__VA_ARGS__)
+#else
+#define MASKED(what, p, mask, ...) _mm256_mask##what##_pd(p, (__m256i)(mask), ##__VA_ARGS__)
+#endif
+SIMD vi first_lanes(long n) { return *(const vi_anywhere *)(FIRST_LANES + VL - n); }
+SIMD vf load_lanes(const real *p, long n) { return (vf)MASKED(load, p, first_lanes(n)); }
+SIMD void store_lanes(real *p, vf v, long n) { MASKED(store, p, first_lanes(n), v); }
+#else
+SIMD vf load_lanes(const real *p, long n) {
   vf r = {0};
   memcpy(&r, p, (size_t)n * sizeof(real));
   return r;
 }
+SIMD void store_lanes(real *p, vf v, long n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+#endif
+/* The last vector of a row whose length is no multiple of VL: its first n lanes, zeros beyond; all if n >= VL. */
+SIMD vf vload_part(const real *p, long n) { return n >= VL ? vload(p) : load_lanes(p, n); }
 SIMD void vstore_part(real *p, vf v, long n) {
   if (n >= VL) vstore(p, v);
-  else memcpy(p, &v, (size_t)n * sizeof(real));
+  else store_lanes(p, v, n);
 }
 
 SIMD vi as_bits(vf x) { vi r; memcpy(&r, &x, sizeof r); return r; }

@@ -25,8 +25,9 @@ cdef enum Rule:
     ADAM_RULE = 2
 
 cdef enum:
-    SMALL_UPDATE = 16384        # elements below which a second thread costs more than it saves
+    SMALL_UPDATE = 65536        # elements below which a second thread costs more than it saves
     BLOCKS = 64                 # sums that a large sum of squares is made of
+    GROUP = 32                  # variables that are updated in one parallel region
 
 cdef struct Update:
     real* w                         # (size,)
@@ -122,17 +123,48 @@ cdef void update_share(int rule, const Update* u, long i, long team) noexcept no
     denormals_restore(state)
 
 
-cdef void update_all(int rule, const Update* u, long threads) noexcept nogil:
-    cdef long workers = 1 if u.size < SMALL_UPDATE else threads, i = 0, team = 0
+cdef void update_all(int rule, const Update* updates, long count, long threads) noexcept nogil:
+    cdef long workers, i = 0, team = 0, k, size = 0
+    for k in range(count):
+        size += updates[k].size
+    workers = 1 if size < SMALL_UPDATE else threads
     with parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()
         team = TEAM_SIZE()
-        update_share(rule, u, i, team)
+        update_group(rule, updates, count, i, team)
 
 
-cdef int begin_update(Update* u, ndarray w, ndarray g, ndarray touched, double scale, double clip,
-                      double decay, double rate) except -1:
-    """What all rules have in common."""
+cdef void update_group(int rule, const Update* updates, long count, long i, long team) noexcept nogil:
+    cdef long k
+    for k in range(count):
+        update_share(rule, &updates[k], i, team)
+
+
+cdef int run_updates(int rule, list variables, str m, str v, str extra, const Update* common, long threads) except -1:
+    """Update all variables, a group at a time; m, v, extra: the names of their slots, None for what the rule lacks.
+
+    variables: a tuple (w, g, touched, scale, decay, slots) each. g: the gradient, of w's shape; touched: uint8 (rows of
+    w,), 0 where the gradient is zero and not to be read, or None; scale: of the gradient; decay: the share of w that is
+    taken off; slots: a dictionary of arrays of w's shape.
+    """
+    cdef Update updates[GROUP]
+    cdef Py_ssize_t start, total = len(variables)
+    cdef int k, count
+    for start in range(0, total, GROUP):
+        count = <int>min(total - start, <Py_ssize_t>GROUP)
+        for k in range(count):
+            updates[k] = common[0]
+            take_variable(&updates[k], variables[start + k], m, v, extra)
+        with nogil:
+            update_all(rule, updates, count, threads)
+    return 0
+
+
+cdef int take_variable(Update* u, tuple variable, str m, str v, str extra) except -1:
+    cdef ndarray w = variable[0], g = variable[1], touched = variable[2]
+    cdef dict slots = variable[5]
+    if w is None or g is None:
+        raise ValueError("kernel argument 'variables': expected arrays w and g for each")
     u.size = cnp.PyArray_SIZE(w)
     u.w = elements(w, u.size, "w")
     u.g = elements(g, u.size, "g")
@@ -140,94 +172,131 @@ cdef int begin_update(Update* u, ndarray w, ndarray g, ndarray touched, double s
     u.touched = flags(touched, u.rows, "touched")
     if u.rows == 0:
         u.touched = NULL
-    u.m = u.v = u.extra = NULL
-    u.scale = <real>scale
-    u.clip = <real>clip
-    u.decay = <real>decay
-    u.rate = <real>rate
-    u.momentum = u.discount = u.epsilon = 0
-    u.nesterov = False
+    u.scale = <real><double>variable[3]
+    u.decay = <real><double>variable[4]
+    u.m = slot(slots, m, u.size)
+    u.v = slot(slots, v, u.size)
+    u.extra = slot(slots, extra, u.size)
     return 0
 
 
-def sgd_update(ndarray w not None, ndarray g not None, ndarray m, ndarray touched, double scale, double clip,
-               double decay, double rate, double momentum, bint nesterov, long threads):
-    """w, and m if there is one, one step on; g: the gradient. m None: no momentum. All of one shape; touched: uint8
-    (rows of w,) or None. scale, clip: of the gradient (1 and infinity for none); decay: share of w that is taken off."""
+cdef real* slot(dict slots, str name, long size) except? NULL:
+    """A slot's pointer, NULL where there is none."""
+    return elements(slots.get(name), size, name) if name is not None else NULL
+
+
+cdef Update common_update(double clip, double rate) noexcept:
     cdef Update u
-    begin_update(&u, w, g, touched, scale, clip, decay, rate)
-    u.m = elements(m, u.size, "m")
+    u.w = u.m = u.v = u.extra = NULL
+    u.g = NULL
+    u.touched = NULL
+    u.size = u.rows = 0
+    u.scale = u.decay = u.momentum = u.discount = u.epsilon = 0
+    u.clip = <real>clip
+    u.rate = <real>rate
+    u.nesterov = False
+    return u
+
+
+cdef int check_variables(list variables, tuple names) except -1:
+    """Raise where a variable is not a tuple of six, or lacks a slot that the rule cannot do without."""
+    for variable in variables:
+        if type(variable) is not tuple or len(variable) != 6 or type(variable[5]) is not dict:
+            raise ValueError("kernel argument 'variables': expected (w, g, touched, scale, decay, slots) for each")
+        for name in names:
+            if (<dict>variable[5]).get(name) is None:
+                raise ValueError(f"kernel argument 'variables': expected a slot {name!r} for each")
+    return 0
+
+
+def sgd_update(list variables not None, double clip, double rate, double momentum, bint nesterov, long threads):
+    """One step for each of the variables, described at run_updates; clip: largest absolute value of a gradient's
+    element, infinity for none. Slots: momentum, or none."""
+    cdef Update u = common_update(clip, rate)
     u.momentum = <real>momentum
     u.nesterov = nesterov
-    with nogil:
-        update_all(SGD_RULE, &u, threads)
+    check_variables(variables, ())
+    run_updates(SGD_RULE, variables, "momentum", None, None, &u, threads)
 
 
-def rmsprop_update(ndarray w not None, ndarray g not None, ndarray v not None, ndarray m, ndarray a, ndarray touched,
-                   double scale, double clip, double decay, double rate, double rho, double momentum, double epsilon,
+def rmsprop_update(list variables not None, double clip, double rate, double rho, double momentum, double epsilon,
                    long threads):
-    """w and v, and where they are not None m (momentum) and a (centered), one step on; the rest as in sgd_update."""
-    cdef Update u
-    begin_update(&u, w, g, touched, scale, clip, decay, rate)
-    u.v = elements(v, u.size, "v")
-    u.m = elements(m, u.size, "m")
-    u.extra = elements(a, u.size, "a")
+    """As sgd_update. Slots: velocity; momentum and average_gradient (centered) where they are in use."""
+    cdef Update u = common_update(clip, rate)
     u.discount = <real>rho
     u.momentum = <real>momentum
     u.epsilon = <real>epsilon
-    with nogil:
-        update_all(RMSPROP_RULE, &u, threads)
+    check_variables(variables, ("velocity",))
+    run_updates(RMSPROP_RULE, variables, "momentum", "velocity", "average_gradient", &u, threads)
 
 
-def adam_update(ndarray w not None, ndarray g not None, ndarray m not None, ndarray v not None, ndarray v_max,
-                ndarray touched, double scale, double clip, double decay, double rate, double beta_1, double beta_2,
-                double epsilon, long threads):
-    """w, m and v, and v_max (amsgrad) where it is not None, one step on; rate: with the bias corrections; the rest as
-    in sgd_update."""
-    cdef Update u
-    begin_update(&u, w, g, touched, scale, clip, decay, rate)
-    u.m = elements(m, u.size, "m")
-    u.v = elements(v, u.size, "v")
-    u.extra = elements(v_max, u.size, "v_max")
+def adam_update(list variables not None, double clip, double rate, double beta_1, double beta_2, double epsilon,
+                long threads):
+    """As sgd_update; rate: with the bias corrections. Slots: momentum, velocity; velocity_hat (amsgrad) where it is in
+    use."""
+    cdef Update u = common_update(clip, rate)
     u.momentum = <real>(1 - beta_1)
     u.discount = <real>(1 - beta_2)
     u.epsilon = <real>epsilon
-    with nogil:
-        update_all(ADAM_RULE, &u, threads)
+    check_variables(variables, ("momentum", "velocity"))
+    run_updates(ADAM_RULE, variables, "momentum", "velocity", "velocity_hat", &u, threads)
 
 
-cdef double squares(const real* g, long i, long end) noexcept nogil:
+cdef void add_squares(double* sums, const real* g, long start, long i, long end) noexcept nogil:
+    """Add the squares of elements i to end to eight sums, element start + k to the sum k modulo 8."""
     cdef double lanes[8]
     cdef long k
     for k in range(8):
-        lanes[k] = 0
+        lanes[k] = sums[k]
+    while i < end and (i - start) % 8 != 0:
+        lanes[(i - start) % 8] += <double>g[i] * <double>g[i]
+        i += 1
     while i + 8 <= end:
         for k in range(8):
             lanes[k] += <double>g[i + k] * <double>g[i + k]
         i += 8
     for k in range(end - i):
         lanes[k] += <double>g[i + k] * <double>g[i + k]
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
+    for k in range(8):
+        sums[k] = lanes[k]
 
 
-cdef void squares_share(const real* g, long size, long blocks, double* sums, long i, long team) noexcept nogil:
+cdef double block_squares(const real* g, const unsigned char* touched, long width, long start, long end) noexcept nogil:
+    """The sum over elements start to end; the same bits whether rows of zeros are read or, not touched, passed over."""
+    cdef double sums[8]
+    cdef long row
+    memset(sums, 0, sizeof(sums))
+    if touched == NULL:
+        add_squares(sums, g, start, start, end)
+    elif start < end:
+        for row in range(start // width, (end - 1) // width + 1):
+            if touched[row]:
+                add_squares(sums, g, start, max(start, row * width), min(end, (row + 1) * width))
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
+
+
+cdef void squares_share(const real* g, const unsigned char* touched, long width, long size, long blocks, double* sums,
+                        long i, long team) noexcept nogil:
     cdef long block
     for block in range(share(blocks, i, team), share(blocks, i + 1, team)):
-        sums[block] = squares(g, share(size, block, blocks), share(size, block + 1, blocks))
+        sums[block] = block_squares(g, touched, width, share(size, block, blocks), share(size, block + 1, blocks))
 
 
-def sum_of_squares(ndarray g not None, long threads):
-    """The sum of the squares of all elements, in double precision; the same bits for any number of threads."""
-    cdef long size = cnp.PyArray_SIZE(g), blocks = 1 if size < SMALL_UPDATE else BLOCKS, i, team, block
+def sum_of_squares(ndarray g not None, ndarray touched, long threads):
+    """The sum of the squares of all elements, in double precision; the same bits for any number of threads.
+    touched: uint8 (rows of g,), 0 for each row that is zero and not to be read, or None."""
+    cdef long size = cnp.PyArray_SIZE(g), rows = extent(g, 0), i, team, block
+    cdef long blocks = 1 if size < SMALL_UPDATE else BLOCKS
     cdef long workers = 1 if blocks == 1 else min(threads, BLOCKS)
     cdef real* g_ = elements(g, size, "g")
+    cdef unsigned char* touched_ = flags(touched, rows, "touched")
     cdef double sums[BLOCKS]
     cdef double total = 0
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()
         team = TEAM_SIZE()
-        squares_share(g_, size, blocks, sums, i, team)
+        squares_share(g_, touched_, size // max(1, rows), size, blocks, sums, i, team)
     for block in range(blocks):
         total += sums[block]
     return total

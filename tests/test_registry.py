@@ -52,6 +52,7 @@ def test_every_way_to_ask_gives_an_instance_with_defaults(identifier):
 def test_none_instances_and_functions_are_given_back():
     ball = RedBall(3)
     assert TABLE.get(None) is None
+    assert TABLE.get(ball) is ball and not callable(ball)
     assert TABLE.get(ball.get_config) == ball.get_config
     assert TABLE.get(bounce) is TABLE.get("bounce") is bounce
     assert TABLE.get("big").size == 9

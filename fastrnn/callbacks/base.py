@@ -113,7 +113,7 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: Iterable[Any] | Callback | None = None, model: Any = None,
                  params: dict[str, Any] | None = None) -> None:
-        self.callbacks: list[Any] = _flatten(callbacks)
+        self.callbacks: list[Any] = flatten(callbacks)
         self.set_params(params or {})
         self.set_model(model)
         self._train_batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
@@ -125,10 +125,7 @@ class CallbackList(Callback):
 
     def _overriding(self, *names: str) -> list[Callable[..., None]]:
         """The bound hooks called `names[0]` of those callbacks that override it or one of its other names."""
-        def overrides(callback: Any, name: str) -> bool:
-            hook = getattr(callback, name, None)
-            return hook is not None and getattr(hook, "__func__", hook) is not getattr(Callback, name)
-        return [getattr(c, names[0]) for c in self.callbacks if any(overrides(c, name) for name in names)]
+        return [getattr(c, names[0]) for c in self.callbacks if any(_overrides(c, name) for name in names)]
 
     @property
     def wants_train_logs(self) -> bool:
@@ -213,12 +210,17 @@ def announce(message: str) -> None:
     print(f"\n{message}" if on_terminal else message)
 
 
-def _flatten(callbacks: Any) -> list[Any]:
+def _overrides(callback: Any, name: str) -> bool:
+    hook = getattr(callback, name, None)
+    return hook is not None and getattr(hook, "__func__", hook) is not getattr(Callback, name)
+
+
+def flatten(callbacks: Any) -> list[Any]:
     """A flat list of callbacks from None, one callback or nested lists of them."""
     if callbacks is None:
         return []
     if isinstance(callbacks, (list, tuple)):
-        return [callback for item in callbacks for callback in _flatten(item)]
+        return [callback for item in callbacks for callback in flatten(item)]
     if isinstance(callbacks, type):
         raise TypeError(f"callbacks: expected instances of Callback, got the class {callbacks.__name__}; "
                         f"write {callbacks.__name__}(...)")

@@ -278,7 +278,7 @@ class Layer:
 
     def check_input(self, x: Any) -> np.ndarray:
         """`x` as the array that `forward` takes, or a ValueError."""
-        return arrays.as_float(x, self.dtype, f"{self} input")
+        return x if arrays.is_ready(x, self.dtype) else arrays.as_float(x, self.dtype, f"{self} input")
 
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         """`mask` as a bool array (batch, time) or None, or a ValueError."""
@@ -312,8 +312,7 @@ class Layer:
 
     def check_gradient(self, dy: Any, shape: tuple[int, ...], what: str = "dy") -> np.ndarray:
         """`dy` as an array of the layer's dtype and the shape given, its last axis contiguous; or a ValueError."""
-        if type(dy) is not np.ndarray or dy.dtype.char != arrays.CHARACTERS[self.dtype] \
-                or not (dy.dtype.isnative and dy.flags.aligned):
+        if type(dy) is not np.ndarray or dy.dtype != arrays.DTYPES[self.dtype] or not dy.flags.aligned:
             dy = arrays.as_float(dy, self.dtype, f"{self} {what}")
         if dy.shape != shape:
             raise ValueError(f"{self} {what}: expected shape {shape}, got {dy.shape}")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent import Recurrent, check_sequences
+from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent_forward import check_sequences
 from fastrnn.layers.table import deserialize, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)

@@ -76,7 +76,8 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def check_input(self, x: Any) -> np.ndarray:
-        x = arrays.as_float(x, self.dtype, f"{self} input")
+        if not arrays.is_ready(x, self.dtype):
+            x = arrays.as_float(x, self.dtype, f"{self} input")
         if x.ndim < 2 or (self.built and x.shape[-1] != len(self.kernel.data)):
             width = len(self.kernel.data) if self.built else "features"
             raise ValueError(f"{self}: expected input (batch, ..., {width}), got {x.shape}")
@@ -110,16 +111,17 @@ class Dense(Layer):
         return w
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        rows = x.reshape(-1, x.shape[-1])
+        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         _, w, b = self._pack()
-        z = np.empty((len(rows), self.units), self.dtype)
-        _core.kernels(self.dtype).dense_forward(rows, w, b, self._code, z, runtime.get_num_threads(), self.kernel.data)
+        z = np.empty((len(rows), self.units), arrays.DTYPES[self.dtype])
+        kernels.dense_forward(rows, w, b, self._code, z, threads, self.kernel.data)
         if self._softmax:
-            _core.kernels(self.dtype).softmax_rows(z, z, runtime.get_num_threads())
+            kernels.softmax_rows(z, z, threads)
         y = z if self._softmax or self._after is None else self._after(z)
         if training:
             self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y)
-        return y.reshape(*x.shape[:-1], self.units)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.units)
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
         if self._saved is None:

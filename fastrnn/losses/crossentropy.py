@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import _core, arrays, runtime
 from fastrnn.losses.base import ElementLoss, RowLoss, Terms, last_axis_only
 from fastrnn.losses.shapes import class_indices
 
@@ -121,23 +122,10 @@ class CategoricalCrossentropy(RowLoss):
             )
         if self.label_smoothing:
             t = t * (1 - self.label_smoothing) + self.label_smoothing / t.shape[-1]
-        elif (self.from_logits or fused) and (at := _one_hot_positions(t)) is not None:
-            return _sparse_of_logits(at, p, gradient) if self.from_logits else _fused_at(at, p, gradient)
         if self.from_logits:
-            return _categorical_of_logits(t, p, gradient)
-        derivative = None
-        if fused:
-            logs = np.log(np.maximum(p, _TINY[p.dtype]))
-            if gradient:
-                derivative = p * _row_sums(t)[..., None] - t
-        else:
-            total = _row_sums(p)[..., None]
-            shares = p / total
-            logs = np.log(np.clip(shares, EPSILON, 1 - EPSILON))
-            if gradient:
-                counted = np.where((shares < EPSILON) | (shares > 1 - EPSILON), p.dtype.type(0), t)
-                derivative = _row_sums(counted)[..., None] / total - counted / np.where(counted == 0, 1, p)
-        return Terms(-_row_products(logs, t), derivative, p.shape[:-1])
+            at = None if self.label_smoothing else _one_hot_positions(t)
+            return _categorical_of_logits(t, p, gradient) if at is None else _sparse_of_logits(at, p, gradient)
+        return _categorical_fused(t, p, gradient) if fused else _categorical(t, p, gradient)
 
     def get_config(self) -> dict[str, Any]:
         config = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
@@ -232,6 +220,29 @@ def _row_sums(x: np.ndarray) -> np.ndarray:
 def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Scalar products of rows."""
     return np.einsum("...i,...i->...", x, y)
+
+
+def _categorical(t: np.ndarray, p: np.ndarray, gradient: bool) -> Terms:
+    """`-sum(t * log(p / sum(p)))`, cut as Keras cuts it."""
+    total = _row_sums(p)[..., None]
+    shares = p / total
+    logs = np.log(np.clip(shares, EPSILON, 1 - EPSILON))
+    derivative = None
+    if gradient:
+        counted = np.where((shares < EPSILON) | (shares > 1 - EPSILON), p.dtype.type(0), t)
+        derivative = _row_sums(counted)[..., None] / total - counted / np.where(counted == 0, 1, p)
+    return Terms(-_row_products(logs, t), derivative, p.shape[:-1])
+
+
+def _categorical_fused(t: np.ndarray, p: np.ndarray, gradient: bool) -> Terms:
+    """`-sum(t * log(p))`, and the derivative `p * sum(t) - t` of the logits that p is the softmax of."""
+    shape, name = p.shape, arrays.dtype_name(p)
+    assert name is not None
+    t, p = arrays.as_float(t, name).reshape(-1, shape[-1]), p.reshape(-1, shape[-1])
+    values = np.empty(shape[:-1], p.dtype)
+    derivative = np.empty_like(p) if gradient else None
+    _core.kernels(name).crossentropy_rows(t, p, values, derivative, runtime.get_num_threads())
+    return Terms(values, None if derivative is None else derivative.reshape(shape), shape[:-1])
 
 
 def _softmax_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -231,7 +231,8 @@ class Sequential(Trainer, Layer):
             raise ValueError(f"{self}: there are no layers; add some first")
         if type(x) is not np.ndarray:
             x = single_array(x)
-        if self._input_shape is not None and np.ndim(x) != len(self._input_shape):
+        rank = x.ndim if type(x) is np.ndarray else np.ndim(x)
+        if self._input_shape is not None and rank != len(self._input_shape):
             x = self._fit_rank(x, self._input_shape)
         x = self._stack[0].check_input(x)
         if not self.built:
@@ -277,8 +278,8 @@ class Sequential(Trainer, Layer):
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         assert self._input_shape is not None
-        for expected, got in zip(self._input_shape[1:], shape[1:], strict=True):
-            if expected is not None and expected != got:
+        for axis, expected in enumerate(self._input_shape):
+            if axis and expected is not None and expected != shape[axis]:
                 raise ValueError(f"{self}: expected input of shape {self._input_shape}, got {shape}")
 
     def _fit_rank(self, x: Any, expected: Shape) -> Any:

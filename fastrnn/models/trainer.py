@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import optimizers
-from fastrnn.callbacks.base import Callback, CallbackList
+from fastrnn.callbacks.base import Callback, CallbackList, flatten
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.training import data, loop
@@ -343,7 +343,7 @@ class Trainer:
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
         verbose = 1 if verbose == "auto" else int(verbose)
-        callbacks = CallbackList(given).callbacks
+        callbacks = flatten(given)
         defaults = [*more, ProgbarLogger()] if verbose else [*more]
         callbacks += [default for default in defaults if not any(isinstance(c, type(default)) for c in callbacks)]
         return CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps})

@@ -6,10 +6,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from fastrnn import runtime
-from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.base import Optimizer, Part
 
 
 class Adam(Optimizer):
@@ -62,21 +60,10 @@ class Adam(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
 
-    def update(
-        self,
-        kernels: Any,
-        data: np.ndarray,
-        gradient: np.ndarray,
-        touched: np.ndarray | None,
-        slots: dict[str, np.ndarray],
-        limits: tuple[float, float, float],
-        learning_rate: float,
-    ) -> None:
+    def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
         t = self.iterations + 1
         rate = learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        kernels.adam_update(data, gradient, slots["momentum"], slots["velocity"], slots.get("velocity_hat"), touched,
-                            *limits, rate, self.beta_1, self.beta_2, self.epsilon,
-                            runtime.get_num_threads())  # fmt: skip
+        kernels.adam_update(parts, clip, rate, self.beta_1, self.beta_2, self.epsilon, runtime.get_num_threads())
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -23,6 +23,12 @@ _WITHOUT_EFFECT = {
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
+#: What an update takes of one variable: its values; its gradient, of the same shape; uint8, 0 for each row where the
+#: gradient is zero and is not to be read, or None; the factor of the gradient; the share of the values that weight
+#: decay takes off; and its slots by name.
+Part = tuple[np.ndarray, np.ndarray, np.ndarray | None, float, float, dict[str, np.ndarray]]
+
+
 class _State(NamedTuple):
     """What an optimizer keeps for one variable."""
 
@@ -176,26 +182,13 @@ class Optimizer(Configurable):
         group, variable by variable, then those of the second."""
         return []
 
-    def update(
-        self,
-        kernels: Any,
-        data: np.ndarray,
-        gradient: np.ndarray,
-        touched: np.ndarray | None,
-        slots: dict[str, np.ndarray],
-        limits: tuple[float, float, float],
-        learning_rate: float,
-    ) -> None:
-        """Make one step for one variable, in place.
+    def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
+        """Make one step for variables of one dtype, in place.
 
         Args:
-            kernels: the compiled kernels of its dtype.
-            data: its values.
-            gradient: of the same shape.
-            touched: uint8, 0 for each row where the gradient is zero and is not to be read, or None.
-            slots: its arrays by name.
-            limits: factor of the gradient, largest absolute value of it after that, and the share of the values that
-                weight decay takes off.
+            kernels: the compiled kernels of the dtype.
+            parts: what there is of each variable, see `Part`.
+            clip: largest absolute value of an element of the gradients, after their factor.
             learning_rate: of this step.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update")
@@ -235,33 +228,37 @@ class Optimizer(Configurable):
         decay = (self.weight_decay or 0.0) * learning_rate
         clip = self.clipvalue or math.inf
         scale = self._global_scale(variables, threads) if self.global_clipnorm else 1.0
-        missing = []
+        updated, missing = [], []
+        parts: dict[str, list[Part]] = {}
         for variable, state in zip(variables, states):
             gradient, touched = gradient_of(variable)
             if gradient is None:
                 missing.append(variable.path)
                 continue
             slots, dtype, decays = state  # type: ignore[misc]
-            kernels = _core.kernels(dtype)
             if self.clipnorm:
-                norm = math.sqrt(kernels.sum_of_squares(gradient, threads))
+                norm = math.sqrt(_core.kernels(dtype).sum_of_squares(gradient, touched, threads))
                 scale = self.clipnorm / max(norm, self.clipnorm)  # NaN if the norm is
-            limits = scale, clip, decay if decays else 0.0
-            self.update(kernels, variable.data, gradient, touched, slots, limits, learning_rate)
+            part = variable.data, gradient, touched, scale, decay if decays else 0.0, slots
+            parts.setdefault(dtype, []).append(part)
+            updated.append(variable)
+        if missing:
+            self._warn_of(missing, len(variables))
+        for dtype, of_one_dtype in parts.items():
+            self.update(_core.kernels(dtype), of_one_dtype, clip, learning_rate)
+        for variable in updated:
             variable.touch()
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.data))
-        if missing:
-            self._warn_of(missing, len(variables))
         self.iterations += 1
 
     def _global_scale(self, variables: Sequence[Any], threads: int) -> float:
         assert self.global_clipnorm is not None
         total = 0.0
         for variable in variables:
-            gradient, _ = gradient_of(variable)
+            gradient, touched = gradient_of(variable)
             if gradient is not None:
-                total += _core.kernels(self._state[id(variable)].dtype).sum_of_squares(gradient, threads)
+                total += _core.kernels(self._state[id(variable)].dtype).sum_of_squares(gradient, touched, threads)
         norm = math.sqrt(total)
         return self.global_clipnorm / max(norm, self.global_clipnorm) if norm < math.inf else math.nan
 

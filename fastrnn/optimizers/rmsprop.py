@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastrnn import runtime
-from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.base import Optimizer, Part
 
 
 class RMSprop(Optimizer):
@@ -63,19 +61,9 @@ class RMSprop(Optimizer):
             groups.append(("average_gradient",))
         return groups
 
-    def update(
-        self,
-        kernels: Any,
-        data: np.ndarray,
-        gradient: np.ndarray,
-        touched: np.ndarray | None,
-        slots: dict[str, np.ndarray],
-        limits: tuple[float, float, float],
-        learning_rate: float,
-    ) -> None:
-        kernels.rmsprop_update(data, gradient, slots["velocity"], slots.get("momentum"),
-                               slots.get("average_gradient"), touched, *limits, learning_rate, self.rho,
-                               self.momentum, self.epsilon, runtime.get_num_threads())  # fmt: skip
+    def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
+        kernels.rmsprop_update(parts, clip, learning_rate, self.rho, self.momentum, self.epsilon,
+                               runtime.get_num_threads())  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
         return {

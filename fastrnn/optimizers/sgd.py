@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastrnn import runtime
-from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.base import Optimizer, Part
 
 
 class SGD(Optimizer):
@@ -52,18 +50,8 @@ class SGD(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("momentum",)] if self.momentum else []
 
-    def update(
-        self,
-        kernels: Any,
-        data: np.ndarray,
-        gradient: np.ndarray,
-        touched: np.ndarray | None,
-        slots: dict[str, np.ndarray],
-        limits: tuple[float, float, float],
-        learning_rate: float,
-    ) -> None:
-        kernels.sgd_update(data, gradient, slots.get("momentum"), touched, *limits, learning_rate, self.momentum,
-                           self.nesterov, runtime.get_num_threads())  # fmt: skip
+    def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
+        kernels.sgd_update(parts, clip, learning_rate, self.momentum, self.nesterov, runtime.get_num_threads())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

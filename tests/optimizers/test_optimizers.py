@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn import optimizers
+from fastrnn import _core, optimizers
 from fastrnn.layers.base import Variable
 from fastrnn.optimizers import SGD, Adam, AdamW, RMSprop, schedules
 from tests.optimizers.cases import CASES, CLIPS, gradients, train, variables
@@ -96,6 +96,45 @@ def test_same_bits_for_any_number_of_threads(name, arguments, clip, dtype):
     for other in results[1:]:
         for a, b in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.5}, {"clipvalue": 0.3}])
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_variables_updated_together_are_as_updated_one_by_one(name, arguments, clip):
+    """So many that the kernel takes them in several groups."""
+    shapes = [(n % 7 + 1, n % 5 + 1) for n in range(70)]
+    steps = gradients(2, shapes)
+    together = train(getattr(optimizers, name)(0.05, **arguments, **clip), variables(shapes), steps)
+    for i, expected in enumerate(together):
+        alone = getattr(optimizers, name)(0.05, **arguments, **clip)
+        (got,) = train(alone, variables(shapes)[i : i + 1], [step[i : i + 1] for step in steps])
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_refuse_what_does_not_fit(dtype):
+    kernels = _core.kernels(dtype)
+    w, short = np.zeros((4, 3), dtype), np.zeros((4, 2), dtype)
+    slots = {"momentum": w.copy(), "velocity": w.copy()}
+
+    def adam(*variable):
+        kernels.adam_update([variable], np.inf, 0.1, 0.9, 0.999, 1e-7, 1)
+
+    adam(w, w.copy(), None, 1.0, 0.0, slots)
+    for bad in (
+        (w, short, None, 1.0, 0.0, slots),
+        (w, None, None, 1.0, 0.0, slots),
+        (None, w, None, 1.0, 0.0, slots),
+        (w, w.copy(), np.zeros(3, np.uint8), 1.0, 0.0, slots),
+        (w, w.copy(), None, 1.0, 0.0, {"momentum": w.copy()}),
+        (w, w.copy(), None, 1.0, 0.0, {**slots, "velocity": short}),
+        (w, w.copy(), None, 1.0, 0.0, {**slots, "velocity_hat": short}),
+        (w, w.copy(), None, 1.0, 0.0, None),
+        (w, w.copy(), None),
+        (),
+    ):
+        with pytest.raises(ValueError, match="kernel argument"):
+            adam(*bad)
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)

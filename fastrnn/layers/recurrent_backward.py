@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backward pass of SimpleRNN, LSTM and GRU: one kernel call for all time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core, runtime
+from fastrnn.layers.recurrent_forward import RecurrentForward
+
+
+class RecurrentBackward(RecurrentForward):
+    """Differentiates a recurrent layer; `Recurrent` has the whole."""
+
+    def backward(self, dy: Any, input_gradient: bool = True, dstates: Any = None) -> np.ndarray | None:
+        """Gradients after a call with training=True.
+
+        Args:
+            dy: gradient of the output, of its shape, or None for zero.
+            input_gradient: False spares the input's gradient.
+            dstates: gradients of the final states, a list like that of the states, or None for zeros.
+
+        Returns:
+            The gradient of the input or None. The weights' gradients are in `kernel.grad`, `recurrent_kernel.grad`
+            and `bias.grad`, those of the initial states in `initial_state_grads`.
+        """
+        if self._tape is None:
+            raise self.not_called()
+        batch, time, _ = self._tape.x.shape
+        final: list[Any] = [None] * self.states if dstates is None else [
+            None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, self.units), "dstates"))
+            for d in dstates]
+        if len(final) != self.states:
+            raise ValueError(f"{self} dstates: expected {self.states} arrays, got {len(final)}")
+        if dy is not None:
+            shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
+            dy = self.check_gradient(dy, shape)
+            if not self.return_sequences:
+                final[0] = self._last_gradient(dy, final[0])
+                dy = None
+        dx = np.empty(self._tape.x.shape, self.dtype) if input_gradient else None
+        self.run_back(dy, dx, final)
+        return dx
+
+    def _last_gradient(self, dy: np.ndarray, dh: np.ndarray | None) -> np.ndarray:
+        mask = self._tape.mask if self._tape is not None else None
+        if mask is not None and self.zero_output_for_mask and mask.shape[1]:
+            dy = np.where(mask[:, -1:], dy, dy.dtype.type(0))   # the tape's mask is in the order of processing
+        return np.ascontiguousarray(dy) if dh is None else dy + dh
+
+    def run_back(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None]) -> None:
+        """Gradients of all steps; `dy` (N, T, units) in the order of processing, `dx` (N, T, D) is filled."""
+        tape = self._tape
+        if tape is None:
+            raise self.not_called()
+        self._tape = None               # its gates are overwritten
+        kernels = _core.kernels(self.dtype)
+        batch, time, width = tape.x.shape
+        _, w, u = self._pack_transposed()
+        threads = runtime.get_num_threads()
+        size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads)
+        scratch = self._training.flat("scratch", size, self.dtype)
+        dw = du = db = None
+        if self.trainable:
+            dw, du = self.kernel.gradient(), self.recurrent_kernel.gradient()
+            if self.bias is not None:
+                db = self.bias.gradient().reshape(-1)
+        self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
+        dx_steps = dx[:, ::-1] if dx is not None and self.go_backwards else dx
+        kernels.backward(*self._options(), threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy,
+                         dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, scratch, dx_steps, dw, du,
+                         db, self.initial_state_grads[0], self.initial_state_grads[1] if self.states == 2 else None)
+        if dx is not None and self.dropout_mask is not None:
+            kernels.scale_rows(dx, self.dropout_mask, dx, threads)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forward pass of SimpleRNN, LSTM and GRU: one kernel call for all time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastrnn import _core, arrays, runtime
+from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent_weights import RecurrentWeights, rank_hint
+
+
+class Tape(NamedTuple):
+    """What a forward pass leaves for the backward pass."""
+
+    x: np.ndarray                       # (N, T, D), input dropout applied
+    mask: np.ndarray | None             # (N, T)
+    buffer: np.ndarray                  # the kernel's gates and states
+
+
+def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
+    """`x` as float (batch, time, width), or a ValueError that names the layer."""
+    if not arrays.is_ready(x, layer.dtype):
+        x = arrays.as_float(x, layer.dtype, f"{layer} input")
+    if x.ndim != 3 or (width is not None and x.shape[2] != width):
+        raise ValueError(f"{layer}: expected input (batch, time, {'features' if width is None else width}), "
+                         f"got {x.shape}{rank_hint(x.ndim)}")
+    return x
+
+
+class RecurrentForward(RecurrentWeights):
+    """Runs a recurrent layer; `Recurrent` has the whole."""
+
+    def __init__(self, units: int, **arguments: Any) -> None:
+        super().__init__(units, **arguments)
+        codes = _core.kernels(self.dtype).ACTIVATIONS
+        self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
+        self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
+        self.dropout_mask: np.ndarray | None = None
+        self.recurrent_dropout_mask: np.ndarray | None = None
+        self.initial_state_grads: list[np.ndarray] | None = None
+        self._states: list[np.ndarray] | None = None
+        self._tape: Tape | None = None
+        self._training = arrays.Buffers()
+        self._idle = [arrays.Buffers()]     # inference buffers, one for each thread that predicts at the moment
+
+    def _options(self) -> tuple[Any, ...]:
+        """What the kernels must know of the layer."""
+        return (self.cell, self.units, *self._codes, self.reset_after, self.zero_output_for_mask)
+
+    def check_input(self, x: Any) -> np.ndarray:
+        return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
+
+    def __call__(self, x: Any, training: bool = False, mask: Any = None, initial_state: Any = None) -> Any:
+        """The layer's output for `x`.
+
+        Args:
+            x: (batch, time, features), any numeric dtype and strides.
+            training: dropout acts, and `backward` can follow.
+            mask: bool (batch, time), False where a step hands output and state on, or None.
+            initial_state: (batch, units), for an LSTM a list of two: h and c; None for zeros, or, if stateful, for the
+                states of the last call.
+
+        Returns:
+            (batch, time, units) with return_sequences, else (batch, units); with return_state a list of it and the
+            final states.
+
+        Raises:
+            ValueError: an argument does not fit.
+        """
+        x = self.check_input(x)
+        if not self.built:
+            self.build(x.shape)
+        return self.forward(x, training, self.check_mask(mask, x), initial_state)
+
+    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None,
+                initial_state: Any = None) -> Any:
+        states = self._initial_states(initial_state, len(x))
+        out = None
+        if self.return_sequences:
+            out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
+        final = self.run(x, out, training, mask, states)
+        if self.stateful:
+            self._states = [state.copy() for state in final] if self.return_state else final
+        if out is None:
+            out = self._last_output(final[0], mask)
+        return [out, *final] if self.return_state else out
+
+    def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
+        if mask is not None and self.zero_output_for_mask and mask.shape[1]:
+            last = mask[:, 0] if self.go_backwards else mask[:, -1]
+            return np.where(last[:, None], h, h.dtype.type(0))
+        return h.copy() if self.return_state or self.stateful else h
+
+    def _initial_states(self, given: Any, batch: int) -> Sequence[np.ndarray | None]:
+        if given is None:
+            if self.stateful and self._states is not None:
+                if len(self._states[0]) != batch:
+                    raise ValueError(f"{self}: stateful with states for a batch of {len(self._states[0])}, got a batch "
+                                     f"of {batch}; call reset_states() first")
+                return self._states
+            return (None,) * self.states
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        if len(given) != self.states:
+            raise ValueError(f"{self} initial_state: expected {self.states} arrays, got {len(given)}")
+        checked = [arrays.as_float(s, self.dtype, f"{self} initial_state") for s in given]
+        for state in checked:
+            if state.shape != (batch, self.units):
+                raise ValueError(f"{self} initial_state: expected (batch, units) = {(batch, self.units)}, "
+                                 f"got {state.shape}")
+        return checked
+
+    def run(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
+            states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+        """All steps: fills `out` (N, T, units) if it is given, returns the final states; a step is in the order of
+        processing, so with go_backwards out[:, 0] belongs to the last step of x."""
+        kernels = _core.kernels(self.dtype)
+        batch, time, width = x.shape
+        if self.go_backwards:
+            x = x[:, ::-1]
+            mask = None if mask is None else mask[:, ::-1]
+        recurrent_drop = None
+        if training:
+            x, recurrent_drop = self._drop(x)
+        _, w, u, b, b_recurrent = self._pack()
+        threads = runtime.get_num_threads()
+        size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
+                                 threads)
+        final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(self.states)]
+        buffers = self._training
+        if not training:
+            try:
+                buffers = self._idle.pop()
+            except IndexError:
+                buffers = arrays.Buffers()
+        tape = buffers.flat("tape", size, self.dtype)
+        kernels.forward(*self._options(), training, threads, x, w, u, b, b_recurrent, states[0],
+                        states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
+                        final[1] if self.states == 2 else None, tape, self.kernel.data)
+        if training:
+            self._tape = Tape(x, mask, tape)
+        else:
+            self._idle.append(buffers)
+        return final
+
+    def _drop(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Draw the batch's dropout masks, shared over time and gates; apply the input's."""
+        self.dropout_mask = self.recurrent_dropout_mask = None
+        if self.dropout > 0:
+            self.dropout_mask = self._draw(self.dropout, (x.shape[0], x.shape[2]), "dropout")
+            dropped = self._training.array("x", x.shape, self.dtype)
+            _core.kernels(self.dtype).scale_rows(x, self.dropout_mask, dropped, runtime.get_num_threads())
+            x = dropped
+        if self.recurrent_dropout > 0:
+            self.recurrent_dropout_mask = self._draw(self.recurrent_dropout, (x.shape[0], self.units), "recurrent")
+        return x, self.recurrent_dropout_mask
+
+    def _draw(self, rate: float, shape: tuple[int, int], name: str) -> np.ndarray:
+        rng = self._rng or runtime.rng()
+        mask = self._training.array(name, shape, self.dtype)
+        if rate >= 1:
+            mask[...] = 0
+        else:
+            rng.random(dtype=mask.dtype, out=mask)
+            np.multiply(mask >= rate, 1 / (1 - rate), out=mask, casting="unsafe")
+        return mask

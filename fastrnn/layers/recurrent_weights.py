@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments and weights of SimpleRNN, LSTM and GRU, and the weights in the layout of the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core, activations, arrays, constraints, initializers, regularizers
+from fastrnn.layers.base import Layer, Shape, Variable
+
+
+def rank_hint(rank: int) -> str:
+    """What to do where the input has too few axes."""
+    return "; add a time or feature axis, e.g. x[:, :, None]" if rank == 2 else ""
+
+
+class RecurrentWeights(Layer):
+    """What a recurrent layer is made of; `Recurrent` has the whole."""
+
+    supports_masking = True
+    cell: int
+    gates: int
+    states = 1
+    reset_after = True      # GRU's own argument
+    #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
+    input_blocks: tuple[int, ...]
+    state_blocks: tuple[tuple[int, ...], ...]
+
+    def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
+                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
+                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
+                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, seed: int | None = None, return_sequences: bool = False,
+                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
+                 zero_output_for_mask: bool = False, **kwargs: Any) -> None:
+        # What decides how Keras runs the layer, and changes no result here.
+        for ignored in ("unroll", "use_cudnn", "implementation", "time_major"):
+            if kwargs.pop(ignored, False) and ignored == "time_major":
+                raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
+        super().__init__(**kwargs)
+        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
+            raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
+        if activity_regularizer is not None:
+            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the weights instead")
+        self.units = int(units)
+        self.activation = self._kernel_activation("activation", activation)
+        self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = self._rate("dropout", dropout)
+        self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self._packed: tuple[Any, ...] = ()
+        self._packed_t: tuple[Any, ...] = ()
+
+    def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
+        activation = activations.get(identifier)
+        known = _core.kernels(self.dtype).ACTIVATIONS
+        if activation.name not in known or activations.serialize(activation) != activation.name:
+            raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
+        return activation
+
+    def _rate(self, argument: str, rate: Any) -> float:
+        if not isinstance(rate, (int, float, np.number)) or rate != rate:
+            raise ValueError(f"{self} {argument}: expected a fraction from 0 to 1, got {rate!r}")
+        return min(1.0, max(0.0, float(rate)))      # as Keras does
+
+    def _pieces_to_shape(self, length: int | None, width: int) -> tuple[int | None, ...]:
+        return (length, width)
+
+    # weights -------------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) != 3 or not input_shape[-1]:
+            raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
+                             f"got {tuple(input_shape)}{rank_hint(len(input_shape))}")
+        width = int(input_shape[-1])
+        columns = self.gates * self.units
+        self.kernel = self.add_weight("kernel", (width, columns), self.kernel_initializer, self.kernel_regularizer,
+                                      self.kernel_constraint)
+        self.recurrent_kernel = self.add_weight("recurrent_kernel", (self.units, columns), self.recurrent_initializer,
+                                                self.recurrent_regularizer, self.recurrent_constraint)
+        self.bias: Variable | None = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", self._bias_shape(), self._bias_initializer(), self.bias_regularizer,
+                                        self.bias_constraint)
+        self.built = True
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _bias_initializer(self) -> Any:
+        return self.bias_initializer
+
+    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """(1, gates * units): what the projection adds; and what a GRU with reset_after adds to h U_h, or None."""
+        if self.bias is None:
+            return np.zeros((1, self.gates * self.units), self.dtype), None
+        return self.bias.data.reshape(1, -1), None
+
+    def _versions(self) -> tuple[int, ...]:
+        return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0)
+
+    def _pack(self) -> tuple[Any, ...]:
+        """The weights in the layout of the kernels; packed anew after an update only."""
+        packed = self._packed
+        versions = self._versions()
+        if packed and packed[0] == versions:
+            return packed
+        kernels = _core.kernels(self.dtype)
+        vector = kernels.VECTOR_LENGTH
+        padded = -(-self.units // vector) * vector
+        order = tuple(range(self.gates))
+        bias, recurrent_bias = self._biases()
+        sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order)]
+        if recurrent_bias is not None:
+            sources.append((recurrent_bias, (0,)))
+        targets = list(packed[1:]) or [arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
+                                       for source, gates in sources] + [None] * (4 - len(sources))
+        for (source, gates), target in zip(sources, targets):
+            kernels.pack(source, self.units, gates, target)
+        self._packed = (versions, *targets)
+        return self._packed
+
+    def _pack_transposed(self) -> tuple[Any, ...]:
+        """The transposed weights that gradients pass through."""
+        packed = self._packed_t
+        versions = self._versions()
+        if packed and packed[0] == versions:
+            return packed
+        kernels = _core.kernels(self.dtype)
+        vector = kernels.VECTOR_LENGTH
+        padded = -(-self.units // vector) * vector
+        width = -(-len(self.kernel.data) // vector) * vector
+        targets = packed[1:] or (arrays.aligned_empty(self.gates * padded * width, self.dtype),
+                                 arrays.aligned_empty(self.gates * padded * padded, self.dtype))
+        kernels.pack_t(self.kernel.data, self.units, self.input_blocks, targets[0])
+        start = 0
+        for gates in self.state_blocks:     # products of their own, one after the other
+            kernels.pack_t(self.recurrent_kernel.data, self.units, gates, targets[1][start:])
+            start += len(gates) * padded * padded
+        self._packed_t = (versions, *targets)
+        return self._packed_t
+
+    # shapes --------------------------------------------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, time = input_shape[0], input_shape[1]
+        output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
+        return [output] + [(batch, self.units)] * self.states if self.return_state else output
+
+    def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
+        return mask if self.return_sequences else None
