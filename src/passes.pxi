@@ -141,17 +141,45 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
     denormals_restore(state)
 
 
+cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
+    """The products that the weights' gradients are made of, up to four; returns their number."""
+    cdef int k, count = 4 if cell == GRU_CELL else 2
+    for k in range(count):          # the input's and the state's, of all gates; of a GRU's candidate apart
+        outer[k].a = p.x if k % 2 == 0 else p.hu
+        outer[k].a_n = p.x_n if k % 2 == 0 else p.HP
+        outer[k].a_t = p.x_t if k % 2 == 0 else p.N * p.HP
+        outer[k].M = p.D if k % 2 == 0 else p.H
+        outer[k].block = &p.w_block[0] if k % 2 == 0 else &p.u_block[0]
+        outer[k].out = dW if k % 2 == 0 else dU
+        outer[k].bias = db if k % 2 == 0 else NULL
+        if k % 2 == 1 and cell == GRU_CELL and p.reset_after and db != NULL:
+            outer[k].bias = db + 3 * p.H
+        outer[k].ldo = p.G * p.H
+        outer[k].g0 = 0 if k < 2 else 2
+        outer[k].g1 = 2 if k < 2 and cell == GRU_CELL else <int>p.G
+        outer[k].blas = goes_to_blas(WEIGHTS, outer[k].M, p.G * p.H, p.N * p.T)
+    if cell == GRU_CELL and not p.reset_after:      # the candidate's rows are r h
+        outer[3].a = p.z + 3 * p.HP
+        outer[3].a_n = p.J
+        outer[3].a_t = p.N * p.J
+    for k in range(count):
+        outer[k].with_next = k % 2 == 0 and p.w_block[outer[k].g0] == p.u_block[outer[k].g0] \
+            and outer[k].M + p.H <= a_columns() and not (outer[k].blas or outer[k + 1].blas)
+    return count
+
+
 cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, long team, real* scratch) noexcept nogil:
     """Thread i's share of each outer product."""
     cdef uint64_t state = denormals_off()
     cdef long columns
-    cdef int k
-    for k in range(products):
+    cdef int k = 0
+    while k < products:
         columns = (outer[k].g1 - outer[k].g0) * p.P
         if outer[k].blas:
             blas_outer_product(p, &outer[k], i, team, scratch)
         else:
             outer_product(p, &outer[k], share(columns, i, team), share(columns, i + 1, team), scratch)
+        k += 2 if outer[k].with_next else 1
     denormals_restore(state)
 
 
@@ -235,8 +263,9 @@ def backward_scratch(int cell, long N, long T, long D, long H, long threads):
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
-    """Elements of scratch of each thread, for the larger one of dW and dU."""
-    return max(weights_scratch(p.N * p.T, p.D, p.H, p.G * p.H), weights_scratch(p.N * p.T, p.H, p.H, p.G * p.H))
+    """Elements of scratch of each thread, for dW and dU together where they are small, else for the larger one."""
+    return max(outer_scratch(p.D) + outer_scratch(p.H) if p.D + p.H <= a_columns() else 0,
+               weights_scratch(p.N * p.T, p.D, p.H, p.G * p.H), weights_scratch(p.N * p.T, p.H, p.H, p.G * p.H))
 
 
 def backward(int cell, long H, int activation, int recurrent_activation, bint reset_after, bint zero_output,
@@ -255,7 +284,7 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
     cdef real* dc0_ = matrix(dc0, N, H, "dc0")
     cdef real* db_ = vector(db, p.G * H * (2 if cell == GRU_CELL and reset_after else 1), "db")
     cdef long i, team, per_thread = thread_scratch(&p)
-    cdef Outer outer[3]
+    cdef Outer outer[4]
     cdef int products = 0, k
     cdef Barrier barrier
     cdef real* work
@@ -276,37 +305,7 @@ def backward(int cell, long H, int activation, int recurrent_activation, bint re
     p.dc = p.du + N * p.HP if cell == LSTM_CELL else NULL
     work = aligned(p.dh + 3 * N * p.HP)
     if dW is not None and dU is not None:
-        for k in range(3):
-            outer[k].bias = NULL
-            outer[k].ldo = p.G * H
-            outer[k].g0 = 0
-            outer[k].g1 = <int>p.G
-        outer[0].a = p.x
-        outer[0].a_n = p.x_n
-        outer[0].a_t = p.x_t
-        outer[0].M = D
-        outer[0].block = p.w_block
-        outer[0].out = matrix(dW, D, p.G * H, "dW")
-        outer[0].bias = db_
-        outer[1].a = p.hu
-        outer[1].a_n = p.HP
-        outer[1].a_t = N * p.HP
-        outer[1].M = H
-        outer[1].block = p.u_block
-        outer[1].out = matrix(dU, H, p.G * H, "dU")
-        products = 2
-        if cell == GRU_CELL and reset_after and db_ != NULL:
-            outer[1].bias = db_ + 3 * H
-        if cell == GRU_CELL and not reset_after:    # the candidate's rows are r h
-            outer[2] = outer[1]
-            outer[1].g1 = 2
-            outer[2].g0 = 2
-            outer[2].a = p.z + 3 * p.HP
-            outer[2].a_n = p.J
-            outer[2].a_t = N * p.J
-            products = 3
-        outer[0].blas = goes_to_blas(WEIGHTS, D, p.G * H, N * T)
-        outer[1].blas = outer[2].blas = goes_to_blas(WEIGHTS, H, p.G * H, N * T)
+        products = weight_products(&p, cell, matrix(dW, D, p.G * H, "dW"), matrix(dU, H, p.G * H, "dU"), db_, outer)
     blas = blas_enter(products > 0 and (outer[0].blas or outer[1].blas))
     for k in range(products):
         outer[k].blas = blas and outer[k].blas

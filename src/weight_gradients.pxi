@@ -15,6 +15,7 @@ cdef struct Outer:
     long ldo
     real* bias                  # (gates, H) likewise or NULL
     bint blas                   # through BLAS: goes_to_blas, and there is one
+    bint with_next              # the product that follows has the same columns of z: both are computed at once
 
 
 cdef inline long strip_size() noexcept nogil:
@@ -33,9 +34,12 @@ cdef long outer_scratch(long M) noexcept nogil:
 
 
 cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* scratch) noexcept nogil:
-    """Column vectors v0 to v1 of (g1 - g0) * P. Rows are summed in the order of (t, n), in blocks of K_BLOCK."""
+    """Column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose columns of a a_columns() holds.
+    Rows are summed in the order of (t, n), in blocks of K_BLOCK."""
+    cdef const Outer* other = o + 1 if o.with_next else NULL
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
+    cdef real* a_other = a_packed + (o.M + MR - 1) // MR * strip_size()
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
     cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = 4 if ACCUMULATORS > 12 else 2
@@ -46,11 +50,15 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
         while m0 < o.M:
             m1 = min(o.M, m0 + a_columns())
             pack_strips(o, m0, m1, K, times, rows, a_packed)
+            if other != NULL:
+                pack_strips(other, 0, other.M, K, times, rows, a_other)
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
-                pack_gate_columns(p, o, v, columns, K, times, rows, first, m0 == 0, b_packed)
+                pack_gate_columns(p, o, other, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 outer_block(p, o, m0, m1, v, <int>columns, K, not first, a_packed, b_packed)
+                if other != NULL:
+                    outer_block(p, other, 0, other.M, v, <int>columns, K, not first, a_other, b_packed)
                 v += columns
             m0 = m1
         first = False
@@ -73,13 +81,12 @@ cdef void pack_strips(const Outer* o, long m0, long m1, long K, const long* time
         memcpy(to, source + m, (M - m) * sizeof(real))
 
 
-cdef void pack_gate_columns(const Rnn* p, const Outer* o, long v, long columns, long K, const long* times,
-                            const long* rows, bint first, bint sum_up, real* out) noexcept nogil:
-    """Column vectors of one gate of K rows of z, as [columns][K][VL]; their sums go to the bias, if sum_up."""
+cdef void pack_gate_columns(const Rnn* p, const Outer* o, const Outer* other, long v, long columns, long K,
+                            const long* times, const long* rows, bint first, bint sum_up, real* out) noexcept nogil:
+    """Column vectors of one gate of K rows of z, as [columns][K][VL]; their sums go to the biases, if sum_up."""
     cdef int g = o.g0 + <int>(v // p.P)
     cdef long u = v % p.P, k, c, w = unit_width(p, u + columns - 1)
     cdef const real* z
-    cdef real* bias
     cdef vf total[MC]
     cdef vf value
     for c in range(columns):
@@ -91,11 +98,22 @@ cdef void pack_gate_columns(const Rnn* p, const Outer* o, long v, long columns, 
             value = vload_part(z + c * VL, w if c == columns - 1 else VL)
             total[c] += value
             vstore(out + (c * K + k) * VL, value)
-    if o.bias != NULL and sum_up:
-        for c in range(columns):
-            bias = o.bias + g * p.H + (u + c) * VL
-            k = w if c == columns - 1 else VL
-            vstore_part(bias, total[c] if first else total[c] + vload_part(bias, k), k)
+    if sum_up:
+        add_bias(p, o, v, columns, total, first)
+    if sum_up and other != NULL:
+        add_bias(p, other, v, columns, total, first)
+
+
+cdef inline void add_bias(const Rnn* p, const Outer* o, long v, long columns, const vf* total, bint first) noexcept nogil:
+    """The sums of column vectors v on, added to the bias or the first that it is made of."""
+    cdef long u = v % p.P, c, w
+    cdef real* bias
+    if o.bias == NULL:
+        return
+    for c in range(columns):
+        bias = o.bias + (o.g0 + v // p.P) * p.H + (u + c) * VL
+        w = unit_width(p, u + c)
+        vstore_part(bias, total[c] if first else total[c] + vload_part(bias, w), w)
 
 
 cdef void outer_block(const Rnn* p, const Outer* o, long m0, long m1, long v, int columns, long K, bint add,
