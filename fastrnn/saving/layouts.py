@@ -34,7 +34,8 @@ class Part(NamedTuple):
         layer: the layer.
         top: index in the model of the layer that it is, or is inside of.
         keras: where Keras 3's files have its weights: "layers/bidirectional/forward_layer/cell/vars".
-        native: where native files have them: "encoder/forward_layer".
+        native: where native files have them: "bidirectional/forward_layer". By class and number, not by name: the names
+            that layers get by themselves differ from model to model.
         input_shape: of what it gets, batch first; () where it was not asked for.
     """
 
@@ -69,14 +70,14 @@ def parts(layers: Sequence[Layer], input_shape: Shape = ()) -> Iterator[Part]:
     for top, layer in enumerate(stack):
         name = snake_case(type(layer).__name__)     # Keras counts the layers of each class
         number = counts[name] = counts.get(name, -1) + 1
-        yield from _inside(layer, top, f"layers/{name}_{number}" if number else f"layers/{name}", layer.name, shape)
+        yield from _inside(layer, top, f"{name}_{number}" if number else name, shape)
         if shape:
             shape = layer.compute_output_shape(shape)
 
 
-def _inside(layer: Layer, top: int, keras: str, native: str, shape: Shape) -> Iterator[Part]:
+def _inside(layer: Layer, top: int, path: str, shape: Shape) -> Iterator[Part]:
     cell = "/cell" if isinstance(layer, Recurrent) else ""
-    yield Part(layer, top, f"{keras}{cell}/vars", native, shape)
+    yield Part(layer, top, f"layers/{path}{cell}/vars", path, shape)
     names = _INSIDE.get(type(layer), ())
     inner = layer.sublayers()
     if len(names) != len(inner):
@@ -84,7 +85,7 @@ def _inside(layer: Layer, top: int, keras: str, native: str, shape: Shape) -> It
     if isinstance(layer, TimeDistributed):
         shape = (*shape[:1], *shape[2:])
     for name, sublayer in zip(names, inner):
-        yield from _inside(sublayer, top, f"{keras}/{name}", f"{native}/{name}", shape)
+        yield from _inside(sublayer, top, f"{path}/{name}", shape)
 
 
 def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:

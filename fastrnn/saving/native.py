@@ -68,10 +68,7 @@ def find(stored: dict[str, Tensor], places: Sequence[Place], file: str) -> list[
 
 def _weights(model: Any) -> dict[str, np.ndarray]:
     places, variables = layouts.places(model.layers), model.weights
-    arrays = {place.native: variable.data for place, variable in zip(places, variables, strict=True)}
-    if len(arrays) != len(places):
-        raise ValueError(f"{model}: two weights would be saved under one name; give the layers other names")
-    return arrays
+    return {place.native: variable.data for place, variable in zip(places, variables, strict=True)}
 
 
 def _optimizer(stored: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
