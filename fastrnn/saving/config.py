@@ -19,8 +19,9 @@ from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_TEXT, ModelFileError
 
 #: Where Keras's own classes are from, in its versions, and fastrnn's.
 _HOMES = ("keras", "tf_keras", "tensorflow", "builtins", "fastrnn")
-#: Keras's forms of what is no plain value; all but arrays stand for code or types.
+#: Keras's forms of what is no plain value; all but these stand for code or types.
 _ARRAYS = ("__numpy__", "__tensor__")
+_PLAIN = (*_ARRAYS, "__keras_tensor__")
 _ARRAY_DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 
 
@@ -92,7 +93,7 @@ def check_names(value: Any, file: str, place: str) -> None:
         if name == "Lambda" or name.endswith(">Lambda") or "__lambda__" in name:
             raise ModelFileError(file, place, "Lambda layers are not loaded: they hold a program, which would run; "
                                               "write the layer as a class and load the weights alone")
-        if name.startswith("__") and name not in _ARRAYS:
+        if name.startswith("__") and name not in _PLAIN:
             raise ModelFileError(file, place, f"{shown(name)} stands for code or a type, which is not loaded")
         if name in _ARRAYS:
             _check_array(value.get("config"), file, place)

@@ -67,7 +67,7 @@ def give_weights(contents: Contents) -> list[Layer]:
     places = places_of(stack, file)
     tensors = contents.find(places)
     check(places, tensors, file)
-    scaled = _hard_sigmoid(places, file) if contents.version < 3 else {}
+    scaled = _hard_sigmoid(stack.layers, file) if contents.version < 3 else {}
     for place, tensor in zip(places, tensors):
         layer: Any = place.part.layer
         value = values(tensor, layer.dtype)
@@ -84,26 +84,21 @@ def give_weights(contents: Contents) -> list[Layer]:
     return layers
 
 
-def _hard_sigmoid(places: Sequence[Place], file: str) -> dict[int, tuple[int, ...]]:
+def _hard_sigmoid(layers: Sequence[Layer], file: str) -> dict[int, tuple[int, ...]]:
+    """The gates whose weights are to be scaled, by the identity of their layer."""
     try:
-        found = {id(place.part.layer): layouts.hard_sigmoid_gates(place.part.layer) for place in places}
+        found = {id(part.layer): layouts.hard_sigmoid_gates(part.layer) for part in layouts.parts(layers)}
     except ValueError as error:
         raise ModelFileError(file, "config", str(error)) from None
     return {layer: gates for layer, gates in found.items() if gates}
 
 
-def was_scaled(contents: Contents) -> bool:
-    """Whether the weights are not those that the optimizer's state is of."""
-    return contents.version < 3 and any(
-        layouts.hard_sigmoid_gates(part.layer) for part in layouts.parts(contents.stack.layers))
-
-
 def restore_training(model: Any, contents: Contents) -> None:
     """Compile a model, and set its optimizer and generators, as the file says."""
-    if contents.training is not None:
+    if contents.training:       # Keras writes an empty one for a model that is not compiled
         state.compile_model(model, contents.training, contents.file)
-        if not was_scaled(contents):
-            stored = contents.optimizer()
-            state.restore_optimizer(model, stored, contents.file)
+        # What the optimizer kept is of the weights as they were stored.
+        if contents.version > 2 or not _hard_sigmoid(contents.stack.layers, contents.file):
+            state.restore_optimizer(model, contents.optimizer(), contents.file)
     if contents.random is not None:
         state.restore_random(model.layers, contents.random, contents.file)

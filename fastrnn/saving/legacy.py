@@ -13,16 +13,16 @@ _RECURRENT = {
     "output_dim": "units", "init": "kernel_initializer", "inner_init": "recurrent_initializer",
     "inner_activation": "recurrent_activation", "W_regularizer": "kernel_regularizer",
     "U_regularizer": "recurrent_regularizer", "b_regularizer": "bias_regularizer", "dropout_W": "dropout",
-    "dropout_U": "recurrent_dropout", "consume_less": None,
+    "dropout_U": "recurrent_dropout", "consume_less": None, "input_dtype": None,
 }  # fmt: skip
 _KERAS_1: dict[str, dict[str, str | None]] = {
     "SimpleRNN": _RECURRENT, "LSTM": _RECURRENT, "GRU": _RECURRENT,
     "Dense": {"output_dim": "units", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
               "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint",
-              "b_constraint": "bias_constraint", "bias": "use_bias"},
-    "Embedding": {"init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer",
+              "b_constraint": "bias_constraint", "bias": "use_bias", "input_dtype": None},
+    "Embedding": {"init": "embeddings_initializer", "input_dtype": None, "W_regularizer": "embeddings_regularizer",
                   "W_constraint": "embeddings_constraint"},
-    "Dropout": {"p": "rate"},
+    "Dropout": {"p": "rate", "input_dtype": None},
 }  # fmt: skip
 
 

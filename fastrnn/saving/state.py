@@ -58,7 +58,7 @@ def compile_model(model: Any, config: Any, file: str) -> None:
     try:
         model.compile(
             optimizer=_optimizer(config.get("optimizer", config.get("optimizer_config", "rmsprop"))),
-            loss=_single(config.get("loss")),
+            loss=_loss(config.get("loss")),
             loss_weights=config.get("loss_weights") or None,
             metrics=_metrics(config.get("metrics")),
             weighted_metrics=_metrics(config.get("weighted_metrics")),
@@ -68,11 +68,16 @@ def compile_model(model: Any, config: Any, file: str) -> None:
         raise ModelFileError(file, "compile", f"{str(error)[:500]}; {hint}") from None
 
 
-def _single(value: Any) -> Any:
-    """What Keras 2 may keep as a list or a dictionary of the outputs, of which there is one."""
-    while isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value
+def _loss(config: Any) -> Any:
+    """Keras 2 may keep a list of the outputs' losses, of which there is one, and has other words for the defaults."""
+    if isinstance(config, list) and len(config) == 1:
+        config = config[0]
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        return config
+    inner = {key: value for key, value in config["config"].items() if key != "fn"}
+    if inner.get("reduction") == "auto":
+        inner["reduction"] = "sum_over_batch_size"
+    return {**config, "config": inner}
 
 
 def _optimizer(config: Any) -> Any:
@@ -133,7 +138,7 @@ def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: st
     rate = None
     if len(rest) in (1, len(wanted) + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
         rate = _scalar(rest.pop(0)[1], "f", file)
-    if rest:
+    if rest and wanted:     # Keras 2 keeps zeros for an SGD without momentum
         if len(rest) != len(wanted):
             raise ModelFileError(file, "optimizer", f"expected {len(wanted)} arrays for {optimizer} and this model, "
                                                     f"got {len(rest)}; load the model without it by compile=False")
