@@ -11,14 +11,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastrnn.saving.conversion import convert
     from fastrnn.saving.errors import ModelFileError
+    from fastrnn.saving.inspection import inspect
     from fastrnn.saving.reading import load_model
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
-_homes = {"ModelFileError": "errors", "load_model": "reading", "load_weights": "writing", "save_model": "writing",
-          "save_weights": "writing"}
+_homes = {"ModelFileError": "errors", "convert": "conversion", "inspect": "inspection", "load_model": "reading",
+          "load_weights": "writing", "save_model": "writing", "save_weights": "writing"}
 
-__all__ = ["ModelFileError", "load_model", "load_weights", "save_model", "save_weights"]
+__all__ = ["ModelFileError", "convert", "inspect", "load_model", "load_weights", "save_model", "save_weights"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,8 @@ from tests.saving import zoo
 from tests.saving.test_keras import close
 
 HARD = [stack for stack in zoo.STACKS if "hard" in stack]
-PLAIN = ["SimpleRNN-both-2", "LSTM-both-2", "GRU-both-2", "LSTM-backward-1", "GRU-reset-before", "LSTM-no-bias", "words",
-         "two-directions", "regularized"]
+PLAIN = ["SimpleRNN-both-2", "LSTM-both-2", "GRU-both-2", "LSTM-backward-1", "GRU-reset-before", "LSTM-no-bias",
+         "words", "two-directions", "regularized"]
 
 
 class TestWholeModels:
@@ -133,11 +133,13 @@ class TestWeights:
         zoo.same_bits(ours.get_weights(), theirs.get_weights())
 
 
+#: In Keras 1's order, and in today's.
+GATES = {"LSTM": ("i", "c", "f", "o"), "GRU": ("z", "r", "h")}
+TODAY = {"LSTM": ("i", "f", "c", "o"), "GRU": ("z", "r", "h")}
+
+
 class TestKeras1:
     """No Keras 1 runs any more; its files are written here as its documentation has them."""
-
-    GATES = {"LSTM": ("i", "c", "f", "o"), "GRU": ("z", "r", "h")}
-    TODAY = {"LSTM": ("i", "f", "c", "o"), "GRU": ("z", "r", "h")}
 
     @staticmethod
     def write(path, layers: list[tuple[str, dict, dict[str, np.ndarray]]]) -> None:
@@ -159,7 +161,7 @@ class TestKeras1:
         n, d = 3, 4
         kinds = {"W": (d, n), "U": (n, n), "b": (n,)}
         arrays = {f"{kind}_{gate}": rng.uniform(-0.5, 0.5, shape).astype("float32")
-                  for gate in self.GATES[cell] for kind, shape in kinds.items()}
+                  for gate in GATES[cell] for kind, shape in kinds.items()}
         dense = {"W": rng.standard_normal((n, 2)).astype("float32"), "b": np.ones(2, "float32")}
         self.write(tmp_path / "m.h5", [
             (cell, {"output_dim": n, "input_dim": d, "input_length": None, "batch_input_shape": [None, None, d],
@@ -176,15 +178,15 @@ class TestKeras1:
         model = load_model(tmp_path / "m.h5")
         layer = model.layers[0]
         for kind, weight in zip("WUb", layer.get_weights(), strict=True):
-            parts = [arrays[f"{kind}_{gate}"] for gate in self.TODAY[cell]]
+            parts = [arrays[f"{kind}_{gate}"] for gate in TODAY[cell]]
             zoo.same_bits([weight], [np.concatenate(parts, -1)])
         zoo.same_bits(model.layers[2].get_weights(), list(dense.values()))
         assert (layer.recurrent_dropout, layer.kernel_regularizer.l2, model.layers[1].rate) == (0.1, 0.1, 0.4)
         assert cell == "LSTM" or not layer.reset_after
 
     def test_one_kernel_for_all(self, tmp_path, rng):
-        arrays = {"W": rng.standard_normal((4, 3)).astype("float32"), "U": rng.standard_normal((3, 3)).astype("float32"),
-                  "b": np.ones(3, "float32")}
+        arrays = {name: rng.standard_normal(shape).astype("float32")
+                  for name, shape in {"W": (4, 3), "U": (3, 3), "b": (3,)}.items()}
         table = {"W": rng.standard_normal((9, 4)).astype("float32")}
         self.write(tmp_path / "m.h5", [
             ("Embedding", {"input_dim": 9, "output_dim": 4, "input_length": 6, "batch_input_shape": [None, 6],

@@ -49,7 +49,8 @@ def _two_different_directions(library: Any) -> list[Any]:
 def _regularized(library: Any) -> list[Any]:
     layers = library.layers
     return [library.Input((T, D), name="signal"),
-            layers.LSTM(4, kernel_regularizer=library.regularizers.L2(0.01), bias_constraint=library.constraints.MaxNorm(2),
+            layers.LSTM(4, kernel_regularizer=library.regularizers.L2(0.01),
+                        bias_constraint=library.constraints.MaxNorm(2),
                         recurrent_initializer=library.initializers.GlorotNormal(seed=3), trainable=False),
             layers.Dense(3, activation="softmax", kernel_initializer="he_normal")]
 
