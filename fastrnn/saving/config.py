@@ -80,12 +80,16 @@ def check_depth(value: Any, file: str, place: str) -> None:
 
 
 def check_names(value: Any, file: str, place: str) -> None:
-    """Refuse what names code: a class from elsewhere than Keras, a Lambda, a function's bytes."""
+    """Refuse what names code: a class from elsewhere than Keras, a Lambda, a function's bytes; and types of numbers
+    that are more than a name, which NumPy would parse."""
     if isinstance(value, list):
         for inner in value:
             check_names(inner, file, place)
     if not isinstance(value, dict):
         return
+    dtype = value.get("dtype")
+    if isinstance(dtype, str) and not dtype.isidentifier():
+        raise ModelFileError(file, place, f"expected the name of a dtype, got {shown(dtype)}")
     name = value.get("class_name")
     if name is not None and isinstance(value.get("config", {}), (dict, str, list)):
         if not isinstance(name, str):
@@ -150,8 +154,8 @@ def read_stack(config: Any, file: str, version: int) -> Stack:
     for entry in entries:       # all of them by name, before the first is made
         entry.check()
     layers = [entry.layer(version) for entry in entries]
-    shape = inner.get("build_input_shape") or next(
-        (layer._batch_input_shape for layer in layers[:1] if layer._batch_input_shape is not None), None)
+    given = [_shape(layer._batch_input_shape, file) for layer in layers[:1] if layer._batch_input_shape is not None]
+    shape = inner.get("build_input_shape") or next(iter(given), None)
     name = check_name(inner["name"], file, "config.name") if "name" in inner else "sequential"
     return Stack(name, bool(inner.get("trainable", True)), layers, None if shape is None else _shape(shape, file))
 

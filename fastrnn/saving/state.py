@@ -21,6 +21,8 @@ _OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentu
               "mg": "average_gradient"}
 #: Keras 2's arguments of optimizers that change nothing.
 _OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
+#: Thresholds of a metric, each of which costs memory.
+_MAX_THRESHOLDS = 100_000
 
 # compile ------------------------------------------------------------------------------------------------------------
 
@@ -100,6 +102,9 @@ def _metric(config: Any) -> Any:
     if isinstance(config, dict) and config.get("class_name") == "MeanMetricWrapper":    # Keras 2's form of a function
         inner = config["config"]
         return inner["name"] if inner.get("name") in ("accuracy", "acc", "crossentropy", "ce") else inner["fn"]
+    thresholds = config["config"].get("num_thresholds", 0) if isinstance(config, dict) else 0
+    if thresholds > _MAX_THRESHOLDS:
+        raise ValueError(f"expected at most {_MAX_THRESHOLDS} thresholds of a metric, got {shown(thresholds)}")
     return config if isinstance(config, str) else metrics.deserialize(config)
 
 
