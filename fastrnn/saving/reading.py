@@ -11,7 +11,7 @@ from fastrnn.saving import contents, files, keras_archive, keras_legacy, native
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.errors import ModelFileError
 
-_READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model, ".h5": keras_legacy.read_model,
+READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model, ".h5": keras_legacy.read_model,
             ".hdf5": keras_legacy.read_model}
 
 
@@ -39,24 +39,21 @@ def load_model(filepath: Any, compile: bool = True) -> Sequential:
     ...     os.listdir(folder), load_model(os.path.join(folder, "encoder")).count_params()
     (['encoder.safetensors'], 128)
     """
-    found = open_model(filepath)
-    model = _model(found)
-    if compile:
-        contents.restore_training(model, found)
-    return model
+    return build(open_model(filepath), compile)
 
 
 def open_model(filepath: Any) -> Contents:
     """What a file has, without its weights being read."""
     path = files.existing(filepath)
     suffix = files.suffix_of(path)
-    if suffix not in _READERS:
+    if suffix not in READERS:
         raise ModelFileError(path, "", f"{suffix} files have weights alone; make the model and load them by "
                                        "load_weights")
-    return _READERS[suffix](files.mapped(path), path)
+    return READERS[suffix](files.mapped(path), path)
 
 
-def _model(found: Contents) -> Sequential:
+def build(found: Contents, compile: bool = True) -> Sequential:
+    """The model of what a file has."""
     stack = found.stack
     has_layers = any(not isinstance(layer, InputLayer) for layer in stack.layers)
     layers = contents.give_weights(found) if has_layers else stack.layers
@@ -68,4 +65,6 @@ def _model(found: Contents) -> Sequential:
             model.build(stack.input_shape)
     except (TypeError, ValueError) as error:
         raise ModelFileError(found.file, "config", str(error)[:500]) from None
+    if compile:
+        contents.restore_training(model, found)
     return model

@@ -21,8 +21,8 @@ _OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentu
               "mg": "average_gradient"}
 #: Keras 2's arguments of optimizers that change nothing.
 _OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
-#: Thresholds of a metric, each of which costs memory.
-_MAX_THRESHOLDS = 100_000
+#: Metrics, and thresholds of one, which cost memory.
+_MAX_METRICS, _MAX_THRESHOLDS = 100, 10_000
 
 # compile ------------------------------------------------------------------------------------------------------------
 
@@ -95,6 +95,8 @@ def _metrics(config: Any) -> list[Any] | None:
     if not config:
         return None
     flat = [item for given in config for item in (given if isinstance(given, list) else [given])]
+    if len(flat) > _MAX_METRICS:
+        raise ValueError(f"expected at most {_MAX_METRICS} metrics, got {len(flat)}")
     return [_metric(metric) for metric in flat]
 
 
