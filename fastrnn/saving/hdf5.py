@@ -43,39 +43,41 @@ class Group:
         place: where in the file it is.
     """
 
-    def __init__(self, group: Any, data: memoryview, file: str, place: str, left: list[int]) -> None:
+    def __init__(self, group: Any, data: memoryview, file: str, place: str, opened: Any, left: list[int]) -> None:
         self._group, self._data, self._file, self.place = group, data, file, place
-        self._left = left       # bytes that no array was given of; the groups of a file share it
+        # What the groups of a file share: the file, which is open as long as one of them is there, and how many of its
+        # bytes no array was given of yet.
+        self._opened, self._left = opened, left
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a link of this name in this very group; where it leads is not looked at."""
-        return self._guarded(lambda: self._group.id.links.exists(name.encode()))
+        return self._guarded(lambda: self._group.links.exists(name.encode()))
 
     def names(self) -> list[str]:
         """The names of all links, sorted."""
-        count = self._guarded(lambda: self._group.id.get_num_objs())
+        count = self._guarded(lambda: self._group.get_num_objs())
         if count > MAX_COUNT:
             raise ModelFileError(self._file, self.place, f"expected at most {MAX_COUNT} entries, got {count}")
-        names = self._guarded(lambda: [name.decode("utf-8", "replace") for name in self._group.id])
+        names = self._guarded(lambda: [name.decode("utf-8", "replace") for name in self._group])
         return sorted(check_name(name, self._file, self.place) for name in names)
 
     def group(self, path: str) -> Group:
         """The group at a path of names."""
         found, place = self._find(path)
-        if not isinstance(found, library().Group):
+        if not isinstance(found, library().h5g.GroupID):
             raise ModelFileError(self._file, place, "expected a group, got an array")
-        return Group(found, self._data, self._file, place, self._left)
+        return Group(found, self._data, self._file, place, self._opened, self._left)
 
     def is_group(self, name: str) -> bool:
         """Whether the link of this name leads to a group."""
-        return isinstance(self._find(name)[0], library().Group)
+        return isinstance(self._find(name)[0], library().h5g.GroupID)
 
     def tensor(self, path: str) -> Tensor:
         """The array at a path of names, not read yet."""
         found, place = self._find(path)
-        if not isinstance(found, library().Dataset):
+        if not isinstance(found, library().h5d.DatasetID):
             raise ModelFileError(self._file, place, "expected an array, got a group")
-        return self._guarded(lambda: self._tensor(found.id, place), place)
+        return self._guarded(lambda: self._tensor(found, place), place)
 
     def text(self, name: str) -> str | None:
         """The attribute of this name, a text; None if there is none."""
@@ -113,7 +115,7 @@ class Group:
         h5py = library()
         found, place = self._group, self.place
         for name in check_name(path, self._file, place).split("/"):
-            if not isinstance(found, h5py.Group):
+            if not isinstance(found, h5py.h5g.GroupID):
                 raise ModelFileError(self._file, place, f"expected a group with {shown(name)}, got an array")
             above, place = found, f"{place}/{name}" if place else name
             found = self._guarded(lambda above=above, name=name: self._linked(above, name, h5py), place)
@@ -123,13 +125,13 @@ class Group:
 
     def _linked(self, group: Any, name: str, h5py: Any) -> Any:
         key = name.encode()
-        if not group.id.links.exists(key):
+        if not group.links.exists(key):
             return None
-        kind = group.id.links.get_info(key).type
+        kind = group.links.get_info(key).type
         if kind != h5py.h5l.TYPE_HARD:
             kinds = {h5py.h5l.TYPE_SOFT: "soft", h5py.h5l.TYPE_EXTERNAL: "external"}
             raise ModelFileError(self._file, name, f"{kinds.get(kind, 'other')} links are not allowed")
-        return group[name]
+        return h5py.h5o.open(group, key)
 
     def _tensor(self, dataset: Any, place: str) -> Tensor:
         h5py = library()
@@ -160,10 +162,10 @@ class Group:
 
     def _dtype(self, kind: Any, place: str) -> np.dtype:
         h5py = library()
-        if kind.get_class() in (h5py.h5t.FLOAT, h5py.h5t.INTEGER) and kind.get_size() <= 8:
-            for dtype in (np.dtype(order + np.dtype(name).str[1:]) for name in DTYPES for order in "<>"):
-                if kind.equal(h5py.h5t.py_create(dtype)):
-                    return dtype
+        letter, size = {h5py.h5t.FLOAT: "f", h5py.h5t.INTEGER: "iu"}.get(kind.get_class(), ""), kind.get_size()
+        for dtype in (np.dtype(f"{order}{one}{size}") for one in letter for order in "<>" if size in (1, 2, 4, 8)):
+            if dtype.name in DTYPES and kind.equal(h5py.h5t.py_create(dtype)):      # and no other bits in it
+                return dtype
         raise ModelFileError(self._file, place, "expected whole or floating-point numbers of 1 to 8 bytes")
 
     def _attribute(self, name: str) -> list[str] | None:
@@ -172,9 +174,9 @@ class Group:
     def _texts(self, name: str) -> list[str] | None:
         h5py = library()
         key, place = name.encode(), f"{self.place}@{name}"
-        if not h5py.h5a.exists(self._group.id, key):
+        if not h5py.h5a.exists(self._group, key):
             return None
-        attribute = h5py.h5a.open(self._group.id, key)
+        attribute = h5py.h5a.open(self._group, key)
         count = math.prod(attribute.shape)
         if len(attribute.shape) > MAX_RANK or count > MAX_COUNT:
             raise ModelFileError(self._file, place, f"expected at most {MAX_COUNT} texts, got {attribute.shape}")
@@ -183,7 +185,7 @@ class Group:
         kind = attribute.get_type()
         if kind.get_class() != h5py.h5t.STRING or attribute.get_storage_size() > MAX_TEXT:
             raise ModelFileError(self._file, place, f"expected texts of at most {MAX_TEXT} bytes")
-        value = self._group.attrs[name]
+        value = h5py.Group(self._group).attrs[name]
         values = value.reshape(-1).tolist() if isinstance(value, np.ndarray) else [value]
         found = [text.decode() if isinstance(text, bytes) else str(text) for text in values]
         if sum(map(len, found)) > MAX_TEXT:
@@ -210,7 +212,7 @@ def open_file(data: memoryview, file: str, place: str = "") -> Group:
         opened = h5py.File(View(data), "r", driver="fileobj", rdcc_nbytes=0)
     except Exception as error:  # OSError, RuntimeError, ValueError, as the fault has it
         raise ModelFileError(file, place, f"broken HDF5: {shown(str(error))}") from None
-    return Group(opened, data, file, place, [len(data)])
+    return Group(h5py.h5g.open(opened.id, b"/"), data, file, place, opened, [len(data)])
 
 
 def write(arrays: Mapping[str, np.ndarray], texts: Mapping[str, Mapping[str, str | Iterable[str]]]) -> memoryview:

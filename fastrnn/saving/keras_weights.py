@@ -47,13 +47,14 @@ def find(root: Group, places: Sequence[Place], file: str) -> list[Tensor]:
     expected = len({place.part.top for place in places})
     if stored < expected:
         raise ModelFileError(file, f"{root.place}/layers", f"expected {expected} layers with weights, got {stored}")
-    for path in {place.part.keras: None for place in places}:
-        names = root.group(path).names()
+    groups = {path: root.group(path) for path in {place.part.keras: None for place in places}}
+    for path, group in groups.items():
+        names = group.names()
         wanted = sum(place.part.keras == path for place in places)
         if len(names) != wanted:
             raise ModelFileError(file, f"{root.place}/{path}", f"expected {wanted} arrays, got {len(names)}; the "
                                                                "weights are of another model")
-    return [root.tensor(place.keras) for place in places]
+    return [groups[place.part.keras].tensor(str(place.number)) for place in places]
 
 
 def optimizer(root: Group) -> list[tuple[str, Tensor]]:
