@@ -64,6 +64,17 @@ def test_refused(case, results):
     assert result["memory"] < MEMORY, result
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".keras"])
+def test_a_large_good_file(suffix, tmp_path):
+    """Loading takes at most twice the weights, and 64 MB."""
+    model = fastrnn.Sequential([fastrnn.Input((None,)), fastrnn.layers.Embedding(100_000, 200), fastrnn.layers.LSTM(16)])
+    model.save(tmp_path / f"m{suffix}")
+    [result] = probe([(str(tmp_path / f"m{suffix}"), "load")], tmp_path)
+    assert (result["error"], result["events"]) == (None, [])
+    assert result["memory"] < 2 * 4 * model.count_params() + MEMORY
+    assert result["seconds"] < SECONDS
+
+
 def test_a_good_file_does_nothing_else_either(tmp_path):
     """The hook sees what it is there for: what is loaded opens one file."""
     model = good_model()
