@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
+# Keras 2, whose files the tests load. By itself it would ask for a second build of TensorFlow.
+TF_KERAS ?= tf-keras
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -12,13 +14,14 @@ KERNEL_TESTS := -m "not slow" -k "not keras and not torch" \
     tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
 
-.PHONY: help demo test test-full bench lint wheel install clean
+.PHONY: help demo test test-full fuzz bench lint wheel install clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests"
 	@echo "make test-full  all tests for each instruction set of this processor"
+	@echo "make fuzz       a million changed files for each reader of models (RUNS=... for another number)"
 	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
 	@echo "make lint       ruff and mypy"
 	@echo "make wheel      build a wheel and run all tests against it in a clean environment"
@@ -42,6 +45,13 @@ test-full: lint
 	@echo "== all tests"
 	@$(PYTEST)
 
+RUNS ?= 1000000
+
+fuzz: $(VENV)/.test
+	@$(MAKE) --no-print-directory install
+	@for format in .safetensors .keras .h5; do \
+	    $(BIN)/python -X faulthandler -m tests.hostile.fuzz $$format $(RUNS) $$(date +%s) || exit 1; done
+
 bench: $(VENV)/.test
 	@$(MAKE) --no-print-directory install
 	$(BIN)/python benchmarks/compare.py
@@ -63,6 +73,7 @@ wheel: $(VENV)/.test
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet "$$(echo dist/*.whl)[test]"
+	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps $(TF_KERAS)
 	cp -r tests examples pyproject.toml build/wheel/
 	cd build/wheel && venv/bin/python -m pytest -q
 
@@ -84,6 +95,7 @@ $(VENV)/.demo: $(VENV)/.base
 $(VENV)/.test: $(VENV)/.base
 	$(PIP) $(TORCH)
 	$(PIP) --no-build-isolation --editable ".[test,dev]"
+	$(PIP) --no-deps $(TF_KERAS)
 	@touch $@
 
 clean:

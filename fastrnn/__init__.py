@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         optimizers,
         preprocessing,
         regularizers,
+        saving,
         utils,
     )
     from fastrnn.layers import Input
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Input", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads", "initializers",
-    "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "set_num_threads",
-    "show_config", "utils",
+    "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "saving",
+    "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 
 _homes = {"Input": "fastrnn.layers", "Sequential": "fastrnn.models"}

@@ -1,29 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``python -m fastrnn`` prints what this installation runs on."""
+"""The command line, ``fastrnn`` or ``python -m fastrnn``: what this installation runs on, and what model files hold."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from fastrnn._version import __version__
 from fastrnn.runtime import show_config
+from fastrnn.saving.conversion import convert
+from fastrnn.saving.inspection import inspect
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that ``arguments`` names (those of the process if None); without one, ``config``."""
-    parser = argparse.ArgumentParser(prog="python -m fastrnn", description="Recurrent networks on CPUs.")
+    parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on CPUs.")
     parser.add_argument("--version", action="version", version=f"fastrnn {__version__}")
     parser.set_defaults(run=_config)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     config = commands.add_parser("config", help="version, processor, instruction sets, threads and BLAS (the default)")
     config.set_defaults(run=_config)
+    inspection = commands.add_parser("inspect", help="the layers, shapes and sizes in a model file; builds nothing")
+    inspection.add_argument("file", help="a .safetensors, .keras, .h5 or .weights.h5 file")
+    inspection.set_defaults(run=_inspect)
+    conversion = commands.add_parser("convert", help="save a model file in another format, and compare the results")
+    conversion.add_argument("source", metavar="IN", help="a .safetensors, .keras or .h5 file")
+    conversion.add_argument("target", metavar="OUT", help="its suffix is the format: .safetensors or .keras; "
+                                                          ".weights.h5 and .h5 take the weights alone")
+    conversion.set_defaults(run=_convert)
     options = parser.parse_args(arguments)
-    options.run(options)
+    try:
+        options.run(options)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"fastrnn: {error}")
 
 
 def _config(options: argparse.Namespace) -> None:
     show_config()
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    print(inspect(options.file))
+
+
+def _convert(options: argparse.Namespace) -> None:
+    parity = convert(options.source, options.target)
+    print(f"{options.source} -> {options.target}\n{parity}")
+    if not parity.holds:
+        sys.exit("fastrnn: the two models give different results")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,9 @@ ORDER = [
     ["metrics"],
     ["training"],
     ["callbacks"],
-    ["models"],
+    ["models", "saving"],  # models need the part that writes, the part that reads needs models
     ["preprocessing"],
     ["utils"],
-    ["saving"],
     ["inference"],
     ["fastrnn"],  # __init__.py: the public names
     ["__main__"],

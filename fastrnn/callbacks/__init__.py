@@ -7,6 +7,7 @@ from fastrnn.callbacks.early_stopping import EarlyStopping
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.lambda_callback import LambdaCallback
 from fastrnn.callbacks.learning_rate_scheduler import LearningRateScheduler
+from fastrnn.callbacks.model_checkpoint import ModelCheckpoint
 from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "TerminateOnNaN",

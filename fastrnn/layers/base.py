@@ -18,7 +18,7 @@ class Variable:
     """One weight of a layer: its values, its gradient after a backward pass, and what the optimizer must know of it.
 
     Args:
-        data: the values; the variable owns the array.
+        data: the values; the variable keeps the array and writes to it.
         name: "kernel", "bias", ...
         trainable: whether an optimizer changes it.
         regularizer: penalty on it, or None.
@@ -34,7 +34,7 @@ class Variable:
 
     def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
                  constraint: Any = None) -> None:
-        self.data = np.require(data, requirements=("C", "A", "W", "O"))
+        self.data = np.require(data, requirements=("C", "A", "W"))
         self.name = name
         self.path = name
         self.trainable = trainable
@@ -133,6 +133,8 @@ class Layer:
         self.built = False
         self._variables: list[Variable] = []
         self._batch_input_shape = self._legacy_shape(legacy)
+        #: First values that a file has, by the weight's name, in place of the initializers'.
+        self.stored: dict[str, np.ndarray] = {}
 
     def _dtype_name(self, dtype: Any) -> str:
         if isinstance(dtype, dict):         # Keras 3 writes {"class_name": "DTypePolicy", "config": {"name": ...}}
@@ -173,12 +175,17 @@ class Layer:
 
     # weights -------------------------------------------------------------------------------------------------------
 
+    def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the weights that `build` makes for this layer itself, in their order; makes none."""
+        return {}
+
     def add_weight(self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any = None,
-                   constraint: Any = None, trainable: bool = True) -> Variable:
+                   constraint: Any = None, trainable: bool = True, kind: type[Variable] = Variable) -> Variable:
         """A new weight of this layer, with its first values."""
-        initial = initializers.get(initializer)(shape, self.dtype)
-        variable = Variable(np.array(initial, self.dtype), name, trainable, regularizers.get(regularizer),
-                            constraints.get(constraint))
+        initial = self.stored.pop(name, None)
+        if initial is None:
+            initial = np.array(initializers.get(initializer)(shape, self.dtype), self.dtype)
+        variable = kind(initial, name, trainable, regularizers.get(regularizer), constraints.get(constraint))
         variable.path = f"{self.name}/{name}"
         self._variables.append(variable)
         return variable

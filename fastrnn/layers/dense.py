@@ -60,15 +60,19 @@ class Dense(Layer):
         self._after = None if plain else self.activation
         self._softmax = activations.serialize(self.activation) == "softmax"
 
+    def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (int(input_shape[-1]), self.units), **({"bias": (self.units,)} if self.use_bias else {})}
+
     def build(self, input_shape: Any) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f"{self}: expected input (batch, ..., features) with a known number of features, "
                              f"got {tuple(input_shape)}")
-        self.kernel = self.add_weight("kernel", (int(input_shape[-1]), self.units), self.kernel_initializer,
-                                      self.kernel_regularizer, self.kernel_constraint)
+        shapes = self.weight_shapes(input_shape)
+        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
+                                      self.kernel_constraint)
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
+            self.bias = self.add_weight("bias", shapes["bias"], self.bias_initializer, self.bias_regularizer,
                                         self.bias_constraint)
         self.built = True
 

@@ -105,14 +105,16 @@ class Embedding(Layer):
     def supports_masking(self) -> bool:  # type: ignore[override]
         return self.mask_zero
 
+    def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
+        return {"embeddings": (self.input_dim, self.output_dim)}
+
     def build(self, input_shape: Any) -> None:
         if self.built:
             return
-        initial = self.embeddings_initializer((self.input_dim, self.output_dim), self.dtype)
-        self.embeddings = Table(np.array(initial, self.dtype), "embeddings", True, self.embeddings_regularizer,
-                                self.embeddings_constraint)
-        self.embeddings.path = f"{self.name}/embeddings"
-        self._variables.append(self.embeddings)
+        table = self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
+                                self.embeddings_regularizer, self.embeddings_constraint, kind=Table)
+        assert isinstance(table, Table)
+        self.embeddings = table
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:

@@ -86,19 +86,24 @@ class RecurrentWeights(Layer):
 
     # weights -------------------------------------------------------------------------------------------------------
 
+    def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
+        columns = self.gates * self.units
+        return {"kernel": (int(input_shape[-1]), columns), "recurrent_kernel": (self.units, columns),
+                **({"bias": self._bias_shape()} if self.use_bias else {})}
+
     def build(self, input_shape: Any) -> None:
         if len(input_shape) != 3 or not input_shape[-1]:
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
                              f"got {tuple(input_shape)}{rank_hint(len(input_shape))}")
-        width = int(input_shape[-1])
-        columns = self.gates * self.units
-        self.kernel = self.add_weight("kernel", (width, columns), self.kernel_initializer, self.kernel_regularizer,
+        shapes = self.weight_shapes(input_shape)
+        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
                                       self.kernel_constraint)
-        self.recurrent_kernel = self.add_weight("recurrent_kernel", (self.units, columns), self.recurrent_initializer,
-                                                self.recurrent_regularizer, self.recurrent_constraint)
+        self.recurrent_kernel = self.add_weight("recurrent_kernel", shapes["recurrent_kernel"],
+                                                self.recurrent_initializer, self.recurrent_regularizer,
+                                                self.recurrent_constraint)
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", self._bias_shape(), self._bias_initializer(), self.bias_regularizer,
+            self.bias = self.add_weight("bias", shapes["bias"], self._bias_initializer(), self.bias_regularizer,
                                         self.bias_constraint)
         self.built = True
 

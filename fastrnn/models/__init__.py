@@ -1,6 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models: layers put together, trained and used as one."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fastrnn.models.sequential import Sequential
 
-__all__ = ["Sequential"]
+if TYPE_CHECKING:
+    from fastrnn.saving import load_model, save_model
+
+__all__ = ["Sequential", "load_model", "save_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:     # Keras's other names of what is in `saving`
+        return getattr(importlib.import_module("fastrnn.saving"), name)
+    raise AttributeError(f"module 'fastrnn.models' has no attribute {name!r}")

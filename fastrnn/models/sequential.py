@@ -11,6 +11,7 @@ import numpy as np
 from fastrnn import layers as layers_module
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.models.trainer import Trainer
+from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training.data import single_array
 from fastrnn.training.loop import Plan
 from fastrnn.training.summary import print_summary
@@ -331,6 +332,21 @@ class Sequential(Trainer, Layer):
         if not model.built and model._stack and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         return model
+
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Save the whole model; see `fastrnn.saving.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the weights alone; see `fastrnn.saving.save_weights`."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Take the weights of a file; see `fastrnn.saving.load_weights`."""
+        load_weights(self, filepath)
 
 
 def _as_shape(shape: Any) -> Shape:

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models from and to files: fastrnn's own and Keras's.
+
+What this module offers is imported when it is first asked for: models need the part that writes, the part that reads
+needs models.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastrnn.saving.conversion import convert
+    from fastrnn.saving.errors import ModelFileError
+    from fastrnn.saving.inspection import inspect
+    from fastrnn.saving.reading import load_model
+    from fastrnn.saving.writing import load_weights, save_model, save_weights
+
+_homes = {"ModelFileError": "errors", "convert": "conversion", "inspect": "inspection", "load_model": "reading",
+          "load_weights": "writing", "save_model": "writing", "save_weights": "writing"}
+
+__all__ = ["ModelFileError", "convert", "inspect", "load_model", "load_weights", "save_model", "save_weights"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _homes:
+        raise AttributeError(f"module 'fastrnn.saving' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"fastrnn.saving.{_homes[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

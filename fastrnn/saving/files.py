@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files on disk: read through a memory map, written as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from typing import IO, Any
+
+from fastrnn.saving.errors import ModelFileError
+
+#: The formats by the end of a file's name; the first that fits counts.
+SUFFIXES = (".safetensors", ".keras", ".weights.h5", ".h5", ".hdf5")
+NATIVE = ".safetensors"
+
+
+def suffix_of(path: Any) -> str:
+    """Which format a file's name stands for.
+
+    Raises:
+        ValueError: no format of fastrnn's has names that end so.
+
+    Example:
+
+    >>> suffix_of("models/a.weights.h5"), suffix_of("models/a")
+    ('.weights.h5', '')
+    """
+    name = os.path.basename(os.fspath(path))
+    for suffix in SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    found = os.path.splitext(name)[1]
+    if found:
+        raise ModelFileError(os.fspath(path), "", f"no model format has names that end in {found!r}; expected one of "
+                                                  f"{', '.join(SUFFIXES)}, or none for {NATIVE}")
+    return ""
+
+
+def with_suffix(path: Any) -> str:
+    """The path, with the native format's suffix if it has none."""
+    return os.fspath(path) + ("" if suffix_of(path) else NATIVE)
+
+
+def read_mapped(path: Any) -> mmap.mmap:
+    """The bytes of a regular file, mapped: pages are read when they are touched, and shared with other processes until
+    written; what is written stays in this process.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        ModelFileError: it is empty, or no regular file.
+    """
+    # Not to wait for a writer where the name is that of a pipe.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFileError(os.fspath(path), "", "expected a file, got a folder, a pipe or a device")
+        if status.st_size == 0:
+            raise ModelFileError(os.fspath(path), "", "the file is empty")
+        return mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_COPY)
+    finally:
+        os.close(descriptor)
+
+
+def mapped(path: Any) -> memoryview:
+    """The bytes of a file, as `read_mapped` gives them, for as long as something refers to them."""
+    return memoryview(read_mapped(path))
+
+
+def existing(path: Any) -> str:
+    """The path of a file to read: with the native format's suffix if it has none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = with_suffix(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: there is no such file")
+    return path
+
+
+def write_whole(path: Any, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file such that at any moment, a process killed or not, there is the old one or the new one, whole.
+
+    The bytes go to a temporary file in the same folder, which then takes the old one's place; a link keeps pointing to
+    the file, and the file keeps its mode.
+
+    Args:
+        path: of the file.
+        write: called with the temporary file, open for writing.
+
+    Raises:
+        OSError: the folder cannot be written to, or the disk is full; the old file is as it was.
+    """
+    path = os.path.realpath(os.fspath(path))
+    folder = os.path.dirname(path)
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mode = None
+    # Hidden, and with a suffix that no reader takes for a model.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:100]}.", suffix=".tmp", dir=folder)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            write(file)
+            file.flush()
+            os.chmod(temporary, mode if mode is not None else 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _umask() -> int:
+    """The mask of a new file's mode, which can be read only by setting it; where the system tells, from there, since
+    for a moment other threads would make files with the wrong one."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("Umask:"):
+                    return int(line.split()[1], 8)
+    except OSError:
+        pass
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name last through a power failure, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in a model file, told without making anything of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from fastrnn.layers import InputLayer
+from fastrnn.saving import files, hdf5, layouts, safetensors
+from fastrnn.saving.contents import Contents, places_of
+from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError
+from fastrnn.saving.hdf5 import Group
+from fastrnn.saving.layouts import Place
+from fastrnn.saving.reading import open_model
+from fastrnn.saving.tensors import Tensor
+
+
+def inspect(filepath: Any) -> str:
+    """The layers of a model file, their output shapes, weights and sizes; of a file of weights alone, its arrays.
+
+    Nothing is built, and no weight is read.
+
+    Args:
+        filepath: of the file; without a suffix, that of a `.safetensors` file.
+
+    Raises:
+        ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
+        FileNotFoundError: there is no such file.
+        ImportError: h5py, which Keras's formats need, is not installed.
+
+    Example:
+
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.Dense(2, name="out")], name="m")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(os.path.join(folder, "m"))
+    ...     print(inspect(os.path.join(folder, "m")).partition(": ")[2])
+    Sequential 'm', input (None, None, 3), not compiled
+      Dense 'out': (None, None, 2), 8 parameters
+        dense/kernel  (3, 2)  float32
+        dense/bias    (2,)    float32
+    8 parameters in 2 arrays, 32 bytes
+    """
+    path = files.existing(filepath)
+    if _has_model(path):
+        found = open_model(path)
+        places = places_of(found.stack, path)
+        return "\n".join(_model(found, places, found.find(places)))
+    tensors = _arrays(path)
+    return "\n".join([f"{path}: weights alone", *_rows(tensors, "  "), _total(tensors)])
+
+
+def _has_model(path: str) -> bool:
+    suffix = files.suffix_of(path)
+    if suffix == ".safetensors":
+        return "config" in safetensors.read(files.mapped(path), path)[1]
+    if suffix in (".h5", ".hdf5"):
+        return hdf5.open_file(files.mapped(path), path).text("model_config") is not None
+    return suffix == ".keras"
+
+
+def _arrays(path: str) -> dict[str, Tensor]:
+    if files.suffix_of(path) == ".safetensors":
+        return safetensors.read(files.mapped(path), path)[0]
+    found: dict[str, Tensor] = {}
+    for tensor in _walk(hdf5.open_file(files.mapped(path), path), path, 0):
+        if len(found) == MAX_COUNT:
+            raise ModelFileError(path, tensor.place, f"expected at most {MAX_COUNT} arrays")
+        found[tensor.place] = tensor
+    return found
+
+
+def _walk(group: Group, path: str, depth: int) -> Iterator[Tensor]:
+    if depth == MAX_DEPTH:      # also where a group is inside itself
+        raise ModelFileError(path, group.place, f"expected at most {MAX_DEPTH} groups inside each other")
+    for name in group.names():
+        if group.is_group(name):
+            yield from _walk(group.group(name), path, depth + 1)
+        else:
+            yield group.tensor(name)
+
+
+def _model(found: Contents, places: list[Place], tensors: list[Tensor]) -> Iterator[str]:
+    stack = found.stack
+    shape: Any = stack.input_shape
+    compiled = "compiled" if found.training else "not compiled"
+    yield f"{found.file}: Sequential '{stack.name}', input {shape}, {compiled}"
+    own: dict[int, dict[str, Tensor]] = {}
+    for place, tensor in zip(places, tensors, strict=True):
+        own.setdefault(place.part.top, {})[place.native] = tensor
+    for part in layouts.parts(stack.layers, shape):
+        layer = part.layer
+        if layer in stack.layers and not isinstance(layer, InputLayer):
+            rows = own.get(part.top, {})
+            count = sum(math.prod(tensor.shape) for tensor in rows.values())
+            yield f"  {layer}: {layer.compute_output_shape(part.input_shape)}, {count:,} parameters"
+            yield from _rows(rows, "    ")
+    yield _total({place.native: tensor for place, tensor in zip(places, tensors, strict=True)})
+
+
+def _rows(tensors: dict[str, Tensor], indent: str) -> Iterator[str]:
+    names = max(map(len, tensors), default=0)
+    shapes = max((len(str(tensor.shape)) for tensor in tensors.values()), default=0)
+    for name, tensor in tensors.items():
+        yield f"{indent}{name:<{names}}  {tensor.shape!s:<{shapes}}  {tensor.dtype.name}"
+
+
+def _total(tensors: dict[str, Tensor]) -> str:
+    count = sum(math.prod(tensor.shape) for tensor in tensors.values())
+    size = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in tensors.values())
+    return f"{count:,} parameters in {len(tensors)} arrays, {size:,} bytes"

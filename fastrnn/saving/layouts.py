@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every gate order, transpose and bias rule of the formats, and where each keeps which weight. Once.
+
+fastrnn's own layouts are Keras's: kernel (inputs, gates * units), recurrent_kernel (units, gates * units), gates of an
+LSTM in the order i, f, c, o, of a GRU z, r, h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, InputLayer, SimpleRNN, TimeDistributed
+from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.recurrent import Recurrent
+from fastrnn.registry import snake_case
+from fastrnn.saving.tensors import Tensor
+
+#: Names, in Keras's files, of the layers inside a layer.
+_INSIDE: dict[type[Layer], tuple[str, ...]] = {
+    Bidirectional: ("forward_layer", "backward_layer"),
+    TimeDistributed: ("layer",),
+}
+
+# where the weights are ----------------------------------------------------------------------------------------------
+
+
+class Part(NamedTuple):
+    """A layer of a model, be it inside another.
+
+    Attributes:
+        layer: the layer.
+        top: index in the model of the layer that it is, or is inside of.
+        keras: where Keras 3's files have its weights: "layers/bidirectional/forward_layer/cell/vars".
+        native: where native files have them: "bidirectional/forward_layer". By class and number, not by name: the names
+            that layers get by themselves differ from model to model.
+        input_shape: of what it gets, batch first; () where it was not asked for.
+    """
+
+    layer: Layer
+    top: int
+    keras: str
+    native: str
+    input_shape: Shape
+
+
+class Place(NamedTuple):
+    """A weight, made or not, and where files keep it."""
+
+    part: Part
+    number: int
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def keras(self) -> str:
+        return f"{self.part.keras}/{self.number}"
+
+    @property
+    def native(self) -> str:
+        return f"{self.part.native}/{self.name}"
+
+
+def parts(layers: Sequence[Layer], input_shape: Shape = ()) -> Iterator[Part]:
+    """The layers of a stack and those inside them, in the order of their weights."""
+    shape, counts = input_shape, dict[str, int]()
+    stack = [layer for layer in layers if not isinstance(layer, InputLayer)]
+    for top, layer in enumerate(stack):
+        name = snake_case(type(layer).__name__)     # Keras counts the layers of each class
+        number = counts[name] = counts.get(name, -1) + 1
+        yield from _inside(layer, top, f"{name}_{number}" if number else name, shape)
+        if shape:
+            shape = layer.compute_output_shape(shape)
+
+
+def _inside(layer: Layer, top: int, path: str, shape: Shape) -> Iterator[Part]:
+    cell = "/cell" if isinstance(layer, Recurrent) else ""
+    yield Part(layer, top, f"layers/{path}{cell}/vars", path, shape)
+    names = _INSIDE.get(type(layer), ())
+    inner = layer.sublayers()
+    if len(names) != len(inner):
+        raise TypeError(f"{layer}: files have no place for the layers inside {type(layer).__name__}")
+    if isinstance(layer, TimeDistributed):
+        shape = (*shape[:1], *shape[2:])
+    for name, sublayer in zip(names, inner):
+        yield from _inside(sublayer, top, f"{path}/{name}", shape)
+
+
+def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:
+    """Every weight of a stack of layers, in Keras's order, from the layers' arguments alone: nothing is made.
+
+    Args:
+        layers: built, or not.
+        input_shape: batch first; not needed of layers that are built.
+
+    Raises:
+        ValueError, TypeError: a layer does not fit the one before.
+    """
+    found = []
+    for part in parts(layers, input_shape):
+        layer = part.layer
+        if layer.built:
+            shapes = {variable.name: variable.shape for variable in layer._variables}
+        else:       # no sample is enough to ask whether the layer can take the shape
+            kind = np.int32 if layer.input_kind == "index" else layer.dtype
+            layer.check_input(np.zeros((0, *(1 if size is None else size for size in part.input_shape[1:])), kind))
+            shapes = layer.weight_shapes(part.input_shape)
+        found += [Place(part, number, name, shape) for number, (name, shape) in enumerate(shapes.items())]
+    return found
+
+
+# gates and biases ---------------------------------------------------------------------------------------------------
+
+
+def _derived(tensor: Tensor, shape: tuple[int, ...], change: object) -> Tensor:
+    return tensor._replace(shape=shape, read=lambda: change(tensor.read()))  # type: ignore[operator]
+
+
+def of_cudnn(layer: Recurrent, stored: Sequence[Tensor]) -> list[Tensor]:
+    """CuDNNLSTM's and CuDNNGRU's weights as those of LSTM and GRU; others as they are.
+
+    cuDNN has each gate's matrices transposed, and two biases a gate: one sum in an LSTM, kept apart in a GRU. Keras
+    keeps the kernel's transpose in the shape of the kernel.
+    """
+    size = 2 * layer.gates * layer.units
+    if not isinstance(layer, (LSTM, GRU)) or len(stored) != 3 or stored[2].shape != (size,):
+        return list(stored)
+    kernel, recurrent, bias = stored
+    n = layer.units
+
+    def kernel_change(w: np.ndarray) -> np.ndarray:
+        return np.concatenate([gate.reshape(n, -1).T for gate in np.split(w, layer.gates, 1)], 1)
+
+    def recurrent_change(u: np.ndarray) -> np.ndarray:
+        return np.concatenate([gate.T for gate in np.split(u, layer.gates, 1)], 1)
+
+    if isinstance(layer, LSTM):
+        bias = _derived(bias, (size // 2,), lambda b: b.reshape(2, -1).sum(0))
+    elif layer.reset_after:
+        bias = _derived(bias, (2, size // 2), lambda b: b.reshape(2, -1))
+    return [_derived(kernel, kernel.shape, kernel_change), _derived(recurrent, recurrent.shape, recurrent_change),
+            bias]
+
+
+#: Keras 1 kept kernel, recurrent kernel and bias of each gate apart; its gates, in the order of today's.
+_KERAS_1_GATES: dict[type[Recurrent], tuple[int, ...]] = {LSTM: (0, 2, 1, 3), GRU: (0, 1, 2)}
+
+
+def of_keras_1(layer: Recurrent, stored: Sequence[Tensor]) -> list[Tensor]:
+    """The weights of Keras 1's LSTM (gates i, c, f, o) and GRU (z, r, h), three a gate, as one kernel, one recurrent
+    kernel and one bias; others as they are."""
+    order = _KERAS_1_GATES.get(type(layer), ())
+    if not order or len(stored) != 3 * len(order):
+        return list(stored)
+    found = []
+    for kind in range(3):
+        gates = [stored[3 * gate + kind] for gate in order]
+        if any(gate.shape != gates[0].shape or gate.dtype != gates[0].dtype for gate in gates):
+            return list(stored)
+        shape = (*gates[0].shape[:-1], sum(gate.shape[-1] for gate in gates))
+
+        def join(gates: list[Tensor] = gates) -> np.ndarray:
+            return np.concatenate([gate.read() for gate in gates], -1)
+
+        found.append(gates[0]._replace(shape=shape, read=join))
+    return found
+
+
+# hard_sigmoid -------------------------------------------------------------------------------------------------------
+
+#: hard_sigmoid was clip(0.2 x + 0.5, 0, 1) before Keras 3, where it is clip(x / 6 + 0.5, 0, 1): the same of 1.2 x.
+HARD_SIGMOID_SCALE = 1.2
+
+
+def hard_sigmoid_gates(layer: Layer) -> tuple[int, ...]:
+    """The gates of a layer that end in hard_sigmoid, whose weights times `HARD_SIGMOID_SCALE` make Keras 3's
+    hard_sigmoid give what that of Keras 2 did.
+
+    Raises:
+        ValueError: the layer has it where no weights of its own come before.
+    """
+    hard = getattr(getattr(layer, "activation", None), "name", None) == "hard_sigmoid"
+    if isinstance(layer, (LSTM, GRU)):
+        sigmas: tuple[int, ...] = (0, 1, 3) if isinstance(layer, LSTM) else (0, 1)
+        if layer.recurrent_activation.name != "hard_sigmoid":
+            sigmas = ()
+        if hard and isinstance(layer, LSTM):
+            raise ValueError(f"{layer}: activation='hard_sigmoid' of Keras 2 has another slope than Keras 3's, and an "
+                             "LSTM applies it to its state; save the model with another activation")
+        return (*sigmas, 2) if hard else sigmas
+    if hard and isinstance(layer, Activation):
+        raise ValueError(f"{layer}: 'hard_sigmoid' of Keras 2 has another slope than Keras 3's; save the model with it "
+                         "as the activation of the layer before")
+    return (0,) if hard and isinstance(layer, (SimpleRNN, Dense)) else ()
+
+
+def scaled_gates(weight: np.ndarray, gates: Sequence[int], units: int) -> np.ndarray:
+    """A copy of a weight of (..., gates * units) with these gates' columns times `HARD_SIGMOID_SCALE`."""
+    weight = weight.copy()
+    for gate in gates:
+        weight[..., gate * units:(gate + 1) * units] *= HARD_SIGMOID_SCALE
+    return weight

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a model was compiled and how far its training has come: to plain values and arrays, and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn import losses, metrics, optimizers
+from fastrnn.layers.base import Layer
+from fastrnn.saving import layouts
+from fastrnn.saving.config import check_names
+from fastrnn.saving.errors import ModelFileError, shown
+from fastrnn.saving.tensors import Tensor, check_fits, values
+
+#: How Keras 2's older optimizers end the names of what they keep for a variable.
+_OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentum": "momentum", "rms": "velocity",
+              "mg": "average_gradient"}
+#: Keras 2's arguments of optimizers that change nothing.
+_OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
+#: Metrics, and thresholds of one, which cost memory.
+_MAX_METRICS, _MAX_THRESHOLDS = 100, 10_000
+
+# compile ------------------------------------------------------------------------------------------------------------
+
+
+def compile_config(model: Any) -> dict[str, Any] | None:
+    """The arguments of `compile` as Keras 3 keeps them; None, with a warning where something is the user's own."""
+    if not model.compiled:
+        return None
+    given, weighted = model.objective._given
+    config = {
+        "optimizer": optimizers.serialize(model.optimizer),
+        "loss": model.loss if isinstance(model.loss, str) else losses.serialize(model.objective.loss),
+        "loss_weights": None,
+        "metrics": [metrics.serialize(metric) for metric in given] or None,
+        "weighted_metrics": [metrics.serialize(metric) for metric in weighted] or None,
+        "run_eagerly": False, "steps_per_execution": 1, "jit_compile": False,
+    }  # fmt: skip
+    for value in (config["optimizer"], config["loss"], *(config["metrics"] or ()), *(config["weighted_metrics"] or ())):
+        if isinstance(value, dict) and value["registered_name"] is not None:
+            warnings.warn(f"{model}: {value['class_name']} is not one of fastrnn's, so how the model was compiled is "
+                          "not saved; call compile after loading", stacklevel=5)
+            return None
+    return config
+
+
+def compile_model(model: Any, config: Any, file: str) -> None:
+    """Compile a model as a file says.
+
+    Raises:
+        ModelFileError: something in it is unknown; says what, and how to load the model without it.
+    """
+    if not isinstance(config, dict):
+        raise ModelFileError(file, "compile", f"expected a dictionary, got {shown(config)}")
+    check_names(config, file, "compile")
+    try:
+        model.compile(
+            optimizer=_optimizer(config.get("optimizer", config.get("optimizer_config", "rmsprop"))),
+            loss=_loss(config.get("loss")),
+            loss_weights=config.get("loss_weights") or None,
+            metrics=_metrics(config.get("metrics")),
+            weighted_metrics=_metrics(config.get("weighted_metrics")),
+        )
+    except Exception as error:  # whatever the values of a file can provoke in what they are arguments of
+        hint = "load the model without it by compile=False"
+        raise ModelFileError(file, "compile", f"{str(error)[:500]}; {hint}") from None
+
+
+def _loss(config: Any) -> Any:
+    """Keras 2 may keep a list of the outputs' losses, of which there is one, and has other words for the defaults."""
+    if isinstance(config, list) and len(config) == 1:
+        config = config[0]
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        return config
+    inner = {key: value for key, value in config["config"].items() if key != "fn"}
+    if inner.get("reduction") == "auto":
+        inner["reduction"] = "sum_over_batch_size"
+    return {**config, "config": inner}
+
+
+def _optimizer(config: Any) -> Any:
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        return config
+    inner = {key: value for key, value in config["config"].items() if key not in _OLD_ARGUMENTS}
+    if "lr" in inner:
+        inner["learning_rate"] = inner.pop("lr")
+    return {**config, "class_name": str(config.get("class_name")).removeprefix("Custom>"), "config": inner}
+
+
+def _metrics(config: Any) -> list[Any] | None:
+    if not config:
+        return None
+    flat = [item for given in config for item in (given if isinstance(given, list) else [given])]
+    if len(flat) > _MAX_METRICS:
+        raise ValueError(f"expected at most {_MAX_METRICS} metrics, got {len(flat)}")
+    return [_metric(metric) for metric in flat]
+
+
+def _metric(config: Any) -> Any:
+    if isinstance(config, dict) and config.get("class_name") == "MeanMetricWrapper":    # Keras 2's form of a function
+        inner = config["config"]
+        return inner["name"] if inner.get("name") in ("accuracy", "acc", "crossentropy", "ce") else inner["fn"]
+    thresholds = config["config"].get("num_thresholds", 0) if isinstance(config, dict) else 0
+    if thresholds > _MAX_THRESHOLDS:
+        raise ValueError(f"expected at most {_MAX_THRESHOLDS} thresholds of a metric, got {shown(thresholds)}")
+    return config if isinstance(config, str) else metrics.deserialize(config)
+
+
+# the optimizer ------------------------------------------------------------------------------------------------------
+
+
+def optimizer_arrays(model: Any) -> list[np.ndarray]:
+    """What the optimizer keeps, as Keras 3 orders it: the updates made, the learning rate unless a schedule gives it,
+    and the arrays of the variables."""
+    if not model.compiled:
+        return []
+    optimizer = model.optimizer
+    rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
+    return [np.asarray(array) for array in (np.int64(optimizer.iterations), *rate, *optimizer.get_slots())]
+
+
+def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: str) -> None:
+    """Give a compiled model's optimizer what a file has of it.
+
+    Args:
+        model: compiled and built.
+        stored: by name, "" where only their order says what they are.
+        file: name of the file, for errors.
+
+    Raises:
+        ModelFileError: it is of another optimizer or another model.
+    """
+    optimizer, variables = model.optimizer, model.trainable_weights
+    if not stored:
+        return
+    iterations = _scalar(stored[0][1], "iu", file)
+    rest = list(stored[1:])
+    wanted = [(variable, name) for group in optimizer.slot_groups() for variable in variables for name in group]
+    if stored[0][0].endswith("iter:0"):
+        rest = _in_order(rest, optimizer)
+    rate = None
+    if len(rest) in (1, len(wanted) + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
+        rate = _scalar(rest.pop(0)[1], "f", file)
+    if rest and wanted:     # Keras 2 keeps zeros for an SGD without momentum
+        if len(rest) != len(wanted):
+            raise ModelFileError(file, "optimizer", f"expected {len(wanted)} arrays for {optimizer} and this model, "
+                                                    f"got {len(rest)}; load the model without it by compile=False")
+        for (_, tensor), (variable, name) in zip(rest, wanted):
+            check_fits(tensor, file, variable.shape, variable.dtype, f"{name} of '{variable.path}'")
+        optimizer.build(variables)
+        optimizer.set_slots([values(tensor, variable.dtype) for (_, tensor), (variable, _) in zip(rest, wanted)])
+    optimizer.iterations = int(iterations)
+    # The configuration has the rate with all its digits, the state has it as it was set since.
+    if rate is not None and np.float32(rate) != np.float32(optimizer.learning_rate):
+        optimizer.learning_rate = float(rate)
+
+
+def _in_order(stored: list[tuple[str, Tensor]], optimizer: Any) -> list[tuple[str, Tensor]]:
+    """What Keras 2's older optimizers kept, array kind by array kind, in the order of `slot_groups`."""
+    by_slot: dict[str | None, list[tuple[str, Tensor]]] = {}
+    for name, tensor in stored:
+        slot = _OLD_SLOTS.get(name.split("/")[-1].removesuffix(":0"))
+        by_slot.setdefault(slot, []).append((name, tensor))
+    ordered = []
+    for group in optimizer.slot_groups():
+        columns = [by_slot.pop(name, []) for name in group]
+        ordered += [entry for row in zip(*columns) for entry in row]
+    by_slot.pop(None, None)     # its learning rate and the like, which the configuration has
+    return ordered
+
+
+def _scheduled(optimizer: Any) -> bool:
+    return isinstance(optimizer._learning_rate, optimizers.schedules.LearningRateSchedule)
+
+
+def _scalar(tensor: Tensor, kinds: str, file: str) -> Any:
+    if tensor.shape != () or tensor.dtype.kind not in kinds:
+        raise ModelFileError(file, tensor.place, f"expected one number, got {tensor.dtype.name} of shape "
+                                                 f"{tensor.shape}")
+    value = tensor.read().item()
+    if not 0 <= value < 1 << 63:
+        raise ModelFileError(file, tensor.place, f"expected a number of 0 or more, got {value}")
+    return value
+
+
+# random numbers -----------------------------------------------------------------------------------------------------
+
+
+def random_states(layers: Sequence[Layer]) -> dict[str, list[int]]:
+    """Where the generators of the layers with a seed stand, by their place in native files."""
+    found = {}
+    for part in layouts.parts(layers):
+        generator = getattr(part.layer, "_rng", None)
+        if generator is not None:
+            state = generator.bit_generator.state
+            found[part.native] = [*map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
+    return found
+
+
+def restore_random(layers: Sequence[Layer], stored: Any, file: str) -> None:
+    """Set the generators of the layers with a seed to where they stood; those that `stored` does not have stay."""
+    if not isinstance(stored, dict):
+        raise ModelFileError(file, "random", f"expected a dictionary, got {shown(stored)}")
+    for part in layouts.parts(layers):
+        generator, state = getattr(part.layer, "_rng", None), stored.get(part.native)
+        if generator is None or state is None:
+            continue
+        if not isinstance(state, list) or len(state) != 6 or not all(
+                type(number) is int and 0 <= number < 1 << 64 for number in state):
+            raise ModelFileError(file, f"random: {part.native}", f"expected six numbers, got {shown(state)}")
+        generator.bit_generator.state = {
+            "bit_generator": "SFC64", "state": {"state": np.array(state[:4], np.uint64)},
+            "has_uint32": state[4] & 1, "uinteger": state[5] & 0xFFFFFFFF,
+        }  # fmt: skip

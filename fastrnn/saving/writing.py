@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models and weights to files, in the format that the name asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import IO, Any
+
+from fastrnn.layers import InputLayer, serialize
+from fastrnn.saving import config as configs
+from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, layouts, native
+from fastrnn.saving.tensors import values
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """Save a model: its layers, its weights, how it was compiled, and how far its training has come.
+
+    The file is written as a whole or not at all: a process that is killed leaves the old file or the new one.
+
+    Args:
+        model: a built `Sequential`.
+        filepath: the name chooses the format: `.keras`, or `.safetensors`, fastrnn's own and the fastest, which is also
+            taken, and added, where the name has no suffix.
+        overwrite: replace a file that is there.
+        include_optimizer: save how the model was compiled, and its optimizer's state.
+
+    Raises:
+        ValueError: the model is not built, the suffix is not known, or stands for weights alone.
+        FileExistsError: there is a file and `overwrite` is False.
+        ImportError: h5py, which `.keras` needs, is not installed.
+        OSError: the file cannot be written; an old one is as it was.
+    """
+    path = _target(model, filepath, overwrite)
+    config = model_config(model)
+    kinds: dict[str, Callable[[IO[bytes]], None]] = {
+        ".safetensors": lambda file: native.write_model(model, file, config, include_optimizer),
+        ".keras": lambda file: keras_archive.write_model(model, file, config, include_optimizer),
+    }
+    suffix = files.suffix_of(path)
+    if suffix not in kinds:
+        raise ValueError(f"{model}: whole models are saved as .safetensors or .keras, not as {suffix}; {suffix} takes "
+                         "weights, by save_weights")
+    files.write_whole(path, kinds[suffix])
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Save a model's weights alone.
+
+    Args:
+        model: a built `Sequential`.
+        filepath: the name chooses the format: `.weights.h5` (Keras 3's), `.h5` (Keras 2's), or `.safetensors`, which is
+            also taken, and added, where the name has no suffix.
+        overwrite: replace a file that is there.
+
+    Raises:
+        ValueError, FileExistsError, ImportError, OSError: as `save_model`.
+    """
+    path = _target(model, filepath, overwrite)
+    kinds: dict[str, Callable[[IO[bytes]], None]] = {
+        ".safetensors": lambda file: native.write_weights(model, file),
+        ".weights.h5": lambda file: keras_weights.write(model, file),
+        ".h5": lambda file: keras_legacy.write_weights(model, file),
+        ".hdf5": lambda file: keras_legacy.write_weights(model, file),
+    }
+    suffix = files.suffix_of(path)
+    if suffix not in kinds:
+        raise ValueError(f"{model}: weights are saved as {', '.join(kinds)}, not as {suffix}, which takes whole "
+                         "models, by save")
+    files.write_whole(path, kinds[suffix])
+
+
+def load_weights(model: Any, filepath: Any) -> None:
+    """Give a model the weights of a file of any of the formats, whole models included.
+
+    After an error the model has the weights it had before, all of them.
+
+    Args:
+        model: a built `Sequential` of the same layers.
+        filepath: of the file.
+
+    Raises:
+        ModelFileError: a ValueError; the file is broken, or its weights are of another model.
+        ValueError: the model is not built.
+        FileNotFoundError: there is no such file.
+        ImportError: h5py, which Keras's formats need, is not installed.
+    """
+    path = files.existing(filepath)
+    if not model.built:
+        raise ValueError(f"{model}: build the model before load_weights, by build(input_shape) or a first call")
+    kinds = {".safetensors": native.read_weights, ".keras": keras_archive.read_weights,
+             **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), keras_legacy.read_weights)}
+    data, places = files.mapped(path), layouts.places(model.layers)
+    tensors = kinds[files.suffix_of(path)](data, path, places)
+    contents.check(places, tensors, path)
+    new = [values(tensor, variable.dtype) for tensor, variable in zip(tensors, model.weights)]
+    for variable, value in zip(model.weights, new):
+        variable.assign(value)
+
+
+def model_config(model: Any) -> dict[str, Any]:
+    """A model's configuration as Keras 3 writes it, and reads it: the input's shape in a layer of its own where it
+    was given, beside the layers where data showed it."""
+    if not model.built:
+        raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
+    config = model.get_config()
+    layers = config["layers"] = [{**entry, "config": dict(entry["config"])} for entry in config["layers"]]
+    for entry in layers:
+        entry["config"].pop("batch_input_shape", None)
+    shape = model.input_shape
+    if model._strict and model._input is None:
+        layers.insert(0, serialize(InputLayer(batch_shape=shape, name=f"{model.layers[0].name}_input")))
+    if layers[0]["class_name"] == "InputLayer" and layers[0]["config"].get("dtype") is None:
+        layers[0]["config"]["dtype"] = "int32" if model.layers[0].input_kind == "index" else model.dtype
+    whole = {"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None,
+             "build_config": {"input_shape": shape}}
+    try:    # what cannot be read again is not to be written: a function of the user's own, a layer
+        configs.read_stack(json.loads(json.dumps(whole)), str(model), 3)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
+    return whole
+
+
+def _target(model: Any, filepath: Any, overwrite: bool) -> str:
+    path = files.with_suffix(filepath)
+    if not model.built:
+        raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path}: there is a file already; pass overwrite=True to replace it")
+    return path

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each hostile file is refused with fastrnn's error: nothing runs, nothing else is opened, at little cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastrnn
+from tests.hostile.faults import FAULTS, good_model
+
+#: A second, and beside twice the weights, which are small here, 64 MB.
+SECONDS, MEMORY = 1.0, 64 << 20
+
+
+#: Each fault, and how its file is loaded; and inspected, which some of them pass: it looks at less.
+CASES = [(name, "weights" if name.endswith(".weights.h5") else "load") for name in FAULTS]
+INSPECTED = [(name, "inspect") for name in FAULTS]
+
+
+def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
+    """What each of the files did, loaded in a process of its own."""
+    model = good_model()
+    warm = []
+    for name, save, how in [("g.safetensors", "save", "load"), ("g.keras", "save", "load"),
+                            ("g.weights.h5", "save_weights", "weights"), ("g.h5", "save_weights", "weights")]:
+        getattr(model, save)(folder / name)
+        warm += [(str(folder / name), how), (str(folder / name), "inspect")]
+    root = os.path.dirname(os.path.dirname(fastrnn.__file__))
+    run = subprocess.run([sys.executable, str(Path(__file__).with_name("probe.py"))], cwd=folder, text=True,
+                         input=json.dumps({"warm": warm, "files": files}), capture_output=True,
+                         env={**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[tuple[str, str], dict]:
+    folder = tmp_path_factory.mktemp("hostile")
+    files = []
+    for i, (name, how) in enumerate(CASES):
+        (folder / str(i)).mkdir()
+        files.append((str(FAULTS[name](folder / str(i))), how))
+    files += [(path, "inspect") for path, _ in files]
+    return dict(zip(CASES + INSPECTED, probe(files, folder), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_refused(case, results):
+    result = results[case]
+    assert result["error"] is not None, "the file was loaded"
+    assert result["error"][0] == "ModelFileError", result
+    assert len(result["error"][1]) < 2500
+    assert f"m{case[0].split('@')[1]}: " in result["error"][1], "the error does not name the file"
+    assert_harmless(result)
+
+
+@pytest.mark.parametrize("case", INSPECTED, ids=lambda case: case[0])
+def test_inspected(case, results):
+    result = results[case]
+    assert result["error"] is None or result["error"][0] == "ModelFileError", result
+    assert_harmless(result)
+
+
+def assert_harmless(result: dict) -> None:
+    assert result["events"] == []
+    assert result["seconds"] < SECONDS, result
+    assert result["memory"] < MEMORY, result
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".keras"])
+def test_a_large_good_file(suffix, tmp_path):
+    """Loading takes at most twice the weights, and 64 MB."""
+    layers = fastrnn.layers
+    model = fastrnn.Sequential([fastrnn.Input((None,)), layers.Embedding(100_000, 200), layers.LSTM(16)])
+    model.save(tmp_path / f"m{suffix}")
+    [result] = probe([(str(tmp_path / f"m{suffix}"), "load")], tmp_path)
+    assert (result["error"], result["events"]) == (None, [])
+    assert result["memory"] < 2 * 4 * model.count_params() + MEMORY
+    assert result["seconds"] < SECONDS
+
+
+def test_a_good_file_does_nothing_else_either(tmp_path):
+    """The hook sees what it is there for: what is loaded opens one file."""
+    model = good_model()
+    for name in ("m.safetensors", "m.keras"):
+        model.save(tmp_path / name)
+    found = probe([(str(tmp_path / name), "load") for name in ("m.safetensors", "m.keras")], tmp_path)
+    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 2, found

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models to save: each cell, direction and number of layers, and each other layer, in any library with Keras's API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+T, D, WORDS = 6, 3, 11
+CELLS = ("SimpleRNN", "LSTM", "GRU")
+
+
+def recurrent(cell: str, direction: str, depth: int, **options: Any) -> Callable[[Any], list[Any]]:
+    """`depth` layers of a cell, and a Dense on top."""
+
+    def layers(library: Any) -> list[Any]:
+        stack = [library.Input((None, D))]
+        for i in range(depth):
+            own = {"return_sequences": i < depth - 1, **options}
+            if direction == "backward":
+                own["go_backwards"] = True
+            layer = getattr(library.layers, cell)(4 + i, **own)
+            stack.append(library.layers.Bidirectional(layer) if direction == "both" else layer)
+        return [*stack, library.layers.Dense(2)]
+
+    return layers
+
+
+def _words(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T,)), layers.Embedding(WORDS, 4, mask_zero=True),
+            layers.Bidirectional(layers.LSTM(3, return_sequences=True, dropout=0.1), merge_mode="sum"),
+            layers.GRU(4, return_sequences=True, recurrent_dropout=0.1, name="middle"), layers.Dropout(0.2),
+            layers.TimeDistributed(layers.Dense(3, activation="relu")), layers.SimpleRNN(4),
+            layers.Dense(5), layers.Activation("softmax")]
+
+
+def _two_different_directions(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T, D)),
+            layers.Bidirectional(layers.LSTM(3, name="there"),
+                                 backward_layer=layers.LSTM(3, go_backwards=True, activation="relu", name="back"),
+                                 merge_mode="mul", name="both"),
+            layers.Dense(2, use_bias=False, name="out")]
+
+
+def _regularized(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T, D), name="signal"),
+            layers.LSTM(4, kernel_regularizer=library.regularizers.L2(0.01),
+                        bias_constraint=library.constraints.MaxNorm(2),
+                        recurrent_initializer=library.initializers.GlorotNormal(seed=3), trainable=False),
+            layers.Dense(3, activation="softmax", kernel_initializer="he_normal")]
+
+
+#: By name, all of which can be trained on `data`.
+STACKS: dict[str, Callable[[Any], list[Any]]] = {
+    **{f"{cell}-{direction}-{depth}": recurrent(cell, direction, depth)
+       for cell in CELLS for direction in ("forward", "backward", "both") for depth in (1, 2)},
+    **{f"{cell}-no-bias": recurrent(cell, "forward", 1, use_bias=False) for cell in CELLS},
+    **{f"{cell}-relu": recurrent(cell, "both", 1, activation="relu") for cell in CELLS},
+    "GRU-reset-before": recurrent("GRU", "both", 2, reset_after=False),
+    "LSTM-hard-sigmoid": recurrent("LSTM", "both", 1, recurrent_activation="hard_sigmoid"),
+    "GRU-hard-sigmoid": recurrent("GRU", "forward", 1, recurrent_activation="hard_sigmoid"),
+    "GRU-hard-sigmoid-reset-before": recurrent("GRU", "forward", 1, recurrent_activation="hard_sigmoid",
+                                               activation="hard_sigmoid", reset_after=False),
+    "SimpleRNN-hard-sigmoid": recurrent("SimpleRNN", "forward", 1, activation="hard_sigmoid"),
+    "words": _words,
+    "two-directions": _two_different_directions,
+    "regularized": _regularized,
+}
+
+
+def inputs(stack: str, samples: int = 5, seed: int = 0) -> np.ndarray:
+    """Inputs that the stack takes."""
+    rng = np.random.default_rng(seed)
+    if stack == "words":
+        return rng.integers(0, WORDS, (samples, T))
+    return rng.standard_normal((samples, T, D)).astype("float32")
+
+
+def make(library: Any, stack: str) -> Any:
+    """The model, with random weights wherever layers would start from zeros."""
+    model = library.Sequential(STACKS[stack](library), name="zoo")
+    rng = np.random.default_rng(len(stack))
+    model.set_weights([rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+def same_bits(first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    """Two lists of arrays are equal in every bit."""
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        assert a.tobytes() == b.tobytes()
