@@ -1,9 +1,8 @@
-# What the three cells share on the way forward: one call's problem, its buffers, the input projection before the steps
-# and the product with the state in each of them.
+# What the three cells share on the way forward: one call's problem, its buffers, the input projected ahead of the steps, and
+# what becomes of a new state. The products of a step are in gate_block.pxi.
 #
-# Pre-activations, gates and their gradients live in one buffer z, row-major [time slot][N][J]: the projection
-# writes x W + b there, a step adds h U and replaces the sum by the gates, the backward pass replaces the gates by
-# the gradients of the pre-activations. Within a row each gate has a block of HP elements.
+# z, row-major [time slot][N][J], holds what is projected ahead (x W + b), and for training each step's gates, which the
+# backward pass replaces by the gradients of the pre-activations. Within a row each gate has a block of HP elements.
 
 cdef enum:
     PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
@@ -26,7 +25,7 @@ cdef struct Rnn:
     const real* U               # packed [P][G][H][VL]
     const real* b               # packed [P][G][VL]
     const real* b_recurrent     # packed [P][VL]: GRU's bias of h U_h with reset_after, or NULL
-    long z_slots, h_slots, c_slots
+    long z_slots, h_slots, c_slots      # z has none where each step projects its own input
     real* z                     # [z_slots][N][J]
     real* h                     # [h_slots][N][HP], slot t holds the state before step t
     real* hu                    # the same times h_drop: what U multiplies (h itself without dropout)
