@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from fastrnn.saving.conversion import convert
     from fastrnn.saving.errors import ModelFileError
     from fastrnn.saving.inspection import inspect
+    from fastrnn.saving.onnx_backend import load_onnx
     from fastrnn.saving.onnx_export import export_onnx
     from fastrnn.saving.reading import load_model
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
 _homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export", "inspect": "inspection",
-          "load_model": "reading", "load_weights": "writing", "save_model": "writing", "save_weights": "writing"}
+          "load_model": "reading", "load_onnx": "onnx_backend", "load_weights": "writing", "save_model": "writing",
+          "save_weights": "writing"}
 
-__all__ = ["ModelFileError", "convert", "export_onnx", "inspect", "load_model", "load_weights", "save_model",
-           "save_weights"]
+__all__ = ["ModelFileError", "convert", "export_onnx", "inspect", "load_model", "load_onnx", "load_weights",
+           "save_model", "save_weights"]
 
 
 def __getattr__(name: str) -> Any:

@@ -247,3 +247,23 @@ def of_onnx(node: str, w: np.ndarray, r: np.ndarray, b: np.ndarray | None, reset
         both = np.stack([columns(half) for half in np.split(b, 2)])
         weights.append(both if node == "GRU" and reset_after else both.sum(0))
     return weights
+
+
+#: ONNX's name of each activation that cells have, and alpha and beta where it takes them.
+_ONNX_ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "tanh": ("Tanh", ()), "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "linear": ("Affine", (1.0, 0.0)),
+    "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
+}
+
+
+def onnx_activation(name: str) -> tuple[str, tuple[float, ...]]:
+    """ONNX's name for a cell's activation, and alpha and beta if it takes them."""
+    return _ONNX_ACTIVATIONS[name]
+
+
+def of_onnx_activation(name: str, alpha: float, beta: float) -> str | None:
+    """The activation that ONNX calls so, in whatever letters, with these parameters; None if cells have none."""
+    for ours, (theirs, parameters) in _ONNX_ACTIVATIONS.items():
+        if theirs.lower() == name.lower() and np.allclose((alpha, beta)[:len(parameters)], parameters, 1e-7, 0):
+            return ours
+    return None

@@ -21,11 +21,6 @@ from fastrnn.saving import layouts
 if TYPE_CHECKING:
     from fastrnn.saving.onnx_export import Graph
 
-#: Names, and alpha and beta where the activation has them.
-_ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "tanh": ("Tanh", ()), "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "linear": ("Affine", (1.0, 0.0)),
-    "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
-}
 _FIRST = np.iinfo(np.int64).min     # as the end of a slice that goes backwards, it takes the first element too
 
 
@@ -137,7 +132,7 @@ def _activations(layers: Sequence[Recurrent]) -> dict[str, list[str] | list[floa
     for layer in layers:
         sigma, tanh = layer.recurrent_activation.name, layer.activation.name
         for activation in {"RNN": (tanh,), "LSTM": (sigma, tanh, tanh), "GRU": (sigma, tanh)}[layouts.onnx_node(layer)]:
-            name, parameters = _ACTIVATIONS[activation]
+            name, parameters = layouts.onnx_activation(activation)
             names.append(name)
             alphas += parameters[:1]
             betas += parameters[1:]
