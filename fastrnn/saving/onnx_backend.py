@@ -25,10 +25,10 @@ _RECURRENT = ("GRU", "LSTM", "RNN")
 #: What NumPy raises where values or shapes do not fit an operator.
 _UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, AttributeError, KeyError)
 
-Step = Callable[[Sequence[Any], Room], Any]
+Step = Callable[[Sequence[Any], Room], Any]     # a RecurrentNode, or an operator's function for one node
 
 
-def load_onnx(source: Any, max_bytes: int = 2 << 30) -> OnnxModel:
+def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
     """A graph of an ONNX file, to be run.
 
     Recurrent nodes run on fastrnn's kernels; the operators around them, as PyTorch, tf2onnx and Keras export them, on
@@ -36,7 +36,8 @@ def load_onnx(source: Any, max_bytes: int = 2 << 30) -> OnnxModel:
 
     Args:
         source: path of a file, its bytes, or onnx's ModelProto.
-        max_bytes: how much memory the values of one run may take; a run that would take more is refused.
+        max_bytes: how much memory the values of one run may take; a run that would take more is refused. None for 64
+            times what its inputs and the file's constants take, and 32 MB.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has an operator or attribute that is not supported: says
@@ -64,19 +65,27 @@ class OnnxModel:
         inputs, outputs: each with its name, dtype and shape, as the file declares them.
     """
 
-    def __init__(self, graph: Graph, max_bytes: int = 2 << 30) -> None:
+    def __init__(self, graph: Graph, max_bytes: int | None = None) -> None:
         self.file, self.inputs, self.outputs = graph.file, graph.inputs, graph.outputs
         self._max_bytes = max_bytes
         self._constants = dict(graph.constants)
         steps = [(node, self._step(node)) for node in graph.nodes]
-        # What depends on no input is made once, now.
-        room = Room(max_bytes)
+        size = sum(constant.nbytes for constant in self._constants.values())
+        # What depends on no input is made once, now; but loading is not to take long, whatever a file asks for.
+        room, work = Room((32 << 20) + 2 * size), (128 << 20) + 16 * size
         self._steps = []
         for node, step in steps:
-            if all(not name or name in self._constants for name in node.inputs):
-                self._constants.update(self._outputs(node, step, self._constants, room))
+            constant = all(not name or name in self._constants for name in node.inputs)
+            work -= sum(self._constants[name].nbytes for name in node.inputs if name) if constant else 0
+            if constant and work > 0:
+                made = self._outputs(node, step, self._constants, room)
+                self._constants.update(made)
+                work -= sum(array.nbytes for array in made.values())
             else:
                 self._steps.append((node, step))
+        for node, step in self._steps:
+            if isinstance(step, RecurrentNode):
+                step.constant = all(not name or name in self._constants for name in node.inputs[1:4] + node.inputs[7:])
         self._last_uses = self._uses()
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
@@ -90,7 +99,8 @@ class OnnxModel:
             ModelFileError: a ValueError; a node cannot take what reaches it, or there is no room for what it gives.
         """
         values: dict[str, np.ndarray] = {**self._constants, **self._given(inputs)}
-        room = Room(self._max_bytes)
+        size = sum(value.nbytes for value in values.values())
+        room = Room((32 << 20) + 64 * size if self._max_bytes is None else self._max_bytes)
         for (node, step), over in zip(self._steps, self._last_uses):
             values.update(self._outputs(node, step, values, room))
             for name in over:

@@ -21,8 +21,10 @@ _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False,
 
 
 class RecurrentNode:
-    """A node with what its attributes say; the layers made of its weights are kept for as long as those are the same
-    arrays, which constants are.
+    """A node with what its attributes say.
+
+    Attributes:
+        constant: the weights are the same at each call, so that the layers made of them are kept.
 
     Raises:
         Unsupported: an attribute is not known, or has a value that it cannot have.
@@ -43,7 +45,8 @@ class RecurrentNode:
             raise Unsupported(f"attribute clip: expected a number above zero, got {clip}")
         self.clip = clip
         self.activations = self._activations()
-        self._made: tuple[Any, ...] = ()
+        self.constant = False
+        self._made: list[Recurrent | Cell] = []
 
     def _flag(self, name: str) -> bool:
         value = self.node.attribute(name, int, 0)
@@ -76,13 +79,13 @@ class RecurrentNode:
 
     def _runners(self, weights: Sequence[Any]) -> list[Recurrent | Cell]:
         """What runs each direction with these weights: W, R, B and P, the last two of which may be None."""
-        made = self._made
-        if made and all(one is two for one, two in zip(made[0], weights)):
-            return made[1]
+        if self._made:
+            return self._made
         self._check(weights)
         runners = [self._runner(direction, [None if one is None else one[direction] for one in weights])
                    for direction in range(len(self.backwards))]
-        self._made = (list(weights), runners)
+        if self.constant:
+            self._made = runners
         return runners
 
     def _check(self, weights: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from fastrnn.saving.errors import ModelFileError, shown
 
 #: Fields of a file, those inside of others included, where they are looked at.
-MAX_FIELDS = 250_000
+MAX_FIELDS = 200_000
 #: Whole numbers of one array that are stored as such, which takes Python to read.
 MAX_NUMBERS = 65_536
 
@@ -36,7 +36,10 @@ class Message:
         self._left = [MAX_FIELDS] if left is None else left
         self._found: dict[int, list[tuple[int, int | memoryview]]] = {}
         for number, kind, value in self._fields():
-            self._found.setdefault(number, []).append((kind, value))
+            values = self._found.setdefault(number, [])
+            values.append((kind, value))
+            if len(values) > MAX_NUMBERS:
+                raise self.error(f"field {number} is there more than {MAX_NUMBERS} times")
 
     def error(self, problem: str) -> ModelFileError:
         """What is wrong with this message."""
@@ -59,7 +62,7 @@ class Message:
                 elif kind in (FIXED32, FIXED64):
                     size = 4 if kind == FIXED32 else 8
                 else:
-                    raise self.error(f"broken protobuf: field {number} is of kind {kind}")
+                    raise self.error(f"broken protobuf: field {number} is of kind {kind}; this is no ONNX file")
                 if number == 0 or size > len(data) - position:
                     raise self.error(f"broken protobuf: field {number} has {size} bytes, {len(data) - position} are "
                                      "left; the file is cut off or no ONNX file")
@@ -69,6 +72,8 @@ class Message:
 
     def _varint(self, data: memoryview, position: int) -> tuple[int, int]:
         """A number of seven bits a byte, and where it ends."""
+        if position < len(data) and data[position] < 128:       # most are of one
+            return data[position], position + 1
         value = 0
         for shift in range(0, 70, 7):
             if position >= len(data):

@@ -209,6 +209,16 @@ class TestRecurrentNodes:
             assert not y[:, :, 0].any()
             np.testing.assert_array_equal(h[:, 0], arrays["initial_h"][:, 0])
 
+    @pytest.mark.parametrize("operator", GATES)
+    def test_weights_that_change(self, operator, rng):
+        """Weights that are inputs may be others at the next call, in the same array."""
+        arrays = recurrent(operator, rng)
+        model = graph(node_of(operator, arrays), arrays)
+        loaded = load_onnx(model)
+        for _ in range(2):
+            assert_same(loaded.run(arrays), by_runtime(model, arrays))
+            arrays["W"] += 0.5
+
     @given(operator=st.sampled_from(list(GATES)), direction=st.sampled_from(["forward", "reverse", "bidirectional"]),
            clip=st.none() | st.floats(0.125, 2, width=32), seed=st.integers(0, 2**32 - 1), lengths=st.booleans(),
            initial=st.booleans(), bias=st.booleans(), reset=st.integers(0, 1))  # fmt: skip
@@ -378,7 +388,8 @@ class TestBackend:
         for given_, said in [({}, "expected the inputs input, got 0"), ([x, x], "got 2"), ({"y": x}, "got 1: y"),
                              (x.astype("float64"), r"expected float32, got float64; convert it, e.g. by x.astype"),
                              (x[0], r"expected shape \(None, None, 3\), got \(6, 3\)"),
-                             (x[..., :2], "expected shape"), (np.array(["a"]), "expected float32"), ([object()], "expected float32")]:
+                             (x[..., :2], "expected shape"), (np.array(["a"]), "expected float32"),
+                             ([object()], "expected float32")]:
             with pytest.raises(ValueError, match=said):
                 loaded.run(given_)
         assert_same(loaded.run([x.tolist()]), loaded.run(x))
