@@ -97,9 +97,8 @@ def _run(graph: Graph, layers: Sequence[Recurrent], steps: _Steps, names: Sequen
     if graph.states:
         given = [[graph.add_input(f"{name}_{letter}", graph.dtype, ["batch", first.units]) for name in names]
                  for letter in letters]
-    axis = graph.constant([0], "axis", "int64")
-    initial = [graph.add("Concat", *(graph.add("Unsqueeze", state, axis) for state in of_layers), axis=0)
-               if of_layers else "" for of_layers in given]
+    initial = [graph.add("Concat", *(_first_axis(graph, state) for state in of_layers), axis=0) if of_layers else ""
+               for of_layers in given]
     inputs = [steps.x, w, r, b, steps.lengths, *initial]
     while not inputs[-1]:
         inputs.pop()
@@ -194,6 +193,10 @@ def _last(graph: Graph, layer: Recurrent, h: str, mask: str | None) -> str:
         return h
     step = graph.constant([0 if layer.go_backwards else -1], "step", "int64")
     return graph.add("Where", graph.add("Gather", mask, step, axis=1), h, graph.constant(0, "zero"))
+
+
+def _first_axis(graph: Graph, x: str) -> str:
+    return graph.add("Unsqueeze", x, graph.constant([0], "axis", "int64"))
 
 
 def _last_axis(graph: Graph, x: str) -> str:

@@ -24,6 +24,8 @@ CELLS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 def session(model, **options):
     proto = onnx_model(model, **options)
     onnx.checker.check_model(proto, full_check=True)
+    used = {name for node in proto.graph.node for name in node.input}
+    assert used >= {tensor.name for tensor in proto.graph.initializer}
     chosen = onnxruntime.SessionOptions()
     chosen.intra_op_num_threads = 1
     chosen.log_severity_level = 3
