@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models from and to files: fastrnn's own and Keras's.
+"""Models from and to files: fastrnn's own, Keras's and ONNX's.
 
 What this module offers is imported when it is first asked for: models need the part that writes, the part that reads
 needs models.
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from fastrnn.saving.conversion import convert
     from fastrnn.saving.errors import ModelFileError
     from fastrnn.saving.inspection import inspect
+    from fastrnn.saving.onnx_backend import load_onnx
+    from fastrnn.saving.onnx_export import export_onnx
     from fastrnn.saving.reading import load_model
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
-_homes = {"ModelFileError": "errors", "convert": "conversion", "inspect": "inspection", "load_model": "reading",
-          "load_weights": "writing", "save_model": "writing", "save_weights": "writing"}
+_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export", "inspect": "inspection",
+          "load_model": "reading", "load_onnx": "onnx_backend", "load_weights": "writing", "save_model": "writing",
+          "save_weights": "writing"}
 
-__all__ = ["ModelFileError", "convert", "inspect", "load_model", "load_weights", "save_model", "save_weights"]
+__all__ = ["ModelFileError", "convert", "export_onnx", "inspect", "load_model", "load_onnx", "load_weights",
+           "save_model", "save_weights"]
 
 
 def __getattr__(name: str) -> Any:

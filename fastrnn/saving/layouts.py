@@ -202,3 +202,68 @@ def scaled_gates(weight: np.ndarray, gates: Sequence[int], units: int) -> np.nda
     for gate in gates:
         weight[..., gate * units:(gate + 1) * units] *= HARD_SIGMOID_SCALE
     return weight
+
+
+# ONNX ---------------------------------------------------------------------------------------------------------------
+
+#: ONNX has gates as rows, not columns: of an LSTM in the order i, o, f, c; of a GRU z, r, h. Which of fastrnn's gates
+#: is at each place:
+_ONNX_GATES: dict[str, tuple[int, ...]] = {"RNN": (0,), "LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2)}
+_ONNX_NODES: dict[type[Recurrent], str] = {SimpleRNN: "RNN", LSTM: "LSTM", GRU: "GRU"}
+
+
+def onnx_node(layer: Recurrent) -> str:
+    """ONNX's name for a cell: "RNN", "LSTM" or "GRU"."""
+    return next(node for cls, node in _ONNX_NODES.items() if isinstance(layer, cls))
+
+
+def onnx_weights(layer: Recurrent) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A built layer's weights as one direction of an ONNX node: W (gates * units, inputs), R (gates * units, units)
+    and B (2 * gates * units), the input's biases and then the state's, which only a GRU with reset_after has."""
+    order = _ONNX_GATES[onnx_node(layer)]
+
+    def rows(weight: np.ndarray) -> np.ndarray:     # (..., gates * units) to (gates * units, ...)
+        gates = np.split(weight, layer.gates, -1)
+        return np.concatenate([gates[gate] for gate in order], -1).T
+
+    bias = np.zeros((2, layer.gates * layer.units), layer.dtype)
+    if layer.bias is not None:
+        bias[:layer.bias.data.ndim] = layer.bias.data       # (2, ...) of a GRU with reset_after, else the first row
+    return rows(layer.kernel.data), rows(layer.recurrent_kernel.data), rows(bias).T.reshape(-1)
+
+
+def of_onnx(node: str, w: np.ndarray, r: np.ndarray, b: np.ndarray | None, reset_after: bool) -> list[np.ndarray]:
+    """One direction of an ONNX node's weights, as `onnx_weights` gives them, as the kernel, recurrent kernel and bias
+    of the layer, which has one if `b` is given."""
+    order = _ONNX_GATES[node]
+    places = [order.index(gate) for gate in range(len(order))]
+
+    def columns(weight: np.ndarray) -> np.ndarray:
+        gates = np.split(weight, len(order))
+        return np.ascontiguousarray(np.concatenate([gates[place] for place in places]).T)
+
+    weights = [columns(w), columns(r)]
+    if b is not None:
+        both = np.stack([columns(half) for half in np.split(b, 2)])
+        weights.append(both if node == "GRU" and reset_after else both.sum(0))
+    return weights
+
+
+#: ONNX's name of each activation that cells have, and alpha and beta where it takes them.
+_ONNX_ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "tanh": ("Tanh", ()), "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "linear": ("Affine", (1.0, 0.0)),
+    "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
+}
+
+
+def onnx_activation(name: str) -> tuple[str, tuple[float, ...]]:
+    """ONNX's name for a cell's activation, and alpha and beta if it takes them."""
+    return _ONNX_ACTIVATIONS[name]
+
+
+def of_onnx_activation(name: str, alpha: float, beta: float) -> str | None:
+    """The activation that ONNX calls so, in whatever letters, with these parameters; None if cells have none."""
+    for ours, (theirs, parameters) in _ONNX_ACTIVATIONS.items():
+        if theirs.lower() == name.lower() and np.allclose((alpha, beta)[:len(parameters)], parameters, 1e-7, 0):
+            return ours
+    return None

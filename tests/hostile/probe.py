@@ -14,6 +14,8 @@ import sys
 import time
 import traceback
 
+import numpy as np
+
 import fastrnn
 import fastrnn.saving.inspection
 from fastrnn.saving import ModelFileError, load_model
@@ -37,6 +39,10 @@ def load(path: str, how: str) -> None:
             fastrnn.layers.Bidirectional(fastrnn.layers.LSTM(3, return_sequences=True)),
             fastrnn.layers.TimeDistributed(fastrnn.layers.Dense(2)), fastrnn.layers.LSTM(2), fastrnn.layers.Dense(1)])
         model.load_weights(path)
+    elif how == "onnx":
+        model = fastrnn.saving.load_onnx(path)
+        model.run({value.name: np.ones([size or 2 for size in value.shape or ()], value.dtype)
+                   for value in model.inputs})
     elif how == "inspect":
         fastrnn.saving.inspect(path)
     else:
