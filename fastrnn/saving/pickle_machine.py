@@ -41,8 +41,10 @@ def kind_of(value: Any) -> str:
     >>> kind_of({"a": 1}), kind_of(3)
     ('a dict', '3')
     """
-    plain = isinstance(value, (str, int, float, Symbol)) or value is None
-    return shown(value.name if isinstance(value, Symbol) else value) if plain else f"a {type(value).__name__}"
+    plain = isinstance(value, (str, int, float)) or value is None
+    if isinstance(value, Symbol):
+        return shown(value.name)
+    return shown(value) if plain else f"a {type(value).__name__.strip('_').lower()}"
 
 
 def load(data: bytes | memoryview, file: str, place: str, symbols: Collection[str],
@@ -77,15 +79,16 @@ class _Machine:
     def __init__(self, data: bytes | memoryview, symbols: Collection[str],
                  functions: Mapping[str, Callable[..., Any]], persistent: Callable[[Any], Any]) -> None:
         self.at = 0
-        self._data = memoryview(data)
+        self._data = bytes(data)
         self._symbols, self._functions, self._persistent = symbols, functions, persistent
         self._stack: list[Any] = []
         self._marks: list[int] = []     # heights of the stack
         self._memo: list[Any] = []
 
     def run(self) -> Any:
+        stack, marks = self._stack, self._marks
         for _ in range(MAX_OPERATIONS):
-            code = bytes(self._take(1))
+            code = self._take(1)
             if code == b".":
                 return self._result()
             operation = _OPERATIONS.get(code)
@@ -93,7 +96,7 @@ class _Machine:
                 name = _REFUSED.get(code, "another one")
                 raise Refusal(f"operation {code!r} ({name}) is not one of the few that tensors need; {WAY_OUT}")
             operation(self)
-            if len(self._stack) > MAX_COUNT or len(self._marks) > MAX_DEPTH:
+            if len(stack) > MAX_COUNT or len(marks) > MAX_DEPTH:
                 raise Refusal(f"expected at most {MAX_COUNT} values on the stack and {MAX_DEPTH} open groups")
         raise Refusal(f"expected at most {MAX_OPERATIONS} operations")
 
@@ -104,12 +107,12 @@ class _Machine:
 
     # bytes and stack -----------------------------------------------------------------------------------------------
 
-    def _take(self, count: int) -> memoryview:
-        part = self._data[self.at:self.at + count]
-        if len(part) != count:
+    def _take(self, count: int) -> bytes:
+        start = self.at
+        self.at = end = start + count
+        if end > len(self._data):
             raise Refusal("the pickle is cut off or broken")
-        self.at += count
-        return part
+        return self._data[start:end]
 
     def _number(self, form: str) -> Any:
         (number,) = struct.unpack(form, self._take(struct.calcsize(form)))
@@ -124,7 +127,7 @@ class _Machine:
             raise Refusal("a text is not UTF-8") from None
 
     def _line(self) -> str:
-        found = bytes(self._data[self.at:self.at + MAX_NAME + 1]).find(b"\n")
+        found = self._data[self.at:self.at + MAX_NAME + 1].find(b"\n")
         if found < 0:
             raise Refusal(f"expected a name of at most {MAX_NAME} bytes")
         text = self._text(found)
@@ -216,8 +219,8 @@ class _Machine:
     def _symbol(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str or f"{module} {name}" not in self._symbols:
             what = f"{module}.{name}" if type(module) is type(name) is str else "something that is no name"
-            raise Refusal(f"it names {shown(what)}, which is not one of the few names that tensors need; nothing that "
-                          f"a file names is imported or called. {WAY_OUT}")
+            raise Refusal(f"it names {shown(what)}, which is not one of the few names that tensors need, and nothing "
+                          f"that a file names is imported or called; {WAY_OUT}")
         self._push(Symbol(f"{module} {name}"))
 
     def _stack_symbol(self) -> None:

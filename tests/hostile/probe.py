@@ -16,7 +16,7 @@ import traceback
 
 import fastrnn
 import fastrnn.saving.inspection
-from fastrnn.saving import ModelFileError, load_model
+from fastrnn.saving import ModelFileError, from_torch, load_model
 
 ALLOWED = ("mmap.__new__", "object.", "sys._getframe", "sys.unraisablehook", "cpython.", "os.fspath", "gc.",
            "builtins.id", "array.__new__", "warnings.")
@@ -39,6 +39,8 @@ def load(path: str, how: str) -> None:
         model.load_weights(path)
     elif how == "inspect":
         fastrnn.saving.inspect(path)
+    elif how == "torch":
+        from_torch(path)
     else:
         load_model(path)
 

@@ -12,14 +12,21 @@ from pathlib import Path
 import pytest
 
 import fastrnn
+from tests.hostile import torch_faults
 from tests.hostile.faults import FAULTS, good_model
 
 #: A second, and beside twice the weights, which are small here, 64 MB.
 SECONDS, MEMORY = 1.0, 64 << 20
 
 
+def ways(name: str) -> list[str]:
+    """How a file is loaded, by its suffix."""
+    return {"weights.h5": ["weights"], "pt": ["torch"], "pth": ["torch"], "safetensors": ["load", "torch"]}.get(
+        name.partition("@.")[2], ["load"])
+
+
 #: Each fault, and how its file is loaded; and inspected, which some of them pass: it looks at less.
-CASES = [(name, "weights" if name.endswith(".weights.h5") else "load") for name in FAULTS]
+CASES = [(name, how) for name in FAULTS for how in ways(name)]
 INSPECTED = [(name, "inspect") for name in FAULTS]
 
 
@@ -31,6 +38,7 @@ def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
                             ("g.weights.h5", "save_weights", "weights"), ("g.h5", "save_weights", "weights")]:
         getattr(model, save)(folder / name)
         warm += [(str(folder / name), how), (str(folder / name), "inspect")]
+    warm.append((str(torch_faults.write(folder / "g.pt", torch_faults.members(torch_faults.GOOD))), "torch"))
     root = os.path.dirname(os.path.dirname(fastrnn.__file__))
     run = subprocess.run([sys.executable, str(Path(__file__).with_name("probe.py"))], cwd=folder, text=True,
                          input=json.dumps({"warm": warm, "files": files}), capture_output=True,
@@ -90,5 +98,7 @@ def test_a_good_file_does_nothing_else_either(tmp_path):
     model = good_model()
     for name in ("m.safetensors", "m.keras"):
         model.save(tmp_path / name)
-    found = probe([(str(tmp_path / name), "load") for name in ("m.safetensors", "m.keras")], tmp_path)
-    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 2, found
+    torch_faults.write(tmp_path / "m.pt", torch_faults.members(torch_faults.GOOD))
+    files = [("m.safetensors", "load"), ("m.keras", "load"), ("m.pt", "torch")]
+    found = probe([(str(tmp_path / name), how) for name, how in files], tmp_path)
+    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 3, found

@@ -405,7 +405,8 @@ class TestWithoutPyTorch:
         ran = subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.pt"), str(tmp_path / "m.safetensors")],
                              capture_output=True, text=True, env={**os.environ, "PYTHONPATH": root})
         assert ran.returncode == 0, ran.stderr
-        expected = sum(float(t.abs().sum()) for t in to_torch(from_torch(words.state_dict(), linear=["head.2"])).values())
+        state = to_torch(from_torch(words.state_dict(), linear=["head.2"]))
+        expected = sum(float(tensor.abs().sum()) for tensor in state.values())
         assert [float(line) for line in ran.stdout.split()] == pytest.approx([expected, expected], rel=1e-5)
 
 
