@@ -209,6 +209,22 @@ def to_torch(layer: Recurrent) -> list[np.ndarray]:
     return [*found, *(_swapped_gates(b, order, layer.dtype) for b in both)]
 
 
+def unprojected(weight_hh: np.ndarray, weight_hr: np.ndarray) -> np.ndarray:
+    """PyTorch's weight_hh (gates * units, projected) of an LSTM with proj_size as that of one without, (gates * units,
+    units): what multiplies the projection R h multiplies h by the product of both."""
+    product = weight_hh.astype(np.float64) @ weight_hr.astype(np.float64)
+    return product.astype(weight_hh.dtype)
+
+
+def projection(weights_hr: Sequence[np.ndarray], dtype: str) -> np.ndarray:
+    """The kernel (directions * units, directions * projected) that projects the outputs of all directions at once."""
+    projected, units = weights_hr[0].shape
+    kernel = np.zeros((len(weights_hr) * units, len(weights_hr) * projected), dtype)
+    for i, weight in enumerate(weights_hr):
+        kernel[i * units:(i + 1) * units, i * projected:(i + 1) * projected] = weight.T
+    return kernel
+
+
 def _swapped_gates(weight: np.ndarray, order: Sequence[int], dtype: str) -> np.ndarray:
     """A copy of a weight of (gates * units, ...) with its gates in another order; its transpose is contiguous."""
     gates = len(order)

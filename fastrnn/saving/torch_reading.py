@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, Input, SimpleRNN
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, Input, LayerNormalization, SimpleRNN
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.models.sequential import Sequential
@@ -20,6 +20,10 @@ from fastrnn.saving.tensors import Tensor, check_fits
 
 _CELLS: dict[int, type[Recurrent]] = {1: SimpleRNN, 3: GRU, 4: LSTM}      # by the number of gates
 _RECURRENT_WEIGHT = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(0|[1-9]\d{0,3})(_reverse)?")
+#: What LayerNorm adds to the variance unless told otherwise.
+_TORCH_EPSILON = 1e-5
+#: Units for each number of a projected state.
+_WIDEST_PROJECTION = 8
 _STATE_DICT = "the state dict"
 
 
@@ -28,9 +32,11 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
     """Layers with the weights of PyTorch's modules; PyTorch need not be installed.
 
     An LSTM, GRU or RNN becomes one `Sequential` of its stacked layers, each of them `Bidirectional` if the module is,
-    which gives the outputs of all steps; a Linear becomes a `Dense`, an Embedding an `Embedding`. Inputs are always
-    (batch, time, features), whatever `batch_first` was. The layers are float64 where the module's weights are, else
-    float32. Dropout between the layers, activations and `padding_idx` are in no state dict.
+    which gives the outputs of all steps; a Linear becomes a `Dense`, an Embedding an `Embedding`, a LayerNorm a
+    `LayerNormalization` with PyTorch's epsilon, 1e-5. Inputs are always (batch, time, features), whatever `batch_first`
+    was. The layers are float64 where the module's weights are, else float32. An LSTM with `proj_size` becomes an LSTM,
+    whose state is not projected, and a `Dense`: the same outputs from more weights. Dropout between the layers,
+    activations, `padding_idx` and another epsilon (set `layer.epsilon`) are in no state dict.
 
     Nothing that a file names is imported or called; of the pickle in a `.pt` file, only what tensors need is read.
 
@@ -152,16 +158,14 @@ def _maker(module: _Module, nonlinearity: str | Mapping[str, str], linear: bool)
             raise ValueError(f"from_torch nonlinearity: expected 'tanh' or 'relu', got {given!r}")
         return _recurrent(module, given)
     if "weight" in names:
-        rank = len(module.shape("weight"))
-        if rank == 2 and ("bias" in names or linear):
-            return _linear(module)
-        if rank == 2:
-            return _embedding(module)
-        if names == {"weight", "bias"} and rank == 1:
-            raise module.error("a weight and a bias of one axis are a LayerNorm's, and fastrnn has no layer for it")
+        shape = module.shape("weight")
+        if names == {"weight", "bias"} and shape == module.shape("bias") and shape:
+            return _layer_norm(module)
+        if len(shape) == 2:
+            return _linear(module) if "bias" in names or linear else _embedding(module)
     hint = "; LSTMCell, GRUCell and RNNCell are single steps" if "weight_ih" in names else ""
     raise module.error(f"weights {shown(', '.join(names))}, the first of shape {module.shape(next(iter(names)))}, are "
-                       f"of no module that fastrnn has a layer for: LSTM, GRU, RNN, Linear, Embedding{hint}")
+                       f"of no module that fastrnn has a layer for: LSTM, GRU, RNN, Linear, Embedding, LayerNorm{hint}")
 
 
 def _linear(module: _Module) -> Callable[[], Layer]:
@@ -195,19 +199,37 @@ def _embedding(module: _Module) -> Callable[[], Layer]:
     return make
 
 
+def _layer_norm(module: _Module) -> Callable[[], Layer]:
+    shape = module.shape("weight")
+    module.check({"weight": shape, "bias": shape})
+    _positive(module, *shape)
+
+    def make() -> Layer:
+        axis = -1 if len(shape) == 1 else [*range(-len(shape), 0)]
+        layer = LayerNormalization(axis, _TORCH_EPSILON, **module.options("layer_normalization"))
+        layer.stored["gamma"] = np.array(module.read("weight"), layer.dtype, order="C")
+        layer.stored["beta"] = np.array(module.read("bias"), layer.dtype, order="C")
+        layer.build((None, *([None] if len(shape) == 1 else []), *shape))
+        return layer
+
+    return make
+
+
 def _recurrent(module: _Module, nonlinearity: str) -> Callable[[], Layer]:
-    if any(name.startswith("weight_hr") for name in module.weights):
-        raise module.error("an LSTM with proj_size has a projection of its state, weight_hr_l0, and no layer of "
-                           "fastrnn has one")
-    if "weight_ih_l0" not in module or "weight_hh_l0" not in module or not len(module.shape("weight_ih_l0")) == len(
-            module.shape("weight_hh_l0")) == 2:
-        raise module.error("expected matrices weight_ih_l0 and weight_hh_l0; there are "
-                           f"{shown(', '.join(module.weights))}")
-    (rows, units), width = module.shape("weight_hh_l0"), module.shape("weight_ih_l0")[1]
-    _positive(module, rows, units, width)
-    if rows % units or rows // units not in _CELLS:
-        raise module.error(f"expected weight_hh_l0 of (4 H, H) for an LSTM, (3 H, H) for a GRU or (H, H) for an RNN, "
-                           f"got ({rows}, {units})")
+    first = [f"{kind}_l0" for kind in ("weight_ih", "weight_hh")]
+    if not all(name in module and len(module.shape(name)) == 2 for name in first):
+        raise module.error(f"expected matrices {' and '.join(first)}; there are {shown(', '.join(module.weights))}")
+    (rows, width), (_, state) = (module.shape(name) for name in first)
+    _positive(module, rows, width, state)
+    projected = "weight_hr_l0" in module        # proj_size: the state has fewer numbers than the cell
+    units = rows // 4 if projected else state
+    cell = _CELLS.get(rows // units) if units else None
+    if cell is None or rows % units:
+        raise module.error("expected weight_hh_l0 of (4 H, H) for an LSTM, (3 H, H) for a GRU or (H, H) for an RNN, "
+                           f"got {module.shape('weight_hh_l0')}")
+    if units > _WIDEST_PROJECTION * state:
+        raise module.error(f"proj_size {state} is too small for {units} units: fastrnn's LSTM for it would take "
+                           f"{units // state} times the memory; at most {_WIDEST_PROJECTION} are accepted")
     ends = [end for end in layouts.TORCH_DIRECTIONS if f"weight_ih_l0{end}" in module]
     depth = 1 + max(int(match[2]) for match in map(_RECURRENT_WEIGHT.fullmatch, module.weights) if match)
     depth = min(depth, len(module.weights))     # a number in a name is no reason to count that far
@@ -215,30 +237,36 @@ def _recurrent(module: _Module, nonlinearity: str) -> Callable[[], Layer]:
     shapes = dict[str, tuple[int, ...]]()
     for k in range(depth):
         for end in ends:
-            inputs = width if k == 0 else len(ends) * units
-            of_kinds = ((rows, inputs), (rows, units), (rows,), (rows,))
+            inputs = width if k == 0 else len(ends) * state
+            of_kinds = ((rows, inputs), (rows, state), (rows,), (rows,))
             shapes |= {f"{kind}_l{k}{end}": shape for kind, shape in zip(kinds, of_kinds)}
+            if projected:
+                shapes[f"weight_hr_l{k}{end}"] = (state, units)
     module.check(shapes)
-    cell = _CELLS[rows // units]
 
     def make() -> Layer:
         model = Sequential([Input((None, width))], name=module.name or None)
         for k in range(depth):
+            name = f"{module.name or cell.__name__.lower()}_l{k}"
             options: dict[str, Any] = {"activation": nonlinearity} if cell is SimpleRNN else {}
-            layer: Any = cell(units, use_bias=len(kinds) == 4, return_sequences=True, dtype=module.dtype,
-                              name=f"{module.name or cell.__name__.lower()}_l{k}", **options)
+            layer: Any = cell(units, use_bias=len(kinds) == 4, return_sequences=True, dtype=module.dtype, name=name,
+                              **options)
             layer = Bidirectional(layer) if len(ends) == 2 else layer
-            for end, inner in zip(ends, layer.sublayers() or [layer]):
-                _give(inner, [module.read(f"{kind}_l{k}{end}") for kind in kinds])
+            projections = [module.read(f"weight_hr_l{k}{end}") for end in ends] if projected else []
+            for i, (end, inner) in enumerate(zip(ends, layer.sublayers() or [layer])):
+                weight_ih, weight_hh, *biases = (module.read(f"{kind}_l{k}{end}") for kind in kinds)
+                if projected:
+                    weight_hh = layouts.unprojected(weight_hh, projections[i])
+                found = layouts.of_torch(inner, weight_ih, weight_hh, *biases)
+                inner.stored.update(zip(("kernel", "recurrent_kernel", "bias"), found))
             model.add(layer)
+            if projected:
+                dense = Dense(len(ends) * state, use_bias=False, dtype=module.dtype, name=f"{name}_projection")
+                dense.stored["kernel"] = layouts.projection(projections, module.dtype)
+                model.add(dense)
         return model
 
     return make
-
-
-def _give(layer: Any, weights: Sequence[np.ndarray]) -> None:
-    names = ("kernel", "recurrent_kernel", "bias")
-    layer.stored.update(zip(names, layouts.of_torch(layer, *weights)))
 
 
 def _positive(module: _Module, *sizes: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, LayerNormalization, SimpleRNN
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.models.sequential import Sequential
@@ -20,8 +20,9 @@ def to_torch(layers: Any) -> dict[str, Any]:
 
     Args:
         layers: built layers by module name, as `from_torch` gives them, or one. `Dense` is a Linear, `Embedding` an
-            Embedding; a recurrent layer, `Bidirectional` or not, or a `Sequential` of such layers with the same units,
-            is one LSTM, GRU (reset_after) or RNN with `num_layers`. Activations of `Dense` are left to the caller.
+            Embedding, `LayerNormalization` a LayerNorm; a recurrent layer, `Bidirectional` or not, or a `Sequential` of
+            such layers with the same units, is one LSTM, GRU (reset_after) or RNN with `num_layers`. Activations of
+            `Dense` and the epsilon of LayerNorm are left to the caller.
 
     Returns:
         Tensors by name, or, where PyTorch is not installed, NumPy arrays; copies. An LSTM or RNN has two biases in
@@ -57,6 +58,13 @@ def _weights(layer: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield "weight", np.ascontiguousarray(first.T) if isinstance(layer, Dense) else first
         yield from (("bias", array) for array in bias)
         return
+    if isinstance(layer, LayerNormalization):
+        rank = -1 if isinstance(layer.axis, int) else -len(layer.axis)
+        if not layer.scale or layer.axis not in (-1, [*range(rank, 0)]):
+            raise ValueError(f"{layer}: PyTorch's LayerNorm has a scale and the last axes, got scale={layer.scale}, "
+                             f"axis={layer.axis}")
+        yield from zip(("weight", "bias"), layer.get_weights())
+        return
     stack = layer.layers if isinstance(layer, Sequential) else [layer]
     directions = [layer.sublayers() if isinstance(layer, Bidirectional) else [layer] for layer in stack]
     first_layer = directions[0][0]
@@ -72,8 +80,8 @@ def _check_recurrent(layer: Layer, inside: Sequence[Layer], first: Layer, direct
     """Refuse what PyTorch's recurrent modules do not have."""
     for i, one in enumerate(inside):
         if type(one) not in (SimpleRNN, LSTM, GRU) or not isinstance(one, Recurrent):
-            raise ValueError(f"{layer}: PyTorch's modules are made of Dense, Embedding, SimpleRNN, LSTM, GRU and "
-                             "Bidirectional; give to_torch a dictionary of these by module name")
+            raise ValueError(f"{layer}: PyTorch's modules are made of Dense, Embedding, LayerNormalization, SimpleRNN, "
+                             "LSTM, GRU and Bidirectional; give to_torch a dictionary of these by module name")
         allowed = ("tanh", "relu") if isinstance(one, SimpleRNN) else ("tanh",)
         checks: list[tuple[str, Any, Sequence[Any]]] = [
             ("activation", one.activation.name, allowed), ("go_backwards", one.go_backwards, (i == 1,)),

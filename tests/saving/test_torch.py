@@ -15,7 +15,17 @@ import torch
 from safetensors.torch import save_file
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, SimpleRNN
+from fastrnn.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    LayerNormalization,
+    SimpleRNN,
+)
 from fastrnn.saving import ModelFileError, from_torch, to_torch
 from tests.saving import zoo
 
@@ -62,10 +72,11 @@ class Words(torch.nn.Module):
         self.encoder = torch.nn.ModuleDict({
             "lstm": torch.nn.LSTM(D, H, num_layers=2, bidirectional=True, batch_first=True, dropout=0.5),
             "gru": torch.nn.GRU(2 * H, 4, batch_first=True)})
+        self.norm = torch.nn.LayerNorm(2 * H)
         self.head = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2, bias=False))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.encoder["gru"](self.encoder["lstm"](self.words(x))[0])[0]
+        y = self.encoder["gru"](self.norm(self.encoder["lstm"](self.words(x))[0]))[0]
         return self.head(y)
 
 
@@ -77,7 +88,7 @@ def words() -> Words:
 
 def run(layers: dict, x: np.ndarray) -> np.ndarray:
     """The same model, of fastrnn's layers."""
-    y = layers["encoder.gru"](layers["encoder.lstm"](layers["words"](x)))
+    y = layers["encoder.gru"](layers["norm"](layers["encoder.lstm"](layers["words"](x))))
     return layers["head.2"](np.maximum(layers["head.0"](y), 0))
 
 
@@ -131,6 +142,55 @@ class TestRecurrent:
         assert not np.array_equal(module.state_dict()["weight_ih_l0"].numpy(), to_torch(model)["weight_ih_l0"].numpy())
 
 
+class TestLayerNorm:
+    @pytest.mark.parametrize("shape", [(D,), (T, D)])
+    def test_there_and_back(self, shape):
+        module = torch.nn.LayerNorm(shape)
+        for parameter in module.parameters():
+            torch.nn.init.normal_(parameter)
+        layer = from_torch(module.state_dict(), prefix="")
+        assert np.abs(layer(inputs()) - outputs(module, inputs())).max() < TOLERANCE
+        same_state(module.state_dict(), to_torch(layer))
+
+    def test_without_bias(self):
+        """Not told from RMSNorm, which is something else."""
+        with pytest.raises(ModelFileError, match="no module that fastrnn has"):
+            from_torch(torch.nn.LayerNorm(3, bias=False).state_dict())
+        layer = LayerNormalization(center=False)
+        layer.build((None, 3))
+        torch.nn.LayerNorm(3, bias=False).load_state_dict(to_torch(layer))
+
+
+class TestProjections:
+    """proj_size: another LSTM and a Dense, of the same outputs."""
+
+    @pytest.mark.parametrize("bias", [True, False])
+    @pytest.mark.parametrize("layers", [1, 2])
+    @pytest.mark.parametrize("bidirectional", [False, True])
+    @pytest.mark.parametrize("size", [1, 2, 4])
+    def test_outputs(self, size, bidirectional, layers, bias, tmp_path):
+        module = module_of("LSTM", proj_size=size, num_layers=layers, bidirectional=bidirectional, bias=bias)
+        torch.save(module.state_dict(), tmp_path / "m.pt")
+        model = from_torch(tmp_path / "m.pt", prefix="")
+        assert np.abs(model(inputs()) - outputs(module, inputs())).max() < TOLERANCE
+        assert [layer.units for layer in model.layers if isinstance(layer, Dense)] == [
+            size * (1 + bidirectional)] * layers
+        with pytest.raises(ValueError, match="give to_torch a dictionary"):
+            to_torch(model)
+
+    def test_double(self):
+        """Exact but for rounding, which in float32 is all that differs."""
+        module = module_of("LSTM", proj_size=2, num_layers=2, bidirectional=True).double()
+        model = from_torch(module.state_dict(), prefix="")
+        assert np.abs(model(inputs("float64")) - outputs(module, inputs("float64"))).max() < 1e-14
+
+    def test_memory(self):
+        """A small file must not become a large layer."""
+        state = torch.nn.LSTM(1, 400, proj_size=1).state_dict()
+        with pytest.raises(ModelFileError, match="proj_size 1 is too small for 400 units"):
+            from_torch(state)
+
+
 class TestLayouts:
     """Each rule by itself, where the outputs cannot hide it."""
 
@@ -160,7 +220,7 @@ class TestModels:
     def test_a_file(self, name, words, tmp_path):
         save(words.state_dict(), tmp_path / name)
         layers = from_torch(str(tmp_path / name), linear=["head.2"])
-        assert list(layers) == ["words", "encoder.lstm", "encoder.gru", "head.0", "head.2"] or name == "m.safetensors"
+        assert set(layers) == {"words", "encoder.lstm", "encoder.gru", "norm", "head.0", "head.2"}
         x = np.random.default_rng(0).integers(0, 11, (N, T))
         assert np.abs(run(layers, x) - outputs(words, x)).max() < TOLERANCE
         assert [type(layers[name]) for name in ("words", "head.0", "head.2")] == [Embedding, Dense, Dense]
@@ -179,8 +239,9 @@ class TestModels:
     def test_layers_of_one_model(self, words):
         """The layers can be stacked anew."""
         layers = from_torch(words.state_dict(), linear=["head.2"])
-        model = fastrnn.Sequential([layers["words"], *layers["encoder.lstm"].layers, *layers["encoder.gru"].layers,
-                                    layers["head.0"], fastrnn.layers.Activation("relu"), layers["head.2"]])
+        model = fastrnn.Sequential([layers["words"], *layers["encoder.lstm"].layers, layers["norm"],
+                                    *layers["encoder.gru"].layers, layers["head.0"], Activation("relu"),
+                                    layers["head.2"]])
         x = np.random.default_rng(0).integers(0, 11, (N, T))
         assert np.abs(model.predict(x, verbose=0) - outputs(words, x)).max() < TOLERANCE
 
@@ -308,9 +369,13 @@ class TestRefused:
         (lstm(weight_ih_l9999=torch.ones(4 * H, 2 * H)), "is missing"),
         (lstm(weight=torch.ones(2, 2)), "module 'rnn': weight 'weight' belongs to nothing"),
         (lstm(weight_ih_l1=torch.ones(4 * H, H)), r"'weight_ih_l1': expected shape \(20, 10\), got \(20, 5\)"),
-        (lstm(weight_hh_l0=torch.ones(2 * H, H)), r"expected weight_hh_l0 of \(4 H, H\)"),
+        (lstm(weight_hh_l0=torch.ones(2 * H, H)), r"'weight_hh_l0': expected shape \(20, 5\), got \(10, 5\)"),
+        (lstm(weight_hh_l0=torch.ones(4 * H, 3)), r"expected weight_hh_l0 of \(4 H, H\)"),
         (lstm(weight_hh_l0=torch.ones(4 * H)), "expected matrices"),
         (lstm(bias_ih_l0=torch.ones(4 * H, dtype=torch.int32)), "expected float32, got int32"),
+        (lstm(weight_hr_l0=torch.ones(2, 5)), r"'weight_hh_l0': expected|missing"),
+        (lstm(weight_hr_l0=torch.ones(H, H)), "weight 'weight_hr_l0_reverse' is missing"),
+        (lstm(weight_hr_l1=torch.ones(H, H)), "weight 'weight_hr_l1' belongs to nothing"),
         (torch.nn.LSTMCell(2, 2).state_dict(), "single steps"),
         (torch.nn.Conv1d(2, 2, 2).state_dict(), "no module that fastrnn has"),
         (torch.nn.BatchNorm1d(2).state_dict(), "no module that fastrnn has"),
@@ -361,6 +426,9 @@ class TestRefused:
         (lambda: GRU(2, go_backwards=True), "go_backwards: expected False"),
         (lambda: Bidirectional(GRU(2), merge_mode="sum"), "merge_mode: expected 'concat'"),
         (lambda: Bidirectional(GRU(2, go_backwards=True)), "go_backwards: expected False"),
+        (lambda: LayerNormalization(scale=False), "got scale=False"),
+        (lambda: LayerNormalization(axis=1), "axis=1"),
+        (lambda: LayerNormalization(axis=[1]), r"axis=\[1\]"),
         (lambda: Dropout(0.5), "PyTorch's modules are made of"),
         (lambda: fastrnn.Sequential([LSTM(2, return_sequences=True), LSTM(3)]), "all of one kind"),
         (lambda: fastrnn.Sequential([LSTM(2, return_sequences=True), GRU(2)]), "all of one kind"),
