@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_NAME, ModelFileError, shown
 
-#: What 10 000 tensors take; the work and the memory of a pickle are in proportion to it.
-MAX_OPERATIONS = 400_000
+#: What five thousand tensors take; the work and the memory of a pickle are in proportion to it.
+MAX_OPERATIONS = 200_000
 #: What to do about a file that has more than tensors.
 WAY_OUT = "save the tensors alone: torch.save(model.state_dict(), path)"
 #: Bytes of a text.

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastrnn.saving import pickle_machine
 from fastrnn.saving.archive import Archive
-from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
 from fastrnn.saving.pickle_machine import WAY_OUT, Refusal, Symbol, kind_of
 from fastrnn.saving.tensors import Tensor, widened
 
@@ -81,12 +81,11 @@ class _Reader:
         functions: dict[str, Callable[..., Any]] = {
             "collections OrderedDict": _ordered_dict, "torch._utils _rebuild_tensor_v2": self._tensor,
             "torch._utils _rebuild_parameter": _parameter}
-        content = self._archive.read(self._pickle, 2 * MAX_TEXT)
+        content = self._archive.read(self._pickle, MAX_TEXT)
         found = pickle_machine.load(content, self._file, self._pickle, {*_STORAGES, *functions}, functions,
                                     self._storage)
-        if not isinstance(found, dict) or len(found) > MAX_COUNT:
-            raise ModelFileError(self._file, self._pickle, f"expected a state dict of at most {MAX_COUNT} tensors, got "
-                                                           f"{kind_of(found)}; {WAY_OUT}")
+        if not isinstance(found, dict):
+            raise ModelFileError(self._file, self._pickle, f"expected a state dict, got {kind_of(found)}; {WAY_OUT}")
         for name, tensor in found.items():
             check_name(name, self._file, self._pickle)
             if not isinstance(tensor, Tensor):

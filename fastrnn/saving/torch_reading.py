@@ -95,8 +95,8 @@ def _tensors(source: Any) -> tuple[dict[str, Tensor], str]:
         if metadata.get("format") == "fastrnn":
             raise ModelFileError(path, "", "the file is one of fastrnn's own; load it by load_model")
         return tensors, path
-    if suffix not in (".pt", ".pth", ".bin"):
-        raise ModelFileError(path, "", f"expected a file .pt, .pth, .bin or .safetensors, got {suffix!r}")
+    if suffix not in files.TORCH:
+        raise ModelFileError(path, "", f"expected a file {', '.join(files.TORCH)} or {files.NATIVE}, got {suffix!r}")
     return torch_archive.read(files.mapped(path), path), path
 
 

@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import fastrnn
+from fastrnn.saving import to_torch
 from tests.hostile import torch_faults
 from tests.hostile.faults import FAULTS, good_model
 
@@ -22,7 +24,7 @@ SECONDS, MEMORY = 1.0, 64 << 20
 def ways(name: str) -> list[str]:
     """How a file is loaded, by its suffix."""
     return {"weights.h5": ["weights"], "pt": ["torch"], "pth": ["torch"], "safetensors": ["load", "torch"]}.get(
-        name.partition("@.")[2], ["load"])
+        name.rpartition("@")[2].removeprefix("."), ["load"])
 
 
 #: Each fault, and how its file is loaded; and inspected, which some of them pass: it looks at less.
@@ -50,12 +52,12 @@ def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[tuple[str, str], dict]:
     folder = tmp_path_factory.mktemp("hostile")
-    files = []
-    for i, (name, how) in enumerate(CASES):
+    paths = {}
+    for i, name in enumerate(FAULTS):
         (folder / str(i)).mkdir()
-        files.append((str(FAULTS[name](folder / str(i))), how))
-    files += [(path, "inspect") for path, _ in files]
-    return dict(zip(CASES + INSPECTED, probe(files, folder), strict=True))
+        paths[name] = str(FAULTS[name](folder / str(i)))
+    cases = CASES + INSPECTED
+    return dict(zip(cases, probe([(paths[name], how) for name, how in cases], folder), strict=True))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
@@ -81,13 +83,16 @@ def assert_harmless(result: dict) -> None:
     assert result["memory"] < MEMORY, result
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".keras"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".keras", ".pt"])
 def test_a_large_good_file(suffix, tmp_path):
     """Loading takes at most twice the weights, and 64 MB."""
     layers = fastrnn.layers
     model = fastrnn.Sequential([fastrnn.Input((None,)), layers.Embedding(100_000, 200), layers.LSTM(16)])
-    model.save(tmp_path / f"m{suffix}")
-    [result] = probe([(str(tmp_path / f"m{suffix}"), "load")], tmp_path)
+    if suffix == ".pt":
+        torch.save(to_torch({"words": model.layers[0], "rnn": model.layers[1]}), tmp_path / "m.pt")
+    else:
+        model.save(tmp_path / f"m{suffix}")
+    [result] = probe([(str(tmp_path / f"m{suffix}"), ways(suffix)[0])], tmp_path)
     assert (result["error"], result["events"]) == (None, [])
     assert result["memory"] < 2 * 4 * model.count_params() + MEMORY
     assert result["seconds"] < SECONDS

@@ -71,6 +71,12 @@ class TestErrors:
         with pytest.raises(ModelFileError):
             load(pickle.dumps([value], protocol))
 
+    def test_operations(self):
+        most = pickle_machine.MAX_OPERATIONS
+        assert load(b"\x80\x02]" + b"Na" * (most // 2 - 2) + b".") == [None] * (most // 2 - 2)
+        with pytest.raises(ModelFileError, match=f"at most {most} operations"):
+            load(b"\x80\x02]" + b"Na" * (most // 2) + b".")
+
     @pytest.mark.parametrize("count, good", [(32, True), (33, False)])
     def test_levels(self, count, good):
         data = b"\x80\x02" + b"(" * count + b"N" + b"t" * count + b"."

@@ -225,6 +225,18 @@ class TestModels:
         assert np.abs(run(layers, x) - outputs(words, x)).max() < TOLERANCE
         assert [type(layers[name]) for name in ("words", "head.0", "head.2")] == [Embedding, Dense, Dense]
 
+    def test_inspected(self, words, tmp_path):
+        torch.save(words.state_dict(), tmp_path / "m.pt")
+        first, *rows, total = fastrnn.saving.inspect(tmp_path / "m.pt").splitlines()
+        assert first == f"{tmp_path / 'm.pt'}: weights alone"
+        assert rows[0].split(None, 1) == ["words.weight", "(11, 3)   float32"]
+        assert total.startswith(f"{sum(t.numel() for t in words.state_dict().values()):,} parameters in {len(rows)} ")
+
+    def test_load_model_says_what_to_do(self, words, tmp_path):
+        torch.save(words.state_dict(), tmp_path / "m.pt")
+        with pytest.raises(ModelFileError, match="make layers of them by fastrnn.saving.from_torch"):
+            fastrnn.saving.load_model(tmp_path / "m.pt")
+
     def test_a_state_dict_and_back(self, words):
         layers = from_torch(words.state_dict(), linear=["head.2"])
         torch.manual_seed(2)
