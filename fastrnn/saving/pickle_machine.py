@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_NAME, ModelFileError, shown
 
-#: What five thousand tensors take; the work and the memory of a pickle are in proportion to it.
-MAX_OPERATIONS = 200_000
+#: What some 3500 tensors take; the work and the memory of a pickle are in proportion to it.
+MAX_OPERATIONS = 120_000
 #: What to do about a file that has more than tensors.
 WAY_OUT = "save the tensors alone: torch.save(model.state_dict(), path)"
 #: Bytes of a text.
@@ -88,11 +88,14 @@ class _Machine:
     def run(self) -> Any:
         stack, marks = self._stack, self._marks
         for _ in range(MAX_OPERATIONS):
-            code = self._take(1)
+            code = self._data[self.at:self.at + 1]
+            self.at += 1
             if code == b".":
                 return self._result()
             operation = _OPERATIONS.get(code)
             if operation is None:
+                if not code:
+                    raise Refusal("the pickle is cut off or broken")
                 name = _REFUSED.get(code, "another one")
                 raise Refusal(f"operation {code!r} ({name}) is not one of the few that tensors need; {WAY_OUT}")
             operation(self)
