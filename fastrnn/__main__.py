@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = commands.add_parser("config", help="version, processor, instruction sets, threads and BLAS (the default)")
     config.set_defaults(run=_config)
     inspection = commands.add_parser("inspect", help="the layers, shapes and sizes in a model file; builds nothing")
-    inspection.add_argument("file", help="a .safetensors, .keras, .h5 or .weights.h5 file")
+    inspection.add_argument("file", help="a .safetensors, .keras, .h5, .weights.h5, .pt or .pth file")
     inspection.set_defaults(run=_inspect)
     conversion = commands.add_parser("convert", help="save a model file in another format, and compare the results")
     conversion.add_argument("source", metavar="IN", help="a .safetensors, .keras or .h5 file")

@@ -11,14 +11,15 @@ from fastrnn.layers.dropout import Dropout
 from fastrnn.layers.embedding import Embedding
 from fastrnn.layers.gru import GRU
 from fastrnn.layers.input import Input, InputLayer
+from fastrnn.layers.layer_normalization import LayerNormalization
 from fastrnn.layers.lstm import LSTM
 from fastrnn.layers.simple_rnn import SimpleRNN
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.time_distributed import TimeDistributed
 
 __all__ = ["GRU", "LSTM", "Activation", "Bidirectional", "Dense", "Dropout", "Embedding", "Input", "InputLayer",
-           "Layer", "SimpleRNN", "TimeDistributed", "Variable", "deserialize", "serialize"]
+           "Layer", "LayerNormalization", "SimpleRNN", "TimeDistributed", "Variable", "deserialize", "serialize"]
 
-for _layer in (Activation, Bidirectional, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, SimpleRNN,
-               TimeDistributed):
+for _layer in (Activation, Bidirectional, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, LayerNormalization,
+               SimpleRNN, TimeDistributed):
     register(_layer)

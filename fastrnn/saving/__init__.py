@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models from and to files: fastrnn's own, Keras's and ONNX's.
+"""Models from and to files: fastrnn's own, Keras's, PyTorch's and ONNX's.
 
 What this module offers is imported when it is first asked for: models need the part that writes, the part that reads
 needs models.
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from fastrnn.saving.onnx_backend import load_onnx
     from fastrnn.saving.onnx_export import export_onnx
     from fastrnn.saving.reading import load_model
+    from fastrnn.saving.torch_reading import from_torch
+    from fastrnn.saving.torch_writing import to_torch
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
-_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export", "inspect": "inspection",
-          "load_model": "reading", "load_onnx": "onnx_backend", "load_weights": "writing", "save_model": "writing",
-          "save_weights": "writing"}
+_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export", "from_torch": "torch_reading",
+          "inspect": "inspection", "load_model": "reading", "load_onnx": "onnx_backend", "load_weights": "writing",
+          "save_model": "writing", "save_weights": "writing", "to_torch": "torch_writing"}
 
-__all__ = ["ModelFileError", "convert", "export_onnx", "inspect", "load_model", "load_onnx", "load_weights",
-           "save_model", "save_weights"]
+__all__ = ["ModelFileError", "convert", "export_onnx", "from_torch", "inspect", "load_model", "load_onnx",
+           "load_weights", "save_model", "save_weights", "to_torch"]
 
 
 def __getattr__(name: str) -> Any:

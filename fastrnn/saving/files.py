@@ -16,6 +16,8 @@ from fastrnn.saving.errors import ModelFileError
 #: The formats by the end of a file's name; the first that fits counts.
 SUFFIXES = (".safetensors", ".keras", ".weights.h5", ".h5", ".hdf5")
 NATIVE = ".safetensors"
+#: State dicts that torch.save wrote: weights without a model.
+TORCH = (".pt", ".pth", ".bin")
 
 
 def suffix_of(path: Any) -> str:
@@ -34,6 +36,9 @@ def suffix_of(path: Any) -> str:
         if name.endswith(suffix):
             return suffix
     found = os.path.splitext(name)[1]
+    if found in TORCH:
+        raise ModelFileError(os.fspath(path), "", "PyTorch's files hold weights without a model; make layers of them "
+                                                  "by fastrnn.saving.from_torch")
     if found:
         raise ModelFileError(os.fspath(path), "", f"no model format has names that end in {found!r}; expected one of "
                                                   f"{', '.join(SUFFIXES)}, or none for {NATIVE}")

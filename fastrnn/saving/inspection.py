@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from fastrnn.layers import InputLayer
-from fastrnn.saving import files, hdf5, layouts, safetensors
+from fastrnn.saving import files, hdf5, layouts, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError
 from fastrnn.saving.hdf5 import Group
@@ -23,7 +24,8 @@ def inspect(filepath: Any) -> str:
     Nothing is built, and no weight is read.
 
     Args:
-        filepath: of the file; without a suffix, that of a `.safetensors` file.
+        filepath: of the file, a PyTorch one (`.pt`, `.pth`, `.bin`) among them; without a suffix, that of a
+            `.safetensors` file.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
@@ -43,12 +45,16 @@ def inspect(filepath: Any) -> str:
         dense/bias    (2,)    float32
     8 parameters in 2 arrays, 32 bytes
     """
-    path = files.existing(filepath)
-    if _has_model(path):
-        found = open_model(path)
-        places = places_of(found.stack, path)
-        return "\n".join(_model(found, places, found.find(places)))
-    tensors = _arrays(path)
+    if os.fspath(filepath).endswith(files.TORCH):
+        path = os.fspath(filepath)
+        tensors = torch_archive.read(files.mapped(path), path)
+    else:
+        path = files.existing(filepath)
+        if _has_model(path):
+            found = open_model(path)
+            places = places_of(found.stack, path)
+            return "\n".join(_model(found, places, found.find(places)))
+        tensors = _arrays(path)
     return "\n".join([f"{path}: weights alone", *_rows(tensors, "  "), _total(tensors)])
 
 

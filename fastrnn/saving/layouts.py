@@ -168,6 +168,73 @@ def of_keras_1(layer: Recurrent, stored: Sequence[Tensor]) -> list[Tensor]:
     return found
 
 
+# PyTorch ------------------------------------------------------------------------------------------------------------
+
+#: PyTorch's names of a recurrent module's weights, "weight_ih_l0" and so on, and their ends in a second direction.
+TORCH_KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+TORCH_DIRECTIONS = ("", "_reverse")
+
+#: The gates of PyTorch's cells (LSTM i, f, g, o; GRU r, z, n) in the order of today's; each is its own inverse.
+_TORCH_GATES: dict[type[Recurrent], tuple[int, ...]] = {SimpleRNN: (0,), LSTM: (0, 1, 2, 3), GRU: (1, 0, 2)}
+
+
+def of_torch(layer: Recurrent, weight_ih: np.ndarray, weight_hh: np.ndarray, *biases: np.ndarray) -> list[np.ndarray]:
+    """PyTorch's weights of one layer and direction as fastrnn's.
+
+    PyTorch has each matrix transposed, and two biases, that of the input and that of the state. Where both are only
+    ever added, LSTM and SimpleRNN have their sum; a GRU with reset_after keeps them apart.
+
+    Args:
+        layer: whose weights they will be; not built.
+        weight_ih, weight_hh: (gates * units, inputs) and (gates * units, units).
+        biases: of the input and of the state, (gates * units,) each, or none.
+    """
+    order = _TORCH_GATES[type(layer)]
+    found = [_swapped_gates(weight, order, layer.dtype).T for weight in (weight_ih, weight_hh)]
+    rows = [_swapped_gates(bias, order, layer.dtype) for bias in biases]
+    if not rows:
+        return found
+    return [*found, np.stack(rows) if isinstance(layer, GRU) else rows[0] + rows[1]]
+
+
+def to_torch(layer: Recurrent) -> list[np.ndarray]:
+    """A layer's weights as PyTorch's weight_ih, weight_hh and, with biases, bias_ih and bias_hh; the inverse."""
+    order = _TORCH_GATES[type(layer)]
+    kernel, recurrent, *bias = layer.get_weights()
+    found = [np.ascontiguousarray(_swapped_gates(weight.T, order, layer.dtype)) for weight in (kernel, recurrent)]
+    if not bias:
+        return found
+    # A sum cannot be taken apart; -0.0 is what can be added without changing a bit.
+    both = bias[0] if isinstance(layer, GRU) else np.stack([bias[0], np.full_like(bias[0], -0.0)])
+    return [*found, *(_swapped_gates(b, order, layer.dtype) for b in both)]
+
+
+def unprojected(weight_hh: np.ndarray, weight_hr: np.ndarray) -> np.ndarray:
+    """PyTorch's weight_hh (gates * units, projected) of an LSTM with proj_size as that of one without, (gates * units,
+    units): what multiplies the projection R h multiplies h by the product of both."""
+    product = weight_hh.astype(np.float64) @ weight_hr.astype(np.float64)
+    return product.astype(weight_hh.dtype)
+
+
+def projection(weights_hr: Sequence[np.ndarray], dtype: str) -> np.ndarray:
+    """The kernel (directions * units, directions * projected) that projects the outputs of all directions at once."""
+    projected, units = weights_hr[0].shape
+    kernel = np.zeros((len(weights_hr) * units, len(weights_hr) * projected), dtype)
+    for i, weight in enumerate(weights_hr):
+        kernel[i * units:(i + 1) * units, i * projected:(i + 1) * projected] = weight.T
+    return kernel
+
+
+def _swapped_gates(weight: np.ndarray, order: Sequence[int], dtype: str) -> np.ndarray:
+    """A copy of a weight of (gates * units, ...) with its gates in another order; its transpose is contiguous."""
+    gates = len(order)
+    copy = np.empty(weight.shape, dtype, order="F")
+    units = len(weight) // gates
+    for to, gate in enumerate(order):
+        copy[to * units:(to + 1) * units] = weight[gate * units:(gate + 1) * units]
+    return copy
+
+
 # hard_sigmoid -------------------------------------------------------------------------------------------------------
 
 #: hard_sigmoid was clip(0.2 x + 0.5, 0, 1) before Keras 3, where it is clip(x / 6 + 0.5, 0, 1): the same of 1.2 x.

@@ -20,6 +20,7 @@ from fastrnn.saving.tensors import Tensor
 
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
            "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}
+_BFLOAT16 = "BF16"      # which NumPy does not have: read as float32
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _ALIGNMENT = 64     # where the arrays begin: a cache line
 
@@ -94,18 +95,20 @@ def read(data: memoryview, file: str, copy: bool = False) -> tuple[dict[str, Ten
 def _tensor(entry: Any, name: str, body: memoryview, file: str, copy: bool) -> Tensor:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ModelFileError(file, name, f"expected dtype, shape and data_offsets, got {shown(entry)}")
-    if not isinstance(entry["dtype"], str) or entry["dtype"] not in _DTYPES:
-        raise ModelFileError(file, name, f"expected a dtype of {', '.join(_DTYPES)}, got {shown(entry['dtype'])}")
+    kind = entry["dtype"]
+    if kind != _BFLOAT16 and (not isinstance(kind, str) or kind not in _DTYPES):
+        raise ModelFileError(file, name, f"expected a dtype of {', '.join((*_DTYPES, _BFLOAT16))}, got {shown(kind)}")
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _are_counts(shape) or len(shape) > MAX_RANK:
         raise ModelFileError(file, name, f"expected a shape of at most {MAX_RANK} counts, got {shown(shape)}")
     if not _are_counts(offsets) or len(offsets) != 2:
         raise ModelFileError(file, name, f"expected two data_offsets, got {shown(offsets)}")
-    dtype = np.dtype(_DTYPES[entry["dtype"]])
+    dtype = np.dtype(_DTYPES["U16" if kind == _BFLOAT16 else kind])
     if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
         raise ModelFileError(file, name, f"expected {math.prod(shape) * dtype.itemsize} bytes for shape {shape} of "
                                          f"{dtype.name}, got {offsets[1] - offsets[0]}")
-    return tensors.view(body, name, file, tuple(shape), dtype, offsets[0], copy)
+    found = tensors.view(body, name, file, tuple(shape), dtype, offsets[0], copy)
+    return tensors.widened(found) if kind == _BFLOAT16 else found
 
 
 def _are_counts(values: Any) -> bool:

@@ -60,6 +60,15 @@ def view(data: memoryview, place: str, file: str, shape: tuple[int, ...], dtype:
     return Tensor(place, shape, dtype, read)
 
 
+def widened(tensor: Tensor) -> Tensor:
+    """A tensor of bfloat16, stored as uint16, as float32: these are its upper halves, so that nothing is rounded."""
+
+    def read() -> np.ndarray:
+        return (tensor.read().astype(np.uint32) << 16).view(np.float32)
+
+    return tensor._replace(dtype=np.dtype(np.float32), read=read)
+
+
 def check_fits(tensor: Tensor, file: str, shape: tuple[int, ...], dtype: str, what: str) -> None:
     """Refuse a stored array that is not of the shape, or not of numbers that the dtype holds exactly."""
     if tensor.shape != shape:

@@ -18,7 +18,7 @@ import numpy as np
 
 import fastrnn
 import fastrnn.saving.inspection
-from fastrnn.saving import ModelFileError, load_model
+from fastrnn.saving import ModelFileError, from_torch, load_model
 
 ALLOWED = ("mmap.__new__", "object.", "sys._getframe", "sys.unraisablehook", "cpython.", "os.fspath", "gc.",
            "builtins.id", "array.__new__", "warnings.")
@@ -45,6 +45,8 @@ def load(path: str, how: str) -> None:
                    for value in model.inputs})
     elif how == "inspect":
         fastrnn.saving.inspect(path)
+    elif how == "torch":
+        from_torch(path)
     else:
         load_model(path)
 

@@ -10,16 +10,25 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import fastrnn
+from fastrnn.saving import to_torch
+from tests.hostile import torch_faults
 from tests.hostile.faults import FAULTS, good_model
 
 #: A second, and beside twice the weights, which are small here, 64 MB.
 SECONDS, MEMORY = 1.0, 64 << 20
 
 
+def ways(name: str) -> list[str]:
+    """How a file is loaded, by its suffix."""
+    return {"weights.h5": ["weights"], "pt": ["torch"], "pth": ["torch"], "safetensors": ["load", "torch"]}.get(
+        name.rpartition("@")[2].removeprefix("."), ["load"])
+
+
 #: Each fault, and how its file is loaded; and inspected, which some of them pass: it looks at less.
-CASES = [(name, "weights" if name.endswith(".weights.h5") else "load") for name in FAULTS]
+CASES = [(name, how) for name in FAULTS for how in ways(name)]
 INSPECTED = [(name, "inspect") for name in FAULTS]
 
 
@@ -31,6 +40,7 @@ def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
                             ("g.weights.h5", "save_weights", "weights"), ("g.h5", "save_weights", "weights")]:
         getattr(model, save)(folder / name)
         warm += [(str(folder / name), how), (str(folder / name), "inspect")]
+    warm.append((str(torch_faults.write(folder / "g.pt", torch_faults.members(torch_faults.GOOD))), "torch"))
     root = os.path.dirname(os.path.dirname(fastrnn.__file__))
     run = subprocess.run([sys.executable, str(Path(__file__).with_name("probe.py"))], cwd=folder, text=True,
                          input=json.dumps({"warm": warm, "files": files}), capture_output=True,
@@ -42,12 +52,12 @@ def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[tuple[str, str], dict]:
     folder = tmp_path_factory.mktemp("hostile")
-    files = []
-    for i, (name, how) in enumerate(CASES):
+    paths = {}
+    for i, name in enumerate(FAULTS):
         (folder / str(i)).mkdir()
-        files.append((str(FAULTS[name](folder / str(i))), how))
-    files += [(path, "inspect") for path, _ in files]
-    return dict(zip(CASES + INSPECTED, probe(files, folder), strict=True))
+        paths[name] = str(FAULTS[name](folder / str(i)))
+    cases = CASES + INSPECTED
+    return dict(zip(cases, probe([(paths[name], how) for name, how in cases], folder), strict=True))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
@@ -73,13 +83,16 @@ def assert_harmless(result: dict) -> None:
     assert result["memory"] < MEMORY, result
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".keras"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".keras", ".pt"])
 def test_a_large_good_file(suffix, tmp_path):
     """Loading takes at most twice the weights, and 64 MB."""
     layers = fastrnn.layers
     model = fastrnn.Sequential([fastrnn.Input((None,)), layers.Embedding(100_000, 200), layers.LSTM(16)])
-    model.save(tmp_path / f"m{suffix}")
-    [result] = probe([(str(tmp_path / f"m{suffix}"), "load")], tmp_path)
+    if suffix == ".pt":
+        torch.save(to_torch({"words": model.layers[0], "rnn": model.layers[1]}), tmp_path / "m.pt")
+    else:
+        model.save(tmp_path / f"m{suffix}")
+    [result] = probe([(str(tmp_path / f"m{suffix}"), ways(suffix)[0])], tmp_path)
     assert (result["error"], result["events"]) == (None, [])
     assert result["memory"] < 2 * 4 * model.count_params() + MEMORY
     assert result["seconds"] < SECONDS
@@ -90,5 +103,7 @@ def test_a_good_file_does_nothing_else_either(tmp_path):
     model = good_model()
     for name in ("m.safetensors", "m.keras"):
         model.save(tmp_path / name)
-    found = probe([(str(tmp_path / name), "load") for name in ("m.safetensors", "m.keras")], tmp_path)
-    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 2, found
+    torch_faults.write(tmp_path / "m.pt", torch_faults.members(torch_faults.GOOD))
+    files = [("m.safetensors", "load"), ("m.keras", "load"), ("m.pt", "torch")]
+    found = probe([(str(tmp_path / name), how) for name, how in files], tmp_path)
+    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 3, found

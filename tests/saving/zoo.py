@@ -55,6 +55,13 @@ def _regularized(library: Any) -> list[Any]:
             layers.Dense(3, activation="softmax", kernel_initializer="he_normal")]
 
 
+def _normalized(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T, D)), layers.LayerNormalization(epsilon=0.01, axis=[1, 2]),
+            layers.GRU(4, return_sequences=True), layers.LayerNormalization(center=False),
+            layers.TimeDistributed(layers.LayerNormalization(scale=False)), layers.LSTM(3), layers.Dense(2)]
+
+
 #: By name, all of which can be trained on `data`.
 STACKS: dict[str, Callable[[Any], list[Any]]] = {
     **{f"{cell}-{direction}-{depth}": recurrent(cell, direction, depth)
@@ -70,6 +77,7 @@ STACKS: dict[str, Callable[[Any], list[Any]]] = {
     "words": _words,
     "two-directions": _two_different_directions,
     "regularized": _regularized,
+    "normalized": _normalized,
 }
 
 
