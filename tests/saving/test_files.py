@@ -118,7 +118,7 @@ class TestReading:
             with pytest.raises(ModelFileError, match=message):
                 load_model(tmp_path / f"{name}.keras")
 
-    @pytest.mark.parametrize("name", ["m.pkl", "m.pt", "m.onnx", "m.keras.bak"])
+    @pytest.mark.parametrize("name", ["m.pkl", "m.onnx", "m.keras.bak"])
     def test_unknown_suffix(self, name, tmp_path):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ValueError, match=r"no model format has names that end in '\.\w+'; expected one of"):
