@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from fastrnn.saving.torch_writing import to_torch
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
-_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export", "from_torch": "torch_reading",
-          "inspect": "inspection", "load_model": "reading", "load_onnx": "onnx_backend", "load_weights": "writing",
-          "save_model": "writing", "save_weights": "writing", "to_torch": "torch_writing"}
+_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export",
+          "from_torch": "torch_reading", "inspect": "inspection", "load_model": "reading", "load_onnx": "onnx_backend",
+          "load_weights": "writing", "save_model": "writing", "save_weights": "writing", "to_torch": "torch_writing"}
 
 __all__ = ["ModelFileError", "convert", "export_onnx", "from_torch", "inspect", "load_model", "load_onnx",
            "load_weights", "save_model", "save_weights", "to_torch"]
