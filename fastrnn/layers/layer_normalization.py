@@ -101,8 +101,14 @@ class LayerNormalization(Layer):
                              f"got {x.shape}")
         return x
 
-    def _broadcast(self, weight: np.ndarray, rank: int) -> np.ndarray:
-        """A weight with the input's axes."""
+    @property
+    def normalized_axes(self) -> tuple[int, ...]:
+        """The axes, counted from the front, of an input like that which the layer was built for."""
+        return self._axes(self._rank)
+
+    def broadcast(self, weight: np.ndarray, rank: int | None = None) -> np.ndarray:
+        """A weight with the axes of an input of that rank (of the rank that the layer was built for, if not given)."""
+        rank = self._rank if rank is None else rank
         axes = iter(weight.shape)
         normalized = self._axes(rank)
         return weight.reshape([next(axes) if axis in normalized else 1 for axis in range(rank)])
@@ -117,9 +123,9 @@ class LayerNormalization(Layer):
             self._saved = (normalized, inverse)
         y = normalized
         if self.gamma is not None:
-            y = y * self._broadcast(self.gamma.data, x.ndim)
+            y = y * self.broadcast(self.gamma.data, x.ndim)
         if self.beta is not None:
-            y = y + self._broadcast(self.beta.data, x.ndim)
+            y = y + self.broadcast(self.beta.data, x.ndim)
         return y.copy() if y is normalized and training else y
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
@@ -135,7 +141,7 @@ class LayerNormalization(Layer):
             self.beta.gradient()[...] = dy.sum(others)
         if not input_gradient:
             return None
-        dn = dy if self.gamma is None else dy * self._broadcast(self.gamma.data, dy.ndim)
+        dn = dy if self.gamma is None else dy * self.broadcast(self.gamma.data, dy.ndim)
         dx = dn - dn.mean(axes, keepdims=True) - normalized * (dn * normalized).mean(axes, keepdims=True)
         return np.multiply(dx, inverse, out=dx)
 

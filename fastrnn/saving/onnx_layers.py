@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrnn import activations
-from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, SimpleRNN, TimeDistributed
+from fastrnn.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    LayerNormalization,
+    SimpleRNN,
+    TimeDistributed,
+)
 from fastrnn.layers.base import Layer
 from fastrnn.saving import onnx_recurrent_layers
 
@@ -65,6 +76,26 @@ def _dropout(graph: Graph, layer: Dropout, x: str, mask: str | None) -> tuple[st
     return x, mask
 
 
+def _layer_normalization(graph: Graph, layer: LayerNormalization, x: str, mask: str | None) -> tuple[str, str | None]:
+    """In its parts: the operator of that name came with opset 17, and knows the last axes alone."""
+    axes = layer.normalized_axes
+    centered = graph.add("Sub", x, _mean(graph, x, axes))
+    variance = _mean(graph, graph.add("Mul", centered, centered), axes)
+    deviation = graph.add("Sqrt", graph.add("Add", variance, graph.constant(layer.epsilon, "epsilon")))
+    y = graph.add("Div", centered, deviation)
+    if layer.gamma is not None:
+        y = graph.add("Mul", y, graph.constant(layer.broadcast(layer.gamma.data), "gamma"))
+    if layer.beta is not None:
+        y = graph.add("Add", y, graph.constant(layer.broadcast(layer.beta.data), "beta"))
+    return y, mask
+
+
+def _mean(graph: Graph, x: str, axes: tuple[int, ...]) -> str:
+    if graph.opset < 18:
+        return graph.add("ReduceMean", x, axes=list(axes), keepdims=1)
+    return graph.add("ReduceMean", x, graph.constant(list(axes), "axes", "int64"), keepdims=1)
+
+
 def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | None) -> tuple[str, str | None]:
     """All steps of a batch are one batch to the layer inside."""
     start, two = graph.constant([0], "start", "int64"), graph.constant([2], "two", "int64")
@@ -85,6 +116,7 @@ def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | 
 
 _LAYERS: dict[type[Layer], Adds] = {
     Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
+    LayerNormalization: _layer_normalization,
     TimeDistributed: _time_distributed, Bidirectional: onnx_recurrent_layers.bidirectional,
     **dict.fromkeys((SimpleRNN, LSTM, GRU), onnx_recurrent_layers.recurrent),
 }
