@@ -151,7 +151,7 @@ cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
 
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
     """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
-    cdef long q = u0 * p.G, t, n, u, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
+    cdef long q = u0 * p.G, t, n, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
     cdef real* z = z_rows(p, t0)
     cdef const real* a[MR]
     cdef real* out[MR]

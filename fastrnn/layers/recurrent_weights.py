@@ -122,15 +122,18 @@ class RecurrentWeights(Layer):
     def _versions(self) -> tuple[int, ...]:
         return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0)
 
+    def _padded(self, width: int) -> int:
+        """The next whole number of the kernels' vectors."""
+        vector = _core.kernels(self.dtype).VECTOR_LENGTH
+        return -(-width // vector) * vector
+
     def _pack(self) -> tuple[Any, ...]:
         """The weights in the layout of the kernels; packed anew after an update only."""
         packed = self._packed
         versions = self._versions()
         if packed and packed[0] == versions:
             return packed
-        kernels = _core.kernels(self.dtype)
-        vector = kernels.VECTOR_LENGTH
-        padded = -(-self.units // vector) * vector
+        kernels, padded = _core.kernels(self.dtype), self._padded(self.units)
         order = tuple(range(self.gates))
         bias, recurrent_bias = self._biases()
         sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order)]
@@ -150,9 +153,7 @@ class RecurrentWeights(Layer):
         if packed and packed[0] == versions:
             return packed
         kernels = _core.kernels(self.dtype)
-        vector = kernels.VECTOR_LENGTH
-        padded = -(-self.units // vector) * vector
-        width = -(-len(self.kernel.data) // vector) * vector
+        padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
         targets = packed[1:] or (arrays.aligned_empty(self.gates * padded * width, self.dtype),
                                  arrays.aligned_empty(self.gates * padded * padded, self.dtype))
         kernels.pack_t(self.kernel.data, self.units, self.input_blocks, targets[0])
