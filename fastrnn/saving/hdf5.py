@@ -210,9 +210,10 @@ def open_file(data: memoryview, file: str, place: str = "") -> Group:
         raise ModelFileError(file, place, "expected an HDF5 file")
     try:
         opened = h5py.File(View(data), "r", driver="fileobj", rdcc_nbytes=0)
+        root = h5py.h5g.open(opened.id, b"/")
     except Exception as error:  # OSError, RuntimeError, ValueError, as the fault has it
         raise ModelFileError(file, place, f"broken HDF5: {shown(str(error))}") from None
-    return Group(h5py.h5g.open(opened.id, b"/"), data, file, place, opened, [len(data)])
+    return Group(root, data, file, place, opened, [len(data)])
 
 
 def write(arrays: Mapping[str, np.ndarray], texts: Mapping[str, Mapping[str, str | Iterable[str]]]) -> memoryview:
