@@ -31,6 +31,7 @@ include "pointwise.pxi"
 include "embedding.pxi"
 include "softmax.pxi"
 include "crossentropy.pxi"
+include "accuracy.pxi"
 include "updates.pxi"
 
 VECTOR_LENGTH = VL

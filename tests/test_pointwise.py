@@ -144,3 +144,25 @@ def test_indices_are_checked_before_any_read(bad, dtype):
         with pytest.raises(ValueError, match="kernel argument 'indices': expected 0 to 3, got"):
             kernels.scatter_rows(np.zeros((5, 3), dtype), index, grad, touched, 1)
         assert (out == 7).all() and (grad == 7).all() and touched.all()
+
+
+@given(sizes, st.sampled_from(DTYPES), st.integers(1, 5), st.booleans(), st.integers(0, 2**32))
+def test_where_the_largest_stands(size, dtype, threads, odd, seed):
+    kernels = _core.kernels(dtype)
+    rng = np.random.default_rng(seed)
+    t, p = rng.integers(-3, 3, (2, *size)).astype(dtype)        # equal ones are many: the first counts
+    if odd:
+        for a in (t, p):
+            a[rng.random(size) < 0.1] = rng.choice([np.nan, np.inf, -np.inf, -0.0])
+    same = np.empty(len(t), np.bool_)
+    kernels.same_largest(t, p, same, threads)
+    np.testing.assert_array_equal(same, t.argmax(axis=1) == p.argmax(axis=1))
+
+
+@pytest.mark.parametrize("wrong", [{"t": np.zeros((2, 4), np.float32)}, {"p": np.zeros((3, 3), np.float64)},
+                                   {"same": np.empty(2, np.bool_)}, {"same": np.empty(3, np.int8)},
+                                   {"same": np.empty((3, 1), np.bool_)}, {"same": np.empty(6, np.bool_)[::2]}])
+def test_where_the_largest_stands_refuses(wrong):
+    arrays = {"t": np.zeros((3, 3), np.float32), "p": np.zeros((3, 3), np.float32), "same": np.empty(3, np.bool_)}
+    with pytest.raises(ValueError, match="kernel argument"):
+        _core.kernels("float32").same_largest(*{**arrays, **wrong}.values(), 1)

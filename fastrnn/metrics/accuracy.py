@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import _core, arrays, runtime
 from fastrnn.losses.shapes import align
 from fastrnn.metrics.base import MeanMetricWrapper
 
@@ -151,7 +152,13 @@ def _binary_matches(y_true: Any, y_pred: Any, threshold: float) -> np.ndarray:
 
 def _categorical_matches(y_true: Any, y_pred: Any) -> np.ndarray:
     t, p = align("categorical_accuracy", np.asarray(y_true), np.asarray(y_pred), 0)
-    return t.argmax(axis=-1) == p.argmax(axis=-1)
+    dtype = arrays.dtype_name(p)
+    if dtype is None or not p.size or not (arrays.is_ready(p, dtype) and arrays.is_ready(t, dtype)):
+        return t.argmax(axis=-1) == p.argmax(axis=-1)
+    same, classes = np.empty(p.shape[:-1], np.bool_), p.shape[-1]
+    _core.kernels(dtype).same_largest(t.reshape(-1, classes), p.reshape(-1, classes), same.reshape(-1),
+                                      runtime.get_num_threads())
+    return same
 
 
 def _sparse_matches(y_true: Any, y_pred: Any) -> np.ndarray:
