@@ -11,7 +11,9 @@ cdef enum:
     BLOCK = 192         # vectors of all its gates at most
 
 cdef struct Block:
-    long u, vectors             # the units
+    long u0, u1, n0, n1         # the units, in vectors, and the rows that blocks are made of, one after the other
+    long u, vectors             # the units of this one
+    long n                      # the row that the next begins with
     int R
     long rows[BLOCK_ROWS]       # the rows, active ones only
     const real* x[BLOCK_ROWS]   # where each begins: its input,
@@ -45,19 +47,32 @@ cdef inline long block_units(const Rnn* p, long rows, long u0, long u1) noexcept
     return max(1, min(u1 - u0, <long>BLOCK_UNITS, BLOCK // block_slots(p) // max(1, min(rows, <long>BLOCK_ROWS))))
 
 
-cdef inline bint next_block(const Rnn* p, const Step* s, Block* b, long* n, long n1, long u, long vectors,
-                            const real* h, long ldh) noexcept nogil:
+cdef inline void start_blocks(const Rnn* p, Block* b, long n0, long n1, long u0, long u1) noexcept nogil:
+    """The blocks of rows n0 to n1 and the units of vectors u0 to u1 are next."""
+    b.n0 = b.n = n0
+    b.n1 = n1
+    b.u0 = b.u = u0
+    b.u1 = u1
+    b.vectors = block_units(p, n1 - n0, u0, u1)
+
+
+cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long ldh) noexcept nogil:
     """The next active rows, and what U multiplies of row n at h + n * ldh; False if there are none."""
-    cdef int r
-    b.u = u
-    b.vectors = vectors
-    b.R = next_rows(p, s, n, n1, <int>min(<long>BLOCK_ROWS, BLOCK // block_slots(p) // vectors), b.rows)
-    b.size = b.R * vectors * VL
-    for r in range(b.R):
-        b.x[r] = s.x + b.rows[r] * p.x_n
-        b.h[r] = h + b.rows[r] * ldh
-        b.z[r] = s.z + b.rows[r] * p.J
-    return b.R > 0
+    cdef int r, most
+    while b.u < b.u1:
+        b.vectors = min(b.vectors, b.u1 - b.u)
+        most = <int>min(<long>BLOCK_ROWS, BLOCK // block_slots(p) // b.vectors)
+        b.R = next_rows(p, s, &b.n, b.n1, most, b.rows)
+        if b.R > 0:
+            b.size = b.R * b.vectors * VL
+            for r in range(b.R):
+                b.x[r] = s.x + b.rows[r] * p.x_n
+                b.h[r] = h + b.rows[r] * ldh
+                b.z[r] = s.z + b.rows[r] * p.J
+            return True
+        b.n = b.n0
+        b.u += b.vectors
+    return False
 
 
 cdef inline void gate_tiles(int R, int C, Block* b, Columns* q, int c0, int r, int r1, bint ahead) noexcept nogil:
@@ -156,9 +171,11 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
 cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead) noexcept nogil:
     """Prefetch what the block's rows meet next: output and gates of the next step, and the input that comes in next."""
     cdef int r
+    if b.u > b.u0:
+        return                  # the rows were met with their first units
     for r in range(b.R):
         if p.y != NULL:
             prefetch_to_write(s.y + b.rows[r] * p.y_n + p.y_t, p.H)
         prefetch(s.x + b.rows[r] * p.x_n + max(1, ahead) * p.x_t, p.D)
-        if p.training:
+        if p.training and p.G > 1:
             prefetch_to_write(s.z + (b.rows[r] + p.N) * p.J, p.J)

@@ -38,66 +38,54 @@ cdef inline void gru_state(const Rnn* p, const Step* s, long n, long u, vf hh, v
 
 cdef void gru_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step with reset_after; ahead: see block_gates."""
-    cdef long u = u0, n, vectors = block_units(p, n1 - n0, u0, u1)
     carry_over(p, s, n0, n1, u0, u1)
-    while u < u1:
-        vectors = min(vectors, u1 - u)
-        n = n0
-        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
-            if u == u0:
-                expect(p, s, b, ahead)
-            block_gates(p, b, 0, 2, True, True, ahead)
-            block_gates(p, b, 2, 3, True, False, ahead)
-            block_gates(p, b, 2, 3, False, True, ahead)
-            gru_gates(p, s, b)
-        u += vectors
+    start_blocks(p, b, n0, n1, u0, u1)
+    while next_block(p, s, b, s.hu, p.HP):
+        expect(p, s, b, ahead)
+        block_gates(p, b, 0, 2, True, True, ahead)
+        block_gates(p, b, 2, 3, True, False, ahead)
+        block_gates(p, b, 2, 3, False, True, ahead)
+        gru_gates(p, s, b)
 
 
 cdef void gru_reset_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0,
                          long u1) noexcept nogil:
     """Without reset_after, first half: update and reset gates, and s = r h; all of them in z."""
-    cdef long u = u0, n, v, k, vectors = block_units(p, n1 - n0, u0, u1)
+    cdef long v, k
     cdef int r
     cdef real* z
     carry_over(p, s, n0, n1, u0, u1)
-    while u < u1:
-        vectors = min(vectors, u1 - u)
-        n = n0
-        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
-            if u == u0:
-                expect(p, s, b, ahead)
-            block_gates(p, b, 0, 2, True, True, ahead)
-            activate_run(p.recurrent_activation, b.gates + b.size, 2 * b.R * vectors)
-            for v in range(vectors):
-                for r in range(b.R):
-                    k = b.size + (v * b.R + r) * VL
-                    z = s.z + b.rows[r] * p.J + (u + v) * VL
-                    vstore(z + p.HP, vload(b.gates + k))
-                    vstore(z + 2 * p.HP, vload(b.gates + k + b.size))
-                    vstore(z + 3 * p.HP, vload(b.gates + k + b.size) * vload(s.hu + b.rows[r] * p.HP + (u + v) * VL))
-        u += vectors
+    start_blocks(p, b, n0, n1, u0, u1)
+    while next_block(p, s, b, s.hu, p.HP):
+        expect(p, s, b, ahead)
+        block_gates(p, b, 0, 2, True, True, ahead)
+        activate_run(p.recurrent_activation, b.gates + b.size, 2 * b.R * b.vectors)
+        for v in range(b.vectors):
+            for r in range(b.R):
+                k = b.size + (v * b.R + r) * VL
+                z = s.z + b.rows[r] * p.J + (b.u + v) * VL
+                vstore(z + p.HP, vload(b.gates + k))
+                vstore(z + 2 * p.HP, vload(b.gates + k + b.size))
+                vstore(z + 3 * p.HP, vload(b.gates + k + b.size) * vload(s.hu + b.rows[r] * p.HP + (b.u + v) * VL))
 
 
 cdef void gru_candidate_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0,
                              long u1) noexcept nogil:
     """Second half: hh from (r h) U_h, and the new state."""
-    cdef long u = u0, n, v, vectors = block_units(p, n1 - n0, u0, u1)
+    cdef long v
     cdef int r
     cdef real* z
     cdef vf hh
-    while u < u1:
-        vectors = min(vectors, u1 - u)
-        n = n0
-        while next_block(p, s, b, &n, n1, u, vectors, s.z + 3 * p.HP, p.J):
-            block_gates(p, b, 2, 3, True, True, ahead)
-            activate_run(p.activation, b.gates, b.R * vectors)
-            for v in range(vectors):
-                for r in range(b.R):
-                    z = s.z + b.rows[r] * p.J + (u + v) * VL
-                    hh = vload(b.gates + (v * b.R + r) * VL)
-                    vstore(z, hh)
-                    gru_state(p, s, b.rows[r], u + v, hh, vload(z + p.HP))
-        u += vectors
+    start_blocks(p, b, n0, n1, u0, u1)
+    while next_block(p, s, b, s.z + 3 * p.HP, p.J):
+        block_gates(p, b, 2, 3, True, True, ahead)
+        activate_run(p.activation, b.gates, b.R * b.vectors)
+        for v in range(b.vectors):
+            for r in range(b.R):
+                z = s.z + b.rows[r] * p.J + (b.u + v) * VL
+                hh = vload(b.gates + (v * b.R + r) * VL)
+                vstore(z, hh)
+                gru_state(p, s, b.rows[r], b.u + v, hh, vload(z + p.HP))
 
 
 cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:

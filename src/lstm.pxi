@@ -35,17 +35,12 @@ cdef void lstm_gates(const Rnn* p, const Step* s, const Block* b) noexcept nogil
 
 cdef void lstm_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, long n1, long u0, long u1) noexcept nogil:
     """One time step of rows n0 to n1 and the units of vectors u0 to u1; ahead: see block_gates."""
-    cdef long u = u0, n, vectors = block_units(p, n1 - n0, u0, u1)
     carry_over(p, s, n0, n1, u0, u1)
-    while u < u1:
-        vectors = min(vectors, u1 - u)
-        n = n0
-        while next_block(p, s, b, &n, n1, u, vectors, s.hu, p.HP):
-            if u == u0:
-                expect(p, s, b, ahead)
-            block_gates(p, b, 0, 4, True, True, ahead)
-            lstm_gates(p, s, b)
-        u += vectors
+    start_blocks(p, b, n0, n1, u0, u1)
+    while next_block(p, s, b, s.hu, p.HP):
+        expect(p, s, b, ahead)
+        block_gates(p, b, 0, 4, True, True, ahead)
+        lstm_gates(p, s, b)
 
 
 cdef inline void lstm_gates_back(const Rnn* p, const Step* s, long n, long u, vf a, int activation,
