@@ -103,8 +103,8 @@ def growth(results: dict[str, Any]) -> str:
 
     entry = results["threads"][max(results["threads"])]
     first, last = entry["peak"]
-    text = (f"Peak {first / 1e9:.0f} GFLOP/s before and {last / 1e9:.0f} after: where they differ, the machine was busy. "
-            "Share of the limit, and how many times faster than the best peer.\n")
+    text = (f"Peak {first / 1e9:.0f} GFLOP/s before and {last / 1e9:.0f} after: where they differ, the machine was "
+            "busy. Share of the limit, and how many times faster than the best peer.\n")
     for axis, rest in AXES.items():
         sizes = REGULAR[axis[0]]
         rows = [[f"{kind} {name}", *(cell(entry, case) for case in curve(kind, name, axis, sizes))]
