@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: the cases, the work in each, and the least time that a machine's limits leave for it.
 
-Letters: N batch, T time, D input width, H units; in all layer cases D = H.
+Letters: N batch, T time, D input width, H units; in all layer cases of the list D = H.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import re
 from typing import NamedTuple
 
 from limit import Limit
@@ -69,6 +70,21 @@ class Case(NamedTuple):
         return total
 
 
+LAYER = re.compile(r"(fwd|train)/(lstm|gru|rnn)/N(\d+)T(\d+)(?:D(\d+))?H(\d+)")
+
+
+def layer(kind: str, cell: str, N: int, T: int, H: int, D: int | None = None, goal: float | None = None) -> Case:
+    """One layer's case, whose name says all of it; without D the input is as wide as the layer."""
+    short, width = "fwd" if kind == "forward" else kind, "" if D in (None, H) else f"D{D}"
+    return Case(f"{short}/{cell}/N{N}T{T}{width}H{H}", kind, cell, "", N, T, D or H, H, goal=goal)
+
+
+def _named(name: str) -> Case:
+    short, cell, *numbers = LAYER.fullmatch(name).groups()  # type: ignore[union-attr]
+    N, T, D, H = (int(number or 0) for number in numbers)
+    return layer("forward" if short == "fwd" else short, cell, N, T, H, D or None)
+
+
 # (N, T, H) -> the goals for LSTM, GRU and SimpleRNN
 FORWARD = {
     (1, 1, 128): (3, None, None), (1, 100, 128): (2.5, 1.7, 2), (1, 100, 512): (1.1, None, None),
@@ -79,9 +95,9 @@ TRAIN = {(32, 50, 64): (1.5, 2, 2), (128, 100, 128): (1.6, 1.8, 2), (64, 50, 512
 
 
 def _layers() -> list[Case]:
-    return [Case(f"{short}/{cell}/N{n}T{t}H{h}", kind, cell, "", n, t, h, h, goal=goals[i])
+    return [layer(kind, cell, n, t, h, goal=goals[i])
             for i, cell in enumerate(CELLS)
-            for kind, short, table in (("forward", "fwd", FORWARD), ("train", "train", TRAIN))
+            for kind, table in (("forward", FORWARD), ("train", TRAIN))
             for (n, t, h), goals in table.items()]
 
 
@@ -98,6 +114,11 @@ CASES = [
 
 
 def select(globs: str) -> list[Case]:
-    """The cases whose names match one of the comma-separated patterns."""
+    """The cases whose names match one of the comma-separated patterns, and any layer that is named in full, as
+    fwd/gru/N3T50D8H100."""
     patterns = [glob.strip() for glob in globs.split(",")]
-    return [case for case in CASES if any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)]
+    known = {case.name for case in CASES}
+    return [
+        *(case for case in CASES if any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)),
+        *(_named(name) for name in dict.fromkeys(patterns) if LAYER.fullmatch(name) and name not in known),
+    ]

@@ -21,7 +21,8 @@ class KerasLike(Engine):
     def layer(self, case: Case) -> Any:
         layers = self.module.layers
         cell = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}[case.cell]
-        layer = cell(case.H, return_sequences=True)
+        # An orthogonal matrix takes seconds to make for a wide layer, and makes no difference here.
+        layer = cell(case.H, return_sequences=True, recurrent_initializer="glorot_uniform")
         layer.build((case.N, case.T, case.D))
         return layer
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of `compare.py` as a table, as JSON and as a picture.
+"""The results of `compare.py` as a table, as JSON and as a picture; and what the other programs need to write theirs.
 
     python benchmarks/report.py benchmarks/results/compare.json     # the table and the picture once more
 """
@@ -14,6 +14,27 @@ from typing import Any
 from cases import CASES
 
 BY_NAME = {case.name: case for case in CASES}
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table, the first column to the left."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(str(value) for value in line)} |" for line in lines) + "\n"
+
+
+def preface(machine: dict[str, Any]) -> str:
+    """What the figures were measured on, as a sentence."""
+    return (f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores, {machine['system']}, Python "
+            f"{machine['python']}, {machine['date']}, load {machine['load']} at the start. float32.")
+
+
+def save(name: str, text: str, results: dict[str, Any], folder: Path) -> None:
+    """Print the machine and the text; write them and the results to the folder as `name`.md and `name`.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = f"{preface(results['machine'])}\n\n{text}"
+    (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    print(f"{text}\nwritten: {folder / name}.json, .md", flush=True)
 
 
 class Row:
@@ -73,8 +94,7 @@ def markdown(results: dict[str, Any]) -> str:
     rows = [Row(name, entry) for name, entry in results["cases"].items()]
     present = [engine for engine, value in results["engines"].items() if "missing" not in value]
     lines = [
-        f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}, {machine['date']}, load {machine['load']} at the start. float32.",
+        preface(machine),
         "",
         f"Limits ({limit['isa']}): {limit['peak'] / 1e9:.0f} GFLOP/s, {limit['core_peak'] / 1e9:.0f} of one core; read "
         + ", ".join(f"{rate / 1e9:.0f} GB/s from {int(size) >> 10} KB" for size, rate in limit["bandwidths"].items())

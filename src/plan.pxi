@@ -12,12 +12,18 @@ cdef enum:
     FUSE_ROWS = 12          # rows of a thread from which the weights of input and state may pass by together each step
 
 
+cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
+
+
 cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
     cdef Plan p
     cdef long P = (H + VL - 1) // VL
     p.team = 1
     p.split_units = False
-    if threads > 1 and N * T * (D + H) * G * H >= SMALL_WORK:
+    if forced.team > 0:
+        p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
+        p.split_units = forced.split_units and p.team > 1
+    elif threads > 1 and N * T * (D + H) * G * H >= SMALL_WORK:
         if N >= 4 * threads or (N > 1 and N * H * G * H < SMALL_STEP):
             p.team = min(threads, N)
         elif N * H * G * H >= SMALL_STEP and P > 1:
@@ -26,7 +32,23 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
     p.chunk = PROJECT_ROWS // max(1, N if p.split_units else N // p.team)
     p.chunk = max(1, min(p.chunk, T))
     p.fused = not p.split_units and N // p.team >= FUSE_ROWS
+    if forced.team > 0:
+        p.fused = forced.fused
     return p
+
+
+def force_plan(long team=0, bint split_units=False, bint fused=False):
+    """Have every call of this module run with that team (no larger than its threads and what it shares out), without an
+    argument as `plan` chooses again. It changes no result: it is for measuring whether the choice is the fastest one."""
+    forced.team = team
+    forced.split_units = split_units
+    forced.fused = fused
+
+
+def planned(int cell, long N, long T, long D, long H, long threads):
+    """What `plan` chooses: team, split_units and fused."""
+    cdef Plan p = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    return p.team, bool(p.split_units), bool(p.fused)
 
 
 cdef enum Product:

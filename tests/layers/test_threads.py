@@ -4,6 +4,7 @@ things that threads and processes can spoil."""
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,30 @@ def test_layers(cell, shape, dtype, options, rng):
         fastrnn.set_num_threads(threads)
         for name, value in everything(layer, *arguments).items():
             assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_plans(cell, shape, rng):
+    """The same bits however the work is spread, and wherever the input is projected."""
+    N, T, D, H = shape
+    layer = make_layer(cell, D, H, rng, return_sequences=True, return_state=True)
+    x, dy = rng.standard_normal((N, T, D), "float32"), rng.standard_normal((N, T, H), "float32")
+    arguments = x, None, None, dy, states_of(cell, N, H, rng, "float32")
+    kernels = fastrnn._core.kernels("float32")
+    fastrnn.set_num_threads(1)
+    expected = everything(layer, *arguments)
+    fastrnn.set_num_threads(3)
+    try:
+        for plan in itertools.product((1, 2, 3), (False, True), (False, True)):
+            kernels.force_plan(*plan)
+            team, split, fused = kernels.planned(layer.cell, N, T, D, H, 3)
+            assert team == min(plan[0], -(-H // kernels.VECTOR_LENGTH) if plan[1] else N)
+            assert (split, fused) == (plan[1] and team > 1, plan[2])
+            for name, value in everything(layer, *arguments).items():
+                assert same_bits(value, expected[name]), f"{name} differs with {plan}"
+    finally:
+        kernels.force_plan()
 
 
 def trained(cell: str, bidirectional: bool, threads: int):
