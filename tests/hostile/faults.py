@@ -375,6 +375,16 @@ def version_of_the_future(path: Path, suffix: str) -> Path:
     return zipped(path, list({**good_members(), "metadata.json": b'{"keras_version": "4.0"}'}.items()))
 
 
+@fault(".keras")
+def metadata_of_nothing(path: Path, suffix: str) -> Path:
+    return zipped(path, list({**good_members(), "metadata.json": b"null"}.items()))
+
+
+@fault(".keras")
+def metadata_that_is_a_list(path: Path, suffix: str) -> Path:
+    return zipped(path, list({**good_members(), "metadata.json": b"[]"}.items()))
+
+
 # HDF5 ---------------------------------------------------------------------------------------------------------------
 
 
