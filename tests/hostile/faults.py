@@ -557,6 +557,22 @@ def a_group_inside_itself(file: h5py.File, array: str, folder: Path) -> None:
     file[array] = file[group]
 
 
+@fault(".keras", ".h5", ".hdf5", ".weights.h5")
+def root_that_is_an_array(path: Path, suffix: str) -> Path:
+    """The file's first entry, which is to be the root group, leads to an array."""
+    model = good_model()
+    keras_3 = suffix in (".keras", ".weights.h5")
+    data = bytearray(keras_weights.pack(model) if keras_3 else
+                     legacy_bytes(model, json.dumps(model_config(model)), "null"))
+    with h5py.File(io.BytesIO(data)) as file:
+        array = file["layers/dense/vars/0" if keras_3 else "model_weights/out/out/0:0"]
+        struct.pack_into("<QI", data, 64, h5py.h5o.get_info(array.id).addr, 0)
+    if suffix == ".keras":
+        return zipped(path, list({**good_members(), "model.weights.h5": bytes(data)}.items()))
+    path.write_bytes(data)
+    return path
+
+
 @fault(".keras", ".h5", ".hdf5")
 def arrays_on_top_of_each_other(path: Path, suffix: str) -> Path:
     """Two hundred layers whose weights are the same megabyte."""
