@@ -18,22 +18,15 @@ import numpy as np
 from fastrnn.saving import tensors
 from fastrnn.saving.archive import View
 from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.optional import package
 from fastrnn.saving.tensors import DTYPES, Tensor
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def library() -> Any:
-    """h5py.
-
-    Raises:
-        ImportError: it is not installed; says how to install it.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError("Keras's .keras and .h5 files need h5py: pip install 'fastrnn[keras]'") from error
-    return h5py
+    """h5py; an ImportError, which says how to install it, where it is not."""
+    return package("h5py", "Keras's .keras and .h5 files need", "keras")
 
 
 class Group:
