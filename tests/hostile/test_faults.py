@@ -14,9 +14,11 @@ import torch
 
 import fastrnn
 from fastrnn.saving import to_torch
-from tests.hostile import pickles, torch_faults
+from tests.hostile import archive_faults, config_faults, hdf5_faults, pickles, tensor_faults, torch_faults
 from tests.hostile.faults import FAULTS, good_model
 
+#: What enters files into `FAULTS`.
+ENTERED = (config_faults, archive_faults, hdf5_faults, tensor_faults, torch_faults)
 #: A second, and beside twice the weights, which are small here, 64 MB.
 SECONDS, MEMORY = 1.0, 64 << 20
 
