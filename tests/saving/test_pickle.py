@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fastrnn.saving import ModelFileError, pickle_machine, torch_archive
 from fastrnn.saving.tensors import Tensor
-from tests.hostile import pickles, torch_faults
+from tests.hostile import pickle_faults, pickles
 
 SYMBOLS = {"collections OrderedDict": lambda *arguments: {}, "m f": lambda *arguments: ("f", len(arguments))}
 
@@ -107,7 +107,7 @@ _operation = st.one_of(
     st.integers(-2**62, 2**62).map(pickles.number), st.just(pickles.storage()),
     st.builds(pickles.tensor, st.just(None), st.integers(-1, 5), st.tuples(*[st.integers(0, 3)] * 2),
               st.tuples(*[st.integers(0, 3)] * 2)),
-    st.just(pickles.ORDERED_DICT), st.just(torch_faults.COMMAND))
+    st.just(pickles.ORDERED_DICT), st.just(pickle_faults.COMMAND))
 _program = st.lists(_operation, max_size=14).map(lambda parts: b"\x80\x02" + b"".join(parts) + b".")
 _state = st.lists(_operation, max_size=6).map(lambda parts: pickles.state(pickles.text("e.weight"), *parts))
 _tensor_state = st.builds(
