@@ -65,6 +65,11 @@ class Group:
         """Whether the link of this name leads to a group."""
         return isinstance(self._find(name)[0], library().h5g.GroupID)
 
+    @property
+    def address(self) -> int:
+        """Where the group lies in the file, by whatever link it was reached."""
+        return self._guarded(lambda: library().h5o.get_info(self._group).addr)
+
     def tensor(self, path: str) -> Tensor:
         """The array at a path of names, not read yet."""
         found, place = self._find(path)

@@ -78,19 +78,23 @@ def _arrays(path: str) -> dict[str, Tensor]:
     if files.suffix_of(path) == ".safetensors":
         return safetensors.read(files.mapped(path), path)[0]
     found: dict[str, Tensor] = {}
-    for tensor in _walk(hdf5.open_file(files.mapped(path), path), path, 0):
+    for tensor in _walk(hdf5.open_file(files.mapped(path), path), path, set()):
         if len(found) == MAX_COUNT:
             raise ModelFileError(path, tensor.place, f"expected at most {MAX_COUNT} arrays")
         found[tensor.place] = tensor
     return found
 
 
-def _walk(group: Group, path: str, depth: int) -> Iterator[Tensor]:
-    if depth == MAX_DEPTH:      # also where a group is inside itself
+def _walk(group: Group, path: str, seen: set[int]) -> Iterator[Tensor]:
+    # A group inside itself never ends, and thirty with two links each to the next have a billion ways through them.
+    if group.address in seen:
+        raise ModelFileError(path, group.place, "a group that links lead to in several ways is not allowed")
+    seen.add(group.address)
+    if group.place.count("/") == MAX_DEPTH:
         raise ModelFileError(path, group.place, f"expected at most {MAX_DEPTH} groups inside each other")
     for name in group.names():
         if group.is_group(name):
-            yield from _walk(group.group(name), path, depth + 1)
+            yield from _walk(group.group(name), path, seen)
         else:
             yield group.tensor(name)
 

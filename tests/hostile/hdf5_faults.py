@@ -192,6 +192,17 @@ def a_group_inside_itself(file: h5py.File, array: str, folder: Path) -> None:
     file[array] = file[group]
 
 
+@fault(".weights.h5", ".h5", ".hdf5")
+def groups_twice_in_each_other(path: Path, suffix: str) -> Path:
+    """Thirty groups, each with two links to the next one: a billion ways through them, and no array."""
+    with h5py.File(path, "w") as file:
+        group = file
+        for _ in range(30):
+            group["b"] = group.create_group("a")
+            group = group["a"]
+    return path
+
+
 @fault(".keras", ".h5", ".hdf5", ".weights.h5")
 def root_that_is_an_array(path: Path, suffix: str) -> Path:
     """The file's first entry, which is to be the root group, leads to an array."""
