@@ -194,7 +194,9 @@ def _put(file: h5py.File, path: str, item: Json, links: Any) -> None:
         if np.prod(shape, dtype=float) < 1e4:
             array.write(h5py.h5s.ALL, h5py.h5s.ALL, np.full(shape, 0.5).astype(dtype))
     elif "shape" in item:
-        file.create_dataset(path, item["shape"], item.get("dtype", "f4"), chunks=True, compression="gzip")
+        shape = item["shape"]
+        # Of a size that is given: h5py looks for one without end where a shape is odd.
+        file.create_dataset(path, shape, item.get("dtype", "f4"), chunks=(1,) * len(shape), compression="gzip")
     else:
         group = file.require_group(path)
         for name, value in item.items():
