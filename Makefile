@@ -46,10 +46,11 @@ test-full: lint
 	@$(PYTEST)
 
 RUNS ?= 1000000
+FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt torch.safetensors .onnx
 
 fuzz: $(VENV)/.test
 	@$(MAKE) --no-print-directory install
-	@for format in .safetensors .keras .h5; do \
+	@for format in $(FORMATS); do \
 	    $(BIN)/python -X faulthandler -m tests.hostile.fuzz $$format $(RUNS) $$(date +%s) || exit 1; done
 
 bench: $(VENV)/.test

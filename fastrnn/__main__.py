@@ -22,12 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = commands.add_parser("config", help="version, processor, instruction sets, threads and BLAS (the default)")
     config.set_defaults(run=_config)
     inspection = commands.add_parser("inspect", help="the layers, shapes and sizes in a model file; builds nothing")
-    inspection.add_argument("file", help="a .safetensors, .keras, .h5, .weights.h5, .pt or .pth file")
+    inspection.add_argument("file", help="a .safetensors, .keras, .h5, .weights.h5, .onnx, .pt or .pth file")
     inspection.set_defaults(run=_inspect)
     conversion = commands.add_parser("convert", help="save a model file in another format, and compare the results")
-    conversion.add_argument("source", metavar="IN", help="a .safetensors, .keras or .h5 file")
-    conversion.add_argument("target", metavar="OUT", help="its suffix is the format: .safetensors or .keras; "
-                                                          ".weights.h5 and .h5 take the weights alone")
+    conversion.add_argument("source", metavar="IN", help="a .safetensors, .keras or .h5 file; of PyTorch's "
+                                                          "state dicts a .pt, .pth or .safetensors file")
+    conversion.add_argument("target", metavar="OUT", help="its suffix is the format: .safetensors, .keras or "
+                                                          ".onnx; .weights.h5 and .h5 take the weights alone")
+    conversion.add_argument("--prefix", metavar="NAME", help="of a state dict, the module that is wanted: encoder.lstm")
     conversion.set_defaults(run=_convert)
     options = parser.parse_args(arguments)
     try:
@@ -45,7 +47,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    parity = convert(options.source, options.target)
+    parity = convert(options.source, options.target, options.prefix)
     print(f"{options.source} -> {options.target}\n{parity}")
     if not parity.holds:
         sys.exit("fastrnn: the two models give different results")

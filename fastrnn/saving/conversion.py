@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastrnn.layers import Embedding
+from fastrnn.layers import Dense, Embedding, Input
 from fastrnn.models.sequential import Sequential
-from fastrnn.saving import files
+from fastrnn.saving import files, torch_reading
+from fastrnn.saving.errors import ModelFileError, shown
+from fastrnn.saving.files import ONNX
+from fastrnn.saving.onnx_backend import OnnxModel, load_onnx
+from fastrnn.saving.onnx_export import export_onnx
 from fastrnn.saving.reading import load_model
+from fastrnn.saving.torch_reading import from_torch
 
 _SAMPLES, _STEPS = 8, 16
 #: Formats that hold weights alone.
@@ -42,18 +48,36 @@ class Parity(NamedTuple):
                 f"largest difference {self.largest:.3g}")
 
 
-def convert(source: Any, target: Any) -> Parity:
+def convert(source: Any, target: Any, prefix: str | None = None) -> Parity:
     """Load a model file and save it in the format that the target's name asks for; then load that, and compare.
 
+    Of PyTorch's state dicts one module is taken, as `from_torch` reads it: a recurrent one becomes a `Sequential` of
+    its layers, another one a `Sequential` of its layer.
+
     Args:
-        source: a `.safetensors`, `.keras` or `.h5` file.
-        target: a name with the suffix `.safetensors` or `.keras`; `.weights.h5` or `.h5` take the weights alone.
+        source: a `.safetensors`, `.keras` or `.h5` file; a state dict of PyTorch's, `.pt`, `.pth`, `.bin` or
+            `.safetensors`.
+        target: a name with the suffix `.safetensors`, `.keras` or `.onnx`, which takes what is computed, without how
+            the model is trained; `.weights.h5` or `.h5` take the weights alone.
+        prefix: which module of a state dict is wanted, "encoder.lstm"; None where there is but one.
 
     Raises:
-        ValueError, OSError, ImportError: as `load_model` and `save_model`.
+        ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model` and `export_onnx`.
     """
-    model = load_model(source)
-    if files.suffix_of(target) in _WEIGHTS:
+    suffix = os.path.splitext(os.fspath(target))[1]
+    if suffix in files.TORCH:
+        raise ModelFileError(os.fspath(target), "", "a state dict has the names of the modules of a PyTorch program, "
+                             "which no model file says; give them: torch.save(fastrnn.saving.to_torch({'encoder': "
+                             "model}), path)")
+    if os.fspath(source).endswith(ONNX):
+        raise ModelFileError(os.fspath(source), "", "an ONNX graph has operators, of which no layers are made; run it "
+                                                    "by fastrnn.saving.load_onnx")
+    model = _open(source, prefix)
+    other: Any
+    if suffix == ONNX:
+        export_onnx(model, target)
+        other = load_onnx(target)
+    elif files.suffix_of(target) in _WEIGHTS:
         model.save_weights(target)
         other = Sequential.from_config(model.get_config())
         other.load_weights(target)
@@ -63,11 +87,33 @@ def convert(source: Any, target: Any) -> Parity:
     return parity(model, other)
 
 
+def _open(source: Any, prefix: str | None) -> Any:
+    """The model in a file, or a model of a module's layers."""
+    path = os.fspath(source)
+    if not torch_reading.is_state_dict(path):
+        if prefix is not None:
+            raise ModelFileError(path, "", f"has a whole model; a prefix, {prefix!r}, is for PyTorch's state dicts")
+        return load_model(path)
+    layers = from_torch(path) if prefix is None else {prefix: from_torch(path, prefix)}
+    if len(layers) != 1:
+        raise ModelFileError(path, "", f"a state dict does not say how its modules are put together; name one by "
+                                       f"--prefix: {shown(', '.join(map(repr, layers)))}")
+    ((name, layer),) = layers.items()
+    if isinstance(layer, Sequential):
+        return layer
+    shape = {Embedding: (None,), Dense: layer.weights[0].shape[:1]}.get(type(layer), layer.weights[0].shape)
+    return Sequential([Input(shape), layer], name=f"{name or 'module'}_model")
+
+
 def parity(first: Any, second: Any) -> Parity:
-    """Compare two models of the same input on a random batch, the same each time."""
+    """Compare two models of the same input on a random batch, the same each time; the second may be an ONNX graph."""
+    def outputs(model: Any, x: np.ndarray) -> Any:
+        return model.run(x)[0] if isinstance(model, OnnxModel) else model.predict_on_batch(x)
+
     shape = (_SAMPLES, *(_STEPS if size is None else size for size in first.input_shape[1:]))
     rng = np.random.default_rng(0)
     layer = first.layers[0]
-    x = rng.integers(0, layer.input_dim, shape) if isinstance(layer, Embedding) else rng.standard_normal(shape)
-    one, two = (model.predict_on_batch(x).astype("float64") for model in (first, second))
+    words = isinstance(layer, Embedding)
+    x = rng.integers(0, layer.input_dim, shape) if words else rng.standard_normal(shape).astype(first.dtype)
+    one, two = (np.asarray(outputs(model, x), "float64") for model in (first, second))
     return Parity(shape, one.size, float(np.abs(one - two).max()), float(np.abs(one).max()))

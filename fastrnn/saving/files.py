@@ -18,6 +18,8 @@ SUFFIXES = (".safetensors", ".keras", ".weights.h5", ".h5", ".hdf5")
 NATIVE = ".safetensors"
 #: State dicts that torch.save wrote: weights without a model.
 TORCH = (".pt", ".pth", ".bin")
+#: Graphs of operators.
+ONNX = ".onnx"
 
 
 def suffix_of(path: Any) -> str:

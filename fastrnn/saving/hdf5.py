@@ -18,22 +18,15 @@ import numpy as np
 from fastrnn.saving import tensors
 from fastrnn.saving.archive import View
 from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.optional import package
 from fastrnn.saving.tensors import DTYPES, Tensor
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def library() -> Any:
-    """h5py.
-
-    Raises:
-        ImportError: it is not installed; says how to install it.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError("Keras's .keras and .h5 files need h5py: pip install 'fastrnn[keras]'") from error
-    return h5py
+    """h5py; an ImportError, which says how to install it, where it is not."""
+    return package("h5py", "Keras's .keras and .h5 files need", "keras")
 
 
 class Group:
@@ -71,6 +64,11 @@ class Group:
     def is_group(self, name: str) -> bool:
         """Whether the link of this name leads to a group."""
         return isinstance(self._find(name)[0], library().h5g.GroupID)
+
+    @property
+    def address(self) -> int:
+        """Where the group lies in the file, by whatever link it was reached."""
+        return self._guarded(lambda: library().h5o.get_info(self._group).addr)
 
     def tensor(self, path: str) -> Tensor:
         """The array at a path of names, not read yet."""

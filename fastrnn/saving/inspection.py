@@ -5,26 +5,30 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from fastrnn.layers import InputLayer
-from fastrnn.saving import files, hdf5, layouts, safetensors, torch_archive
+from fastrnn.saving import files, hdf5, layouts, onnx_graph, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
-from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError
+from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, shown
 from fastrnn.saving.hdf5 import Group
 from fastrnn.saving.layouts import Place
+from fastrnn.saving.onnx_graph import Graph
 from fastrnn.saving.reading import open_model
 from fastrnn.saving.tensors import Tensor
 
 
 def inspect(filepath: Any) -> str:
-    """The layers of a model file, their output shapes, weights and sizes; of a file of weights alone, its arrays.
+    """The layers of a model file, their output shapes, weights and sizes; of a file of weights alone, its arrays; of an
+    ONNX file its inputs, nodes, constants and outputs.
 
     Nothing is built, and no weight is read.
 
     Args:
-        filepath: of the file, a PyTorch one (`.pt`, `.pth`, `.bin`) among them; without a suffix, that of a
+        filepath: of the file, a PyTorch (`.pt`, `.pth`, `.bin`) or ONNX one among them; without a suffix, that of a
             `.safetensors` file.
 
     Raises:
@@ -45,6 +49,9 @@ def inspect(filepath: Any) -> str:
         dense/bias    (2,)    float32
     8 parameters in 2 arrays, 32 bytes
     """
+    if os.fspath(filepath).endswith(files.ONNX):
+        path = os.fspath(filepath)
+        return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
     if os.fspath(filepath).endswith(files.TORCH):
         path = os.fspath(filepath)
         tensors = torch_archive.read(files.mapped(path), path)
@@ -71,19 +78,23 @@ def _arrays(path: str) -> dict[str, Tensor]:
     if files.suffix_of(path) == ".safetensors":
         return safetensors.read(files.mapped(path), path)[0]
     found: dict[str, Tensor] = {}
-    for tensor in _walk(hdf5.open_file(files.mapped(path), path), path, 0):
+    for tensor in _walk(hdf5.open_file(files.mapped(path), path), path, set()):
         if len(found) == MAX_COUNT:
             raise ModelFileError(path, tensor.place, f"expected at most {MAX_COUNT} arrays")
         found[tensor.place] = tensor
     return found
 
 
-def _walk(group: Group, path: str, depth: int) -> Iterator[Tensor]:
-    if depth == MAX_DEPTH:      # also where a group is inside itself
+def _walk(group: Group, path: str, seen: set[int]) -> Iterator[Tensor]:
+    # A group inside itself never ends, and thirty with two links each to the next have a billion ways through them.
+    if group.address in seen:
+        raise ModelFileError(path, group.place, "a group that links lead to in several ways is not allowed")
+    seen.add(group.address)
+    if group.place.count("/") == MAX_DEPTH:
         raise ModelFileError(path, group.place, f"expected at most {MAX_DEPTH} groups inside each other")
     for name in group.names():
         if group.is_group(name):
-            yield from _walk(group.group(name), path, depth + 1)
+            yield from _walk(group.group(name), path, seen)
         else:
             yield group.tensor(name)
 
@@ -106,14 +117,27 @@ def _model(found: Contents, places: list[Place], tensors: list[Tensor]) -> Itera
     yield _total({place.native: tensor for place, tensor in zip(places, tensors, strict=True)})
 
 
-def _rows(tensors: dict[str, Tensor], indent: str) -> Iterator[str]:
+def _graph(graph: Graph) -> Iterator[str]:
+    yield f"{graph.file}: ONNX graph of opset {graph.opset}, {len(graph.nodes)} nodes"
+    for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
+        for value in values:
+            shape = "any shape" if value.shape is None else value.shape
+            yield f"  {kind} {shown(value.name)}: {shape} {value.dtype or 'of any dtype'}"
+    for node in graph.nodes:
+        yield f"  {node}: {shown(', '.join(node.inputs))} -> {shown(', '.join(node.outputs))}"
+    yield "  constants:"
+    yield from _rows(graph.constants, "    ")
+    yield _total(graph.constants)
+
+
+def _rows(tensors: Mapping[str, Tensor | np.ndarray], indent: str) -> Iterator[str]:
     names = max(map(len, tensors), default=0)
     shapes = max((len(str(tensor.shape)) for tensor in tensors.values()), default=0)
     for name, tensor in tensors.items():
         yield f"{indent}{name:<{names}}  {tensor.shape!s:<{shapes}}  {tensor.dtype.name}"
 
 
-def _total(tensors: dict[str, Tensor]) -> str:
+def _total(tensors: Mapping[str, Tensor | np.ndarray]) -> str:
     count = sum(math.prod(tensor.shape) for tensor in tensors.values())
     size = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in tensors.values())
     return f"{count:,} parameters in {len(tensors)} arrays, {size:,} bytes"

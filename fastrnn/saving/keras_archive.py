@@ -46,7 +46,9 @@ def read_model(data: memoryview, file: str) -> Contents:
     members = Archive(data, file)
     model_config, metadata = (config.parse_json(bytes(members.read(name, MAX_TEXT)), file, name)
                               for name in (_CONFIG, _METADATA))
-    version = major_version(metadata.get("keras_version") if isinstance(metadata, dict) else None, file, _METADATA)
+    if not isinstance(metadata, dict):
+        raise ModelFileError(file, _METADATA, f"expected a dictionary, got {shown(metadata)}")
+    version = major_version(metadata.get("keras_version"), file, _METADATA)
     stack = config.read_stack(model_config, file, version)
     ours = metadata.get("fastrnn")
     opened: list[Group] = []

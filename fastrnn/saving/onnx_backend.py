@@ -209,7 +209,7 @@ def run_node(node: Any, inputs: Any, device: str = "CPU", outputs_info: Any = No
     found = read_node(Message(memoryview(node.SerializeToString()), "NodeProto", "node"), opset)
     takes = [Value(name, None, None) for name in dict.fromkeys(found.inputs) if name]
     gives = [Value(name, None, None) for name in found.outputs if name]
-    return OnnxModel(Graph("NodeProto", [found], {}, takes, gives)).run(inputs)
+    return OnnxModel(Graph("NodeProto", opset, [found], {}, takes, gives)).run(inputs)
 
 
 def supports_device(device: str) -> bool:

@@ -11,26 +11,12 @@ import numpy as np
 from fastrnn._version import __version__
 from fastrnn.layers.base import Shape
 from fastrnn.saving import files, onnx_layers
+from fastrnn.saving.optional import package
 
 #: From the first in which every operator used has the form that is written, to the last that is tested.
 OPSETS = range(14, 22)
 #: What a message of protobuf can hold, and so a file without others beside it.
 _LARGEST = (2 << 30) - 1
-
-
-def library() -> Any:
-    """onnx.
-
-    Raises:
-        ImportError: it is not installed; says how to install it.
-    """
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ImportError("writing ONNX files needs onnx: pip install 'fastrnn[onnx]'") from error
-    return onnx
 
 
 class Graph:
@@ -42,7 +28,7 @@ class Graph:
     """
 
     def __init__(self, dtype: str, opset: int, states: bool) -> None:
-        self.onnx = library()
+        self.onnx = package("onnx", "writing ONNX files needs", "onnx")
         self.dtype, self.opset, self.states = dtype, opset, states
         self.nodes: list[Any] = []
         self.constants: list[Any] = []

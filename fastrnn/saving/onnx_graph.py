@@ -83,6 +83,7 @@ class Graph(NamedTuple):
     """A whole file."""
 
     file: str
+    opset: int
     nodes: list[Node]
     constants: dict[str, np.ndarray]
     inputs: list[Value]
@@ -118,7 +119,7 @@ def read_graph(data: memoryview, file: str) -> Graph:
     nodes = [read_node(message, opset) for message in graph.messages(1, "node", MAX_COUNT)]
     inputs = [_value(message) for message in graph.messages(11, "input", MAX_COUNT)]
     outputs = [_value(message) for message in graph.messages(12, "output", MAX_COUNT)]
-    found = Graph(file, nodes, constants, [value for value in inputs if value.name not in constants], outputs)
+    found = Graph(file, opset, nodes, constants, [value for value in inputs if value.name not in constants], outputs)
     _check_order(found)
     return found
 

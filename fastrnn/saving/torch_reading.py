@@ -84,6 +84,14 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
     return layers if prefix is None else layers[prefix]
 
 
+def is_state_dict(path: str) -> bool:
+    """Whether a file is one of PyTorch's, by its suffix; of a `.safetensors` file, by what it says that it is."""
+    if not path.endswith(files.NATIVE):
+        return path.endswith(files.TORCH)
+    metadata = safetensors.read(files.mapped(path), path)[1]
+    return metadata.get("format") != "fastrnn" and "config" not in metadata
+
+
 def _tensors(source: Any) -> tuple[dict[str, Tensor], str]:
     if isinstance(source, Mapping):
         return {check_name(name, _STATE_DICT, ""): _of_array(name, value) for name, value in source.items()}, \

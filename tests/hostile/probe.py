@@ -32,6 +32,13 @@ def peak() -> int:
         return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
 
 
+def memory_from_here() -> int:
+    """The peak as it is when it starts anew."""
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+    return peak()
+
+
 def load(path: str, how: str) -> None:
     if how == "weights":
         model = fastrnn.Sequential([
@@ -63,9 +70,7 @@ def attempt(path: str, how: str) -> dict:
             return
         events.append(f"{event} {arguments!r}"[:300])
 
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:     # the peak starts anew
-        file.write("5")
-    before = peak()
+    before = memory_from_here()
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     sys.addaudithook(hook)
     start, error, lines = time.perf_counter(), None, ""

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import fastrnn
 from fastrnn.__main__ import main
 from fastrnn.layers import Layer
-from fastrnn.saving import conversion, load_model
+from fastrnn.saving import conversion, export_onnx, load_model, onnx_backend
 from tests.saving import zoo
 
 
@@ -40,11 +44,32 @@ class TestInspect:
         assert lines[-1].startswith(f"{model.count_params():,} parameters")
 
     @pytest.mark.parametrize("content", [b"", b"PK", b"\x89HDF\r\n\x1a\n", bytes(100)])
-    @pytest.mark.parametrize("suffix", [".safetensors", ".keras", ".weights.h5", ".h5", ".pkl"])
+    @pytest.mark.parametrize("suffix", [".safetensors", ".keras", ".weights.h5", ".h5", ".onnx", ".pt", ".pkl"])
     def test_a_broken_file(self, suffix, content, tmp_path):
         (tmp_path / f"m{suffix}").write_bytes(content)
         with pytest.raises(SystemExit, match=rf"fastrnn: .*m{suffix}: "):
             main(["inspect", str(tmp_path / f"m{suffix}")])
+
+    def test_onnx(self, tmp_path, capsys, monkeypatch):
+        model = zoo.make(fastrnn, "words")
+        export_onnx(model, tmp_path / "m.onnx")
+        monkeypatch.setattr(onnx_backend.OnnxModel, "__init__", None)      # nothing is built
+        main(["inspect", str(tmp_path / "m.onnx")])
+        lines = capsys.readouterr().out.splitlines()
+        count = sum(onnx.numpy_helper.to_array(c).size for c in onnx.load(tmp_path / "m.onnx").graph.initializer)
+        nodes = onnx.load(tmp_path / "m.onnx").graph.node
+        assert lines[0].endswith(f"m.onnx: ONNX graph of opset 17, {len(nodes)} nodes")
+        assert lines[1:3] == ["  input 'input': (None, 6) int64", f"  output 'output': {model.output_shape} float32"]
+        assert sum(line.startswith("  GRU 'middle/GRU'") for line in lines) == 1
+        assert any(line.split() == [f"{model.layers[0].name}/embeddings", "(11,", "4)", "float32"] for line in lines)
+        assert lines[-1].startswith(f"{count:,} parameters in ")
+
+    @pytest.mark.parametrize("suffix", [".pt", ".pth"])
+    def test_pytorch(self, suffix, tmp_path, capsys):
+        torch.save(torch.nn.Linear(3, 2).state_dict(), tmp_path / f"m{suffix}")
+        main(["inspect", str(tmp_path / f"m{suffix}")])
+        assert capsys.readouterr().out.splitlines()[1:] == [
+            "  weight  (2, 3)  float32", "  bias    (2,)    float32", "8 parameters in 2 arrays, 32 bytes"]
 
     def test_no_file(self, tmp_path):
         with pytest.raises(SystemExit, match="there is no such file"):
@@ -63,6 +88,52 @@ class TestConvert:
         other = zoo.make(fastrnn, "words")
         other.load_weights(tmp_path / target)
         zoo.same_bits(other.get_weights(), model.get_weights())
+
+    @pytest.mark.parametrize("name", ["words", "GRU-both-1", "LSTM-forward-1"])
+    def test_to_onnx(self, name, tmp_path, capsys):
+        """What the report says is so for ONNX's own runtime, too."""
+        model = zoo.make(fastrnn, name)
+        model.save(tmp_path / "m")
+        main(["convert", str(tmp_path / "m"), str(tmp_path / "n.onnx")])
+        assert float(capsys.readouterr().out.rsplit(" ", 1)[1]) <= 1e-6
+        x = np.ones((2, *(5 if size is None else size for size in model.input_shape[1:])))
+        session = onnxruntime.InferenceSession(tmp_path / "n.onnx")
+        kind = "int64" if name == "words" else "float32"
+        np.testing.assert_allclose(session.run(None, {"input": x.astype(kind)})[0], model.predict(x, verbose=0),
+                                   atol=1e-5)
+
+    @pytest.mark.parametrize("save", [torch.save, save_file], ids=["pt", "safetensors"])
+    @pytest.mark.parametrize("module, x", [
+        (torch.nn.LSTM(3, 2, 2, bidirectional=True, batch_first=True), np.ones((1, 4, 3), "f4")),
+        (torch.nn.Linear(3, 2), np.ones((1, 3), "f4")), (torch.nn.Embedding(5, 2), np.ones((1, 4), "i8")),
+        (torch.nn.LayerNorm(3), np.ones((1, 3), "f4"))], ids=["LSTM", "Linear", "Embedding", "LayerNorm"])
+    def test_from_pytorch(self, module, x, save, tmp_path):
+        source = tmp_path / f"m.{'pt' if save is torch.save else 'safetensors'}"
+        modules = torch.nn.ModuleDict({"one": module, "other": torch.nn.Linear(2, 2)})
+        save(modules.state_dict(), source)
+        main(["convert", str(source), str(tmp_path / "n.keras"), "--prefix", "one"])
+        with torch.no_grad():
+            expected = module(torch.from_numpy(x))
+        expected = (expected[0] if isinstance(expected, tuple) else expected).numpy()
+        np.testing.assert_allclose(load_model(tmp_path / "n.keras").predict_on_batch(x), expected, atol=1e-6)
+
+    def test_one_module_needs_no_name(self, tmp_path, capsys):
+        torch.save(torch.nn.GRU(3, 2).state_dict(), tmp_path / "m.pt")
+        main(["convert", str(tmp_path / "m.pt"), str(tmp_path / "n.onnx")])
+        assert "parity: a random batch (8, 16, 3) through both" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("arguments, problem", [
+        (["two.pt", "n"], "name one by --prefix: \"'a', 'b'\""), (["two.pt", "n", "--prefix", "c"], "no module 'c'"),
+        (["m.safetensors", "n.pt"], "fastrnn.saving.to_torch"), (["m.onnx", "n.keras"], "fastrnn.saving.load_onnx"),
+        (["m.safetensors", "n.keras", "--prefix", "a"], "is for PyTorch's state dicts"),
+        (["m.safetensors", "n.txt"], "no model format"), (["none.pt", "n"], "No such file")])
+    def test_refused(self, arguments, problem, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        zoo.make(fastrnn, "LSTM-forward-1").save("m")
+        torch.save(torch.nn.ModuleDict({"a": torch.nn.Linear(2, 2), "b": torch.nn.Linear(2, 2)}).state_dict(), "two.pt")
+        with pytest.raises(SystemExit, match=problem):
+            main(["convert", *arguments])
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith("n")]
 
     def test_a_difference_is_told(self, tmp_path, monkeypatch, capsys):
         """A loader that gets one weight wrong does not pass."""

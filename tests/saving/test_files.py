@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import fastrnn
-from fastrnn.saving import ModelFileError, files, load_model
+from fastrnn.saving import ModelFileError, export_onnx, files, load_model, load_onnx
 from tests.saving import zoo
 
 SAVER = """
@@ -67,6 +67,26 @@ class TestKilled:
             files.write_whole(path, fail)
         assert path.read_bytes() == b"old"
         assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+    def test_onnx_too(self, tmp_path, monkeypatch):
+        """An export that fails leaves the old file; one that does not keeps its mode."""
+        path = tmp_path / "m.onnx"
+        path.write_bytes(b"old")
+        path.chmod(0o640)
+        model = zoo.make(fastrnn, "LSTM-forward-1")
+
+        def fail(descriptor):
+            raise OSError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="disk full"):
+                export_onnx(model, path)
+        assert path.read_bytes() == b"old"
+        assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+        export_onnx(model, path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        assert load_onnx(path).inputs[0].name == "input"
 
     def test_synced_before_it_takes_the_place(self, tmp_path, monkeypatch):
         """The bytes are on the disk before the name is, and the name at the end."""

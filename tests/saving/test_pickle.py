@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fastrnn.saving import ModelFileError, pickle_machine, torch_archive
 from fastrnn.saving.tensors import Tensor
-from tests.hostile import torch_faults
+from tests.hostile import pickle_faults, pickles
 
 SYMBOLS = {"collections OrderedDict": lambda *arguments: {}, "m f": lambda *arguments: ("f", len(arguments))}
 
@@ -103,21 +103,21 @@ _operation = st.one_of(
     _byte, st.builds(lambda code, value: code + value, st.sampled_from([b"K", b"q", b"h"]), _byte),
     st.integers(0, 4).map(lambda i: b"h" + bytes([i])), st.integers(0, 4).map(lambda i: b"q" + bytes([i])),
     st.builds(lambda code, value: code + value, st.sampled_from([b"J", b"r", b"j"]), _word),
-    _texts.map(torch_faults.text), _names.map(torch_faults.symbol), _names.map(torch_faults.symbol_of_stack),
-    st.integers(-2**62, 2**62).map(torch_faults.number), st.just(torch_faults.storage()),
-    st.builds(torch_faults.tensor, st.just(None), st.integers(-1, 5), st.tuples(*[st.integers(0, 3)] * 2),
+    _texts.map(pickles.text), _names.map(pickles.symbol), _names.map(pickles.symbol_of_stack),
+    st.integers(-2**62, 2**62).map(pickles.number), st.just(pickles.storage()),
+    st.builds(pickles.tensor, st.just(None), st.integers(-1, 5), st.tuples(*[st.integers(0, 3)] * 2),
               st.tuples(*[st.integers(0, 3)] * 2)),
-    st.just(torch_faults.ORDERED_DICT), st.just(torch_faults.COMMAND))
+    st.just(pickles.ORDERED_DICT), st.just(pickle_faults.COMMAND))
 _program = st.lists(_operation, max_size=14).map(lambda parts: b"\x80\x02" + b"".join(parts) + b".")
-_state = st.lists(_operation, max_size=6).map(lambda parts: torch_faults.state(torch_faults.text("e.weight"), *parts))
+_state = st.lists(_operation, max_size=6).map(lambda parts: pickles.state(pickles.text("e.weight"), *parts))
 _tensor_state = st.builds(
-    torch_faults.tensor, st.just(None), st.integers(-1, 3), st.tuples(*[st.integers(0, 3)] * 2),
-    st.tuples(*[st.integers(0, 3)] * 2)).map(lambda one: torch_faults.state(torch_faults.text("e.weight"), one))
-_edited = st.lists(st.tuples(st.integers(0, len(torch_faults.GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=3)
+    pickles.tensor, st.just(None), st.integers(-1, 3), st.tuples(*[st.integers(0, 3)] * 2),
+    st.tuples(*[st.integers(0, 3)] * 2)).map(lambda one: pickles.state(pickles.text("e.weight"), one))
+_edited = st.lists(st.tuples(st.integers(0, len(pickles.GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=3)
 
 
 def changed(edits: list[tuple[int, int]]) -> bytes:
-    data = bytearray(torch_faults.GOOD)
+    data = bytearray(pickles.GOOD)
     for at, value in edits:
         data[at] = value
     return bytes(data)
@@ -132,7 +132,7 @@ class Standard(pickle.Unpickler):
 
 def archive_of(pkl: bytes) -> memoryview:
     buffer = io.BytesIO()
-    torch_faults.write(buffer, torch_faults.members(pkl))
+    pickles.write(buffer, pickles.members(pkl))
     return memoryview(buffer.getvalue())
 
 
