@@ -119,8 +119,10 @@ class Registry:
             inner = {}
         if not isinstance(inner, Mapping):
             raise ValueError(f"{self.kind} '{name}': expected 'config' to be a dictionary, got {inner!r}")
+        # What holds others, and says so, looks theirs up in the same tables.
+        more = (custom_objects,) if getattr(found, "takes_custom_objects", False) else ()
         try:
-            return found.from_config(dict(inner)) if hasattr(found, "from_config") else found(**inner)
+            return found.from_config(dict(inner), *more) if hasattr(found, "from_config") else found(**inner)
         except TypeError as error:
             raise ValueError(
                 f"{self.kind} '{name}': its class does not take config {dict(inner)!r}: {error}"
@@ -137,7 +139,7 @@ class Registry:
             raise ValueError(f"cannot serialize {obj!r} as {self._a_kind}: it has no get_config()")
         known = self.objects.get(cls.__name__) is cls
         return {
-            "module": self.module if known else cls.__module__,
+            "module": getattr(cls, "keras_module", self.module) if known else cls.__module__,
             "class_name": cls.__name__,
             "config": obj.get_config(),
             "registered_name": None if known else cls.__name__,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,12 @@ class Layer:
     def sublayers(self) -> Sequence[Layer]:
         """The layers inside this one, in the order of their weights."""
         return ()
+
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all those inside it, in the order of their weights."""
+        yield self
+        for layer in self.sublayers():
+            yield from layer.walk()
 
     @property
     def weights(self) -> list[Variable]:

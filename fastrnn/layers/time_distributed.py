@@ -44,7 +44,7 @@ class TimeDistributed(Layer):
     @property
     def activation(self) -> Any:
         """That of the layer inside, if it has one."""
-        return getattr(self.layer, "activation", None)
+        return self.layer.activation  # type: ignore[attr-defined]
 
     def sublayers(self) -> Sequence[Layer]:
         return (self.layer,)

@@ -382,9 +382,9 @@ class _Interruptible:
 
 
 def _activation_name(layer: Any) -> str | None:
-    """Name of the activation that a layer's output comes from, through wrappers; None if it has none."""
-    while not hasattr(layer, "activation") and hasattr(layer, "layer"):
-        layer = layer.layer
+    """Name of the activation that a layer's output comes from, through what is around it; None if it has none."""
+    while not hasattr(layer, "activation") and layer.sublayers():
+        layer = layer.sublayers()[-1]
     return getattr(getattr(layer, "activation", None), "name", None)
 
 

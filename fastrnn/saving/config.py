@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from fastrnn import layers as layers_module
 from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.input import InputLayer
 from fastrnn.layers.table import registry
 from fastrnn.saving import legacy
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_TEXT, ModelFileError, check_name, shown
@@ -138,22 +139,15 @@ def read_stack(config: Any, file: str, version: int) -> Stack:
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ModelFileError(file, "config", "expected a dictionary with 'class_name' and 'config'")
     check_names(config, file, "config")
-    kind, inner = config["class_name"], config.get("config")
-    if kind in ("Functional", "Model"):
-        raise ModelFileError(file, "config", f"{kind} models are not supported, only Sequential ones; build the model "
-                                             "and load its weights by load_weights")
+    kind = config["class_name"]
+    _check_kind(kind, file, "config")
     if kind != "Sequential":
         raise ModelFileError(file, "config", f"expected a Sequential model, got {shown(kind)}")
-    if isinstance(inner, list):     # before Keras 2.2.3
-        inner = {"layers": inner}
-    if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
-        raise ModelFileError(file, "config", "expected a dictionary with a list of 'layers'")
-    entries = [_Entry(entry, f"layers[{i}]", file) for i, entry in enumerate(inner["layers"])]
-    if len(entries) > MAX_COUNT:
-        raise ModelFileError(file, "config", f"expected at most {MAX_COUNT} layers, got {len(entries)}")
+    inner = _model_config(config.get("config"), file, "config")
+    entries = _entries(inner, file, "")
     for entry in entries:       # all of them by name, before the first is made
         entry.check()
-    layers = [entry.layer(version) for entry in entries]
+    layers = _layers(entries, version)
     given = [_shape(layer._batch_input_shape, file) for layer in layers[:1] if layer._batch_input_shape is not None]
     shape = inner.get("build_input_shape") or next(iter(given), None)
     name = check_name(inner["name"], file, "config.name") if "name" in inner else "sequential"
@@ -167,23 +161,60 @@ def _shape(value: Any, file: str) -> Shape:
     return tuple(value)
 
 
+def _check_kind(kind: str, file: str, place: str) -> None:
+    if kind in ("Functional", "Model"):
+        raise ModelFileError(file, place, f"{kind} models are not supported, only Sequential ones; build the model "
+                                          "and load its weights by load_weights")
+
+
+def _model_config(config: Any, file: str, place: str) -> dict[str, Any]:
+    """The configuration of a `Sequential`, checked to have a list of layers."""
+    if isinstance(config, list):     # before Keras 2.2.3
+        config = {"layers": config}
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+        raise ModelFileError(file, place, "expected a dictionary with a list of 'layers'")
+    if len(config["layers"]) > MAX_COUNT:
+        raise ModelFileError(file, place, f"expected at most {MAX_COUNT} layers, got {len(config['layers'])}")
+    return config
+
+
+def _entries(config: Mapping[str, Any], file: str, place: str) -> list[_Entry]:
+    return [_Entry(entry, f"{place}layers[{i}]", file) for i, entry in enumerate(config["layers"])]
+
+
+def _layers(entries: list[_Entry], version: int) -> list[Layer]:
+    """The layers of a model, not built."""
+    layers = [entry.layer(version) for entry in entries]
+    # Keras 2's input_length names the length of an embedding's input, and does not demand it.
+    if version < 3 and len(layers) > 1 and isinstance(layers[0], InputLayer) and layers[1].input_kind == "index":
+        layers[1]._batch_input_shape = layers[0]._batch_input_shape
+        del layers[0]
+    return layers
+
+
 class _Entry:
     """A layer's configuration, and those inside it."""
 
     def __init__(self, entry: Any, place: str, file: str) -> None:
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
             raise ModelFileError(file, f"config.{place}", "expected a dictionary with 'class_name' and 'config'")
-        if not isinstance(entry.get("config"), dict):
-            raise ModelFileError(file, f"config.{place}", "expected 'config' to be a dictionary")
         self.name = entry["class_name"]
-        self.config: dict[str, Any] = dict(entry["config"])
         self.file = file
         self.place = f"config.{place} {shown(self.name)}"
+        self.layers: list[_Entry] | None = None     # those of a Sequential
+        config = entry.get("config")
+        if self.name == "Sequential":
+            config = _model_config(config, file, self.place)
+            self.layers = _entries(config, file, f"{place}.")
+        if not isinstance(config, dict):
+            raise ModelFileError(file, f"config.{place}", "expected 'config' to be a dictionary")
+        self.config: dict[str, Any] = dict(config)
         self.inner = {key: _Entry(self.config[key], f"{place}.{key}", file)
                       for key in ("layer", "backward_layer") if isinstance(self.config.get(key), dict)}
 
     def check(self) -> None:
         """Refuse a class that fastrnn does not have, and names that are no names."""
+        _check_kind(self.name, self.file, self.place)
         if legacy.modern_name(self.name) not in registry.objects:
             known = ", ".join(sorted(registry.objects))
             raise ModelFileError(self.file, self.place, f"fastrnn has no layer of this name; it has {known}")
@@ -191,11 +222,13 @@ class _Entry:
             check_name(self.config["name"], self.file, f"{self.place}.name")
         if self.config.get("weights") is not None:
             raise ModelFileError(self.file, self.place, "a configuration has no weights")
-        for entry in self.inner.values():
+        for entry in [*(self.layers or ()), *self.inner.values()]:
             entry.check()
 
     def layer(self, version: int) -> Layer:
         """The layer, not built."""
+        if self.layers is not None:
+            return self._model(_layers(self.layers, version))
         config = legacy.modern_config(self.name, self.config, version)
         for key, entry in self.inner.items():
             layer = entry.layer(version)
@@ -209,3 +242,10 @@ class _Entry:
         if not isinstance(layer, Layer):
             raise ModelFileError(self.file, self.place, "expected a layer")
         return layer
+
+    def _model(self, layers: list[Layer]) -> Layer:
+        try:
+            return registry.objects["Sequential"].unbuilt(
+                layers, bool(self.config.get("trainable", True)), self.config.get("name"))
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(self.file, self.place, str(error)[:1000]) from None

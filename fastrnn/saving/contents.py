@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fastrnn.layers.base import Layer
-from fastrnn.layers.input import InputLayer
 from fastrnn.saving import layouts, state
 from fastrnn.saving.config import Stack
 from fastrnn.saving.errors import ModelFileError
@@ -61,8 +60,8 @@ def check(places: Sequence[Place], tensors: Sequence[Tensor], file: str) -> None
         check_fits(tensor, file, place.shape, place.part.layer.dtype, f"'{place.native}'")
 
 
-def give_weights(contents: Contents) -> list[Layer]:
-    """The layers, with all their weights at hand for when they are built."""
+def give_weights(contents: Contents) -> None:
+    """Put all weights of the layers at hand for when they are built."""
     stack, file = contents.stack, contents.file
     places = places_of(stack, file)
     tensors = contents.find(places)
@@ -77,11 +76,6 @@ def give_weights(contents: Contents) -> list[Layer]:
         warnings.warn(f"{file}: hard_sigmoid is 1.2 times steeper in Keras {contents.version} than in Keras 3 and in "
                       "fastrnn. The weights of its gates are multiplied by that, so that the results are those of the "
                       "Keras that saved the file; what its optimizer kept is left out", stacklevel=4)
-    layers = stack.layers
-    # Keras 2's input_length names the length of an embedding's input, and does not demand it.
-    if contents.version < 3 and len(layers) > 1 and layers[1].input_kind == "index":
-        layers = [layer for layer in layers if not isinstance(layer, InputLayer)]
-    return layers
 
 
 def _hard_sigmoid(layers: Sequence[Layer], file: str) -> dict[int, tuple[int, ...]]:

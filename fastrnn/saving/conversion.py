@@ -112,8 +112,8 @@ def parity(first: Any, second: Any) -> Parity:
 
     shape = (_SAMPLES, *(_STEPS if size is None else size for size in first.input_shape[1:]))
     rng = np.random.default_rng(0)
-    layer = first.layers[0]
-    words = isinstance(layer, Embedding)
-    x = rng.integers(0, layer.input_dim, shape) if words else rng.standard_normal(shape).astype(first.dtype)
+    words = next((layer.input_dim for layer in first.walk() if isinstance(layer, Embedding)), 0)
+    indices = first.input_kind == "index"
+    x = rng.integers(0, words, shape) if indices else rng.standard_normal(shape).astype(first.dtype)
     one, two = (np.asarray(outputs(model, x), "float64") for model in (first, second))
     return Parity(shape, one.size, float(np.abs(one - two).max()), float(np.abs(one).max()))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import InputLayer
 from fastrnn.saving import files, hdf5, layouts, onnx_graph, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, shown
@@ -104,16 +104,21 @@ def _model(found: Contents, places: list[Place], tensors: list[Tensor]) -> Itera
     shape: Any = stack.input_shape
     compiled = "compiled" if found.training else "not compiled"
     yield f"{found.file}: Sequential '{stack.name}', input {shape}, {compiled}"
-    own: dict[int, dict[str, Tensor]] = {}
-    for place, tensor in zip(places, tensors, strict=True):
-        own.setdefault(place.part.top, {})[place.native] = tensor
+    parts, own, counts = [], dict[str, dict[str, Tensor]](), collections.Counter[str]()
     for part in layouts.parts(stack.layers, shape):
-        layer = part.layer
-        if layer in stack.layers and not isinstance(layer, InputLayer):
-            rows = own.get(part.top, {})
-            count = sum(math.prod(tensor.shape) for tensor in rows.values())
-            yield f"  {layer}: {layer.compute_output_shape(part.input_shape)}, {count:,} parameters"
-            yield from _rows(rows, "    ")
+        if part.level is not None:  # what is in a wrapper is shown with it
+            parts.append(part)
+        own[part.native] = {} if part.level is not None else own[parts[-1].native]
+    for place, tensor in zip(places, tensors, strict=True):
+        path = place.part.native
+        own[path][place.native] = tensor
+        while path:
+            counts[path] += math.prod(tensor.shape)
+            path = path.rpartition("/")[0]
+    for part in parts:
+        layer, indent = part.layer, "  " * (1 + (part.level or 0))
+        yield f"{indent}{layer}: {layer.compute_output_shape(part.input_shape)}, {counts[part.native]:,} parameters"
+        yield from _rows(own[part.native], f"{indent}  ")
     yield _total({place.native: tensor for place, tensor in zip(places, tensors, strict=True)})
 
 

@@ -4,11 +4,13 @@ their configuration in attributes."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
 
+from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import config, hdf5, keras_weights, layouts
 from fastrnn.saving.contents import Contents
@@ -25,7 +27,8 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
     """Write a model's weights alone."""
     arrays: dict[str, np.ndarray] = {}
     names: dict[int, list[str]] = {}
-    for place, variable in zip(layouts.places(model.layers), model.weights, strict=True):
+    weights = zip(layouts.places(model.layers), model.weights, strict=True)
+    for place, variable in sorted(weights, key=lambda weight: _frozen(weight[0])):
         layer = model.layers[place.part.top].name
         name = f"{place.native}:0"
         names.setdefault(place.part.top, []).append(name)
@@ -74,14 +77,20 @@ def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:
     if len(stored) != len(wanted):
         raise ModelFileError(file, group.place, f"expected {len(wanted)} layers with weights, got {len(stored)}; the "
                                                 "weights are of another model")
-    found: list[Tensor] = []
+    found: dict[str, Tensor] = {}
     for own, tensors in zip(wanted.values(), stored):
+        own.sort(key=_frozen)
         tensors = _of_today(own, tensors)
         if len(tensors) != len(own):
             raise ModelFileError(file, tensors[0].place, f"expected {len(own)} arrays for '{own[0].part.native}', got "
                                                          f"{len(tensors)}; the weights are of another model")
-        found += tensors
-    return found
+        found |= zip((place.native for place in own), tensors)
+    return [found[place.native] for place in places]
+
+
+def _frozen(place: Place) -> bool:
+    """What the weights of one layer of the model are sorted by: those that are trained come first."""
+    return not place.part.trainable
 
 
 def _layer(group: Group, name: str) -> list[Tensor]:
@@ -90,15 +99,19 @@ def _layer(group: Group, name: str) -> list[Tensor]:
 
 
 def _of_today(places: Sequence[Place], tensors: list[Tensor]) -> list[Tensor]:
-    """One layer's arrays, cell by cell, in today's layouts."""
-    cells = [place.part.layer for place in places if place.number == 0]
-    share = len(tensors) // len(cells)
-    if share * len(cells) != len(tensors):
+    """One layer's arrays, cell by cell, in today's layouts; as they are where their number fits no version's."""
+    counts: dict[Layer, int] = {}
+    for place in places:
+        counts[place.part.layer] = counts.get(place.part.layer, 0) + 1
+    if len(tensors) != len(places):
+        counts = {layer: layouts.keras_1_count(layer) or count for layer, count in counts.items()}
+    if len(tensors) != sum(counts.values()):
         return tensors
     found: list[Tensor] = []
-    for i, cell in enumerate(cells):
-        own = tensors[i * share:(i + 1) * share]
-        found += layouts.of_cudnn(cell, layouts.of_keras_1(cell, own)) if isinstance(cell, Recurrent) else own
+    left = iter(tensors)
+    for layer, count in counts.items():
+        own = list(itertools.islice(left, count))
+        found += layouts.of_cudnn(layer, layouts.of_keras_1(layer, own)) if isinstance(layer, Recurrent) else own
     return found
 
 

@@ -14,11 +14,12 @@ import numpy as np
 
 from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, InputLayer, SimpleRNN, TimeDistributed
 from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.chain import Chain
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.registry import snake_case
 from fastrnn.saving.tensors import Tensor
 
-#: Names, in Keras's files, of the layers inside a layer.
+#: Names, in Keras's files, of the layers inside a layer; those inside a `Sequential` are counted as a model's own.
 _INSIDE: dict[type[Layer], tuple[str, ...]] = {
     Bidirectional: ("forward_layer", "backward_layer"),
     TimeDistributed: ("layer",),
@@ -33,6 +34,8 @@ class Part(NamedTuple):
     Attributes:
         layer: the layer.
         top: index in the model of the layer that it is, or is inside of.
+        level: how many models around it are themselves layers; None in a wrapper as `Bidirectional`.
+        trainable: whether it and all around it, but for the model, are.
         keras: where Keras 3's files have its weights: "layers/bidirectional/forward_layer/cell/vars".
         native: where native files have them: "bidirectional/forward_layer". By class and number, not by name: the names
             that layers get by themselves differ from model to model.
@@ -41,6 +44,8 @@ class Part(NamedTuple):
 
     layer: Layer
     top: int
+    level: int | None
+    trainable: bool
     keras: str
     native: str
     input_shape: Shape
@@ -63,21 +68,45 @@ class Place(NamedTuple):
         return f"{self.part.native}/{self.name}"
 
 
-def parts(layers: Sequence[Layer], input_shape: Shape = ()) -> Iterator[Part]:
+class _Around(NamedTuple):
+    """What a part has from what it is inside of."""
+
+    keras: str = ""
+    native: str = ""
+    top: int | None = None
+    level: int | None = 0
+    trainable: bool = True
+
+
+_MODEL = _Around()
+
+
+def parts(layers: Sequence[Layer], input_shape: Shape = (), around: _Around = _MODEL) -> Iterator[Part]:
     """The layers of a stack and those inside them, in the order of their weights."""
     shape, counts = input_shape, dict[str, int]()
     stack = [layer for layer in layers if not isinstance(layer, InputLayer)]
-    for top, layer in enumerate(stack):
+    for index, layer in enumerate(stack):
         name = snake_case(type(layer).__name__)     # Keras counts the layers of each class
         number = counts[name] = counts.get(name, -1) + 1
-        yield from _inside(layer, top, f"{name}_{number}" if number else name, shape)
+        name = f"{name}_{number}" if number else name
+        yield from _inside(layer, shape, around._replace(
+            keras=f"{around.keras}layers/{name}", native=f"{around.native}{name}",
+            top=index if around.top is None else around.top))
         if shape:
             shape = layer.compute_output_shape(shape)
 
 
-def _inside(layer: Layer, top: int, path: str, shape: Shape) -> Iterator[Part]:
+def _inside(layer: Layer, shape: Shape, at: _Around) -> Iterator[Part]:
+    """The parts of a layer; `at` has its own paths."""
+    assert at.top is not None
     cell = "/cell" if isinstance(layer, Recurrent) else ""
-    yield Part(layer, top, f"layers/{path}{cell}/vars", path, shape)
+    trainable = at.trainable and layer.trainable
+    yield Part(layer, at.top, at.level, trainable, f"{at.keras}{cell}/vars", at.native, shape)
+    at = at._replace(keras=f"{at.keras}/", native=f"{at.native}/", trainable=trainable)
+    if isinstance(layer, Chain):
+        level = None if at.level is None else at.level + 1
+        yield from parts(layer.layers, shape and layer.takes(shape), at._replace(level=level))
+        return
     names = _INSIDE.get(type(layer), ())
     inner = layer.sublayers()
     if len(names) != len(inner):
@@ -85,7 +114,8 @@ def _inside(layer: Layer, top: int, path: str, shape: Shape) -> Iterator[Part]:
     if isinstance(layer, TimeDistributed):
         shape = (*shape[:1], *shape[2:])
     for name, sublayer in zip(names, inner):
-        yield from _inside(sublayer, top, f"{path}/{name}", shape)
+        yield from _inside(sublayer, shape, at._replace(
+            keras=f"{at.keras}{name}", native=f"{at.native}{name}", level=None))
 
 
 def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:
@@ -103,6 +133,8 @@ def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:
         layer = part.layer
         if layer.built:
             shapes = {variable.name: variable.shape for variable in layer._variables}
+        elif isinstance(layer, Chain):
+            shapes = {}
         else:       # no sample is enough to ask whether the layer can take the shape
             kind = np.int32 if layer.input_kind == "index" else layer.dtype
             layer.check_input(np.zeros((0, *(1 if size is None else size for size in part.input_shape[1:])), kind))
@@ -146,6 +178,11 @@ def of_cudnn(layer: Recurrent, stored: Sequence[Tensor]) -> list[Tensor]:
 
 #: Keras 1 kept kernel, recurrent kernel and bias of each gate apart; its gates, in the order of today's.
 _KERAS_1_GATES: dict[type[Recurrent], tuple[int, ...]] = {LSTM: (0, 2, 1, 3), GRU: (0, 1, 2)}
+
+
+def keras_1_count(layer: Layer) -> int:
+    """How many arrays Keras 1 kept of a layer, 0 where it is as many as today."""
+    return 3 * len(_KERAS_1_GATES.get(type(layer), ()))  # type: ignore[arg-type]
 
 
 def of_keras_1(layer: Recurrent, stored: Sequence[Tensor]) -> list[Tensor]:

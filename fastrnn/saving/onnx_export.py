@@ -99,9 +99,9 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         filepath: of the file, usually with the suffix `.onnx`.
         opset: version of ONNX's operators, 14 to 21.
         states: the graph takes the first states of each recurrent layer as inputs, "lstm_h" and "lstm_c" for a layer
-            named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`), each (batch, units), and gives the
-            last ones as outputs, "lstm_h_out" and "lstm_c_out": to feed a long sequence in pieces. Without, every call
-            starts from zeros, stateful layers too.
+            named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`, "encoder_lstm_h" in a `Sequential`
+            named "encoder"), each (batch, units), and gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
+            to feed a long sequence in pieces. Without, every call starts from zeros, stateful layers too.
         overwrite: replace a file that is there.
 
     Raises:
@@ -131,11 +131,9 @@ def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     if sum(weight.data.nbytes for weight in model.weights) > _LARGEST - (1 << 20):
         raise ValueError(f"{model}: an ONNX file holds 2 GB; save the model as .safetensors")
     graph = Graph(model.dtype, opset, states)
-    kind = "int64" if model.layers[0].input_kind == "index" else model.dtype
+    kind = "int64" if model.input_kind == "index" else model.dtype
     x: str = graph.add_input("input", kind, _free(model.input_shape))
-    mask = None
-    for layer in model.layers:
-        x, mask = onnx_layers.add(graph, layer, x, mask)
+    x, _ = onnx_layers.add_all(graph, model, x, None)
     graph.scope = ""
     graph.add_output(x, "output", _free(model.output_shape))
     for value, name, shape in graph.final:

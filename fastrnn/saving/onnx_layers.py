@@ -22,6 +22,7 @@ from fastrnn.layers import (
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
+from fastrnn.layers.chain import Chain
 from fastrnn.saving import onnx_recurrent_layers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str 
     Raises:
         ValueError: the layer has no form in ONNX.
     """
-    adds = _LAYERS.get(type(layer))
+    adds: Adds | None = add_all if isinstance(layer, Chain) else _LAYERS.get(type(layer))
     if adds is None:
         raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are "
                          f"{', '.join(sorted(cls.__name__ for cls in _LAYERS))}")
@@ -48,6 +49,13 @@ def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str 
         return adds(graph, layer, x, mask)
     finally:
         graph.scope = above
+
+
+def add_all(graph: Graph, chain: Chain, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Add the nodes of all layers of a model, each fed with what the one before gives."""
+    for layer in chain.layers:
+        x, mask = add(graph, layer, x, mask)
+    return x, mask
 
 
 # layers -------------------------------------------------------------------------------------------------------------
@@ -103,7 +111,7 @@ def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | 
     shape = graph.add("Shape", x)
     steps = graph.add("Reshape", x, graph.add("Concat", rest, graph.add("Slice", shape, two, end), axis=0))
     states, graph.states = graph.states, False      # they would be of samples and steps together
-    if states and onnx_recurrent_layers.is_recurrent(layer.layer):
+    if states and any(map(onnx_recurrent_layers.is_recurrent, layer.layer.walk())):
         raise ValueError(f"{layer}: there are no states to give in and out of a layer inside TimeDistributed; export "
                          "with states=False")
     y, _ = add(graph, layer.layer, steps, None)

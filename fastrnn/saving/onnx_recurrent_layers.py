@@ -52,7 +52,7 @@ def is_recurrent(layer: Layer) -> bool:
 def recurrent(graph: Graph, layer: Recurrent, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of a recurrent layer."""
     steps = _steps(graph, x, mask)
-    outputs, = _run(graph, [layer], steps, [layer.name])
+    outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")])
     if not layer.return_sequences:
         return outputs.last, None
     return _flip(graph, outputs.steps) if layer.go_backwards else outputs.steps, mask
@@ -61,7 +61,7 @@ def recurrent(graph: Graph, layer: Recurrent, x: str, mask: str | None) -> tuple
 def bidirectional(graph: Graph, layer: Bidirectional, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of both directions, and what merges them."""
     pair = [layer.forward_layer, layer.backward_layer]
-    names = [f"{layer.name}_forward", f"{layer.name}_backward"]
+    names = [f"{graph.scope}_{direction}".replace("/", "_") for direction in ("forward", "backward")]
     if pair[0].go_backwards:
         pair, names = pair[::-1], names[::-1]
     steps = _steps(graph, x, mask)

@@ -56,10 +56,11 @@ def build(found: Contents, compile: bool = True) -> Sequential:
     """The model of what a file has."""
     stack = found.stack
     has_layers = any(not isinstance(layer, InputLayer) for layer in stack.layers)
-    layers = contents.give_weights(found) if has_layers else stack.layers
+    if has_layers:
+        contents.give_weights(found)
     model = Sequential(name=stack.name, trainable=stack.trainable)
     try:
-        for layer in layers:
+        for layer in stack.layers:
             model.add(layer)
         if has_layers and not model.built:
             model.build(stack.input_shape)

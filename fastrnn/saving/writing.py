@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable
 from typing import IO, Any
 
-from fastrnn.layers import InputLayer, serialize
+from fastrnn.layers import InputLayer, TimeDistributed, serialize
+from fastrnn.layers.base import Layer
+from fastrnn.layers.chain import Chain
 from fastrnn.saving import config as configs
 from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, layouts, native
 from fastrnn.saving.tensors import values
@@ -104,22 +106,35 @@ def model_config(model: Any) -> dict[str, Any]:
     was given, beside the layers where data showed it."""
     if not model.built:
         raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
-    config = model.get_config()
-    layers = config["layers"] = [{**entry, "config": dict(entry["config"])} for entry in config["layers"]]
-    for entry in layers:
-        entry["config"].pop("batch_input_shape", None)
-    shape = model.input_shape
-    if model._strict and model._input is None:
-        layers.insert(0, serialize(InputLayer(batch_shape=shape, name=f"{model.layers[0].name}_input")))
-    if layers[0]["class_name"] == "InputLayer" and layers[0]["config"].get("dtype") is None:
-        layers[0]["config"]["dtype"] = "int32" if model.layers[0].input_kind == "index" else model.dtype
-    whole = {"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None,
-             "build_config": {"input_shape": shape}}
+    whole = {**_entry(model), "build_config": {"input_shape": model.input_shape}}
     try:    # what cannot be read again is not to be written: a function of the user's own, a layer
         configs.read_stack(json.loads(json.dumps(whole)), str(model), 3)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
     return whole
+
+
+def _entry(layer: Layer) -> dict[str, Any]:
+    """The configuration of a layer, or a model, by itself: what says the shape of its input is `_input`'s."""
+    entry = serialize(layer)
+    config = entry["config"] = dict(entry["config"])
+    config.pop("batch_input_shape", None)
+    if isinstance(layer, Chain):
+        config["layers"] = [*_input(layer), *map(_entry, layer.layers)]
+    elif isinstance(layer, TimeDistributed):
+        config["layer"] = _entry(layer.layer)
+    return entry
+
+
+def _input(chain: Chain) -> list[dict[str, Any]]:
+    """The input of a model whose user said its shape, be it in an `Input` or in the first layer."""
+    if not chain._strict:
+        return []
+    layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=f"{chain.layers[0].name}_input")
+    entry = serialize(layer)
+    if entry["config"].get("dtype") is None:
+        entry["config"]["dtype"] = "int32" if chain.input_kind == "index" else chain.dtype
+    return [entry]
 
 
 def _target(model: Any, filepath: Any, overwrite: bool) -> str:

@@ -102,11 +102,6 @@ def test_add_refuses_what_is_no_layer(bad):
         Sequential(name="mine").add(bad)
 
 
-def test_add_refuses_a_model_inside_a_model():
-    with pytest.raises(TypeError, match="expected a layer"):
-        Sequential([Sequential([Dense(2)])])
-
-
 def test_names_must_differ():
     model = Sequential([Input((3,)), Dense(2, name="a")])
     for again in (Dense(2, name="a"), model.layers[0]):
