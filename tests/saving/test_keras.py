@@ -19,7 +19,7 @@ def close(ours: np.ndarray, theirs: np.ndarray) -> None:
 class TestFromKeras:
     @pytest.mark.parametrize("stack, suffix", [
         *((stack, ".keras") for stack in zoo.STACKS),
-        *((stack, ".h5") for stack in ("words", "two-directions", "GRU-both-2", "LSTM-hard-sigmoid"))])
+        *((stack, ".h5") for stack in ("words", "nested", "nested-words", "two-directions", "GRU-both-2", "LSTM-hard-sigmoid"))])
     def test_models(self, stack, suffix, tmp_path):
         theirs, x = zoo.make(keras, stack), zoo.inputs(stack)
         theirs.save(tmp_path / f"m{suffix}")
@@ -84,10 +84,39 @@ class TestFromKeras:
             load_model(tmp_path / "m.keras")
 
     def test_a_nested_model(self, tmp_path):
-        inner = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(2)])
-        keras.Sequential([inner, keras.layers.Dense(1)]).save(tmp_path / "m.keras")
-        with pytest.raises(ModelFileError, match="'Sequential': fastrnn has no layer of this name"):
-            load_model(tmp_path / "m.keras")
+        """Its layers are refused by name too, before anything is built, and so is a functional one."""
+        x = keras.Input((6, 3))
+        functional = keras.Model(x, keras.layers.LSTM(2, return_sequences=True)(x))
+        for layer, error in ((keras.layers.Conv1D(4, 3), r"layers\[2\]\.layers\[1\]\.layers\[2\] 'Conv1D': fastrnn has"),
+                             (functional, r"layers\[1\]\.layers\[2\] 'Functional': Functional models are not supp")):
+            inner = keras.Sequential([keras.layers.LSTM(2, return_sequences=True), layer])
+            theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(3), keras.Sequential([inner])])
+            for name in ("m.keras", "m.h5"):
+                theirs.save(tmp_path / name)
+                with pytest.raises(ModelFileError, match=error):
+                    load_model(tmp_path / name)
+
+    @pytest.mark.parametrize("suffix", [".keras", ".h5"])
+    def test_training_of_a_nested_model_goes_on(self, suffix, tmp_path, rng):
+        x, y = rng.standard_normal((8, zoo.T, zoo.D)).astype("float32"), rng.standard_normal((8, zoo.T, 3))
+        theirs = zoo.make(keras, "nested")
+        theirs = keras.Sequential([keras.Input((None, zoo.D)), theirs.layers[0], theirs.layers[1]])
+        theirs.compile("adam", "mse")
+        theirs.fit(x, y, epochs=2, shuffle=False, verbose=0)
+        theirs.save(tmp_path / f"m{suffix}")
+        ours = load_model(tmp_path / f"m{suffix}")
+        for _ in range(3):
+            expected = theirs.train_on_batch(x, y, return_dict=True)
+            theirs.reset_metrics()
+            np.testing.assert_allclose(ours.train_on_batch(x, y), expected["loss"], rtol=1e-5)
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        ours.save(tmp_path / "back.keras")
+        again = keras.saving.load_model(tmp_path / "back.keras")
+        assert int(again.optimizer.iterations) == 5
+        np.testing.assert_allclose(again.train_on_batch(x, y), ours.train_on_batch(x, y), rtol=1e-5)
+        for a, b in zip(ours.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
     def test_a_lambda(self, tmp_path):
         theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Lambda(lambda x: x * 2), keras.layers.LSTM(2)])

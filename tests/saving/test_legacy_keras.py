@@ -25,7 +25,7 @@ from tests.saving.test_keras import close
 
 HARD = [stack for stack in zoo.STACKS if "hard" in stack]
 PLAIN = ["SimpleRNN-both-2", "LSTM-both-2", "GRU-both-2", "LSTM-backward-1", "GRU-reset-before", "LSTM-no-bias",
-         "words", "two-directions", "regularized"]
+         "words", "two-directions", "regularized", "nested", "nested-words"]
 
 
 class TestWholeModels:

@@ -62,6 +62,26 @@ def _normalized(library: Any) -> list[Any]:
             layers.TimeDistributed(layers.LayerNormalization(scale=False)), layers.LSTM(3), layers.Dense(2)]
 
 
+def _nested(library: Any) -> list[Any]:
+    """Models in models, two levels deep, one of which says its input's shape, and one in a wrapper; a layer inside is
+    frozen, which Keras's older files keep behind the others of the model that it is in."""
+    layers, Sequential = library.layers, library.Sequential
+    frozen = layers.LSTM(4, return_sequences=True, trainable=False)
+    deep = Sequential([layers.Bidirectional(layers.GRU(3, return_sequences=True)), layers.Dense(4)], name="deep")
+    return [library.Input((None, D)),
+            Sequential([library.Input((None, D)), frozen, deep, layers.LSTM(3, return_sequences=True)], name="encoder"),
+            layers.TimeDistributed(Sequential([layers.Dense(4, activation="relu"), layers.Dense(3)])),
+            Sequential([layers.Dropout(0.2), Sequential([layers.SimpleRNN(4)]), layers.Dense(3)], name="head"),
+            layers.Dense(2)]
+
+
+def _nested_words(library: Any) -> list[Any]:
+    """A model that comes first, and alone says the shape of the input."""
+    layers = library.layers
+    words = library.Sequential([library.Input((T,)), layers.Embedding(WORDS, 4, mask_zero=True), layers.Dense(4)])
+    return [words, layers.GRU(4), layers.Dense(2)]
+
+
 #: By name, all of which can be trained on `data`.
 STACKS: dict[str, Callable[[Any], list[Any]]] = {
     **{f"{cell}-{direction}-{depth}": recurrent(cell, direction, depth)
@@ -78,13 +98,15 @@ STACKS: dict[str, Callable[[Any], list[Any]]] = {
     "two-directions": _two_different_directions,
     "regularized": _regularized,
     "normalized": _normalized,
+    "nested": _nested,
+    "nested-words": _nested_words,
 }
 
 
 def inputs(stack: str, samples: int = 5, seed: int = 0) -> np.ndarray:
     """Inputs that the stack takes."""
     rng = np.random.default_rng(seed)
-    if stack == "words":
+    if stack.endswith("words"):
         return rng.integers(0, WORDS, (samples, T))
     return rng.standard_normal((samples, T, D)).astype("float32")
 
@@ -95,6 +117,13 @@ def make(library: Any, stack: str) -> Any:
     rng = np.random.default_rng(len(stack))
     model.set_weights([rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()])
     return model
+
+
+def without_inputs(config: dict[str, Any]) -> list[Any]:
+    """The layers of a model's configuration; an Input, whose dtype files say and programs leave open, is not one."""
+    return [{**entry, "config": {**entry["config"], "layers": without_inputs(entry["config"])}}
+            if entry["class_name"] == "Sequential" else entry
+            for entry in config["layers"] if entry["class_name"] != "InputLayer"]
 
 
 def same_bits(first: list[np.ndarray], second: list[np.ndarray]) -> None:
