@@ -89,7 +89,7 @@ class TestFromKeras:
         functional = keras.Model(x, keras.layers.LSTM(2, return_sequences=True)(x))
         for layer, error in ((keras.layers.Conv1D(4, 3), r"layers\[2\]\.layers\[1\]\.layers\[2\] 'Conv1D': fastrnn has"),
                              (functional, r"layers\[1\]\.layers\[2\] 'Functional': Functional models are not supp")):
-            inner = keras.Sequential([keras.layers.LSTM(2, return_sequences=True), layer])
+            inner = keras.Sequential([keras.layers.LSTM(3, return_sequences=True), layer])
             theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(3), keras.Sequential([inner])])
             for name in ("m.keras", "m.h5"):
                 theirs.save(tmp_path / name)
