@@ -29,6 +29,18 @@ def deep(levels: int, leaf: Json) -> Json:
     return leaf
 
 
+def deep_models(levels: int, leaf: Json, beside: int = 0) -> Json:
+    """Models inside each other, with so many more layers in each."""
+    for _ in range(levels):
+        others = [entry("Dropout", {"name": str(i), "rate": 0.1}) for i in range(beside)]
+        leaf = inner_model([*others, leaf])
+    return leaf
+
+
+def inner_model(layers: Json) -> Json:
+    return entry("Sequential", {"name": "inner", "layers": layers}, "keras")
+
+
 class Config(dict):
     """The good configuration; `layers` are its layers."""
 
@@ -100,6 +112,26 @@ CONFIGS: dict[str, Callable[[Config], Json]] = {
     "layers_without_end": lambda c: c.layers.extend(c.layers[5:] * 12_000) or c,
     "deep_wrappers": lambda c: c.put(deep(100, entry("Dense", {"units": 2}))),
     "deep_wrappers_within_the_limit": lambda c: c.put(deep(9, entry("Dense", {"units": 2}))),
+    "deep_models": lambda c: c.put(deep_models(100, entry("Dense", {"units": 2}))),
+    "deep_models_within_the_limit": lambda c: c.put(deep_models(8, entry("Dense", {"units": 2}))),
+    "deep_models_of_many_layers": lambda c: c.put(deep_models(8, entry("Dense", {"units": 2}), beside=200)),
+    "deep_models_in_wrappers": lambda c: c.put(deep(2, deep_models(3, deep(2, entry("Dense", {"units": 2}))))),
+    "a_model_inside_itself": lambda c: c.put({**inner_model([{"shared_object_id": 7}]), "shared_object_id": 7}),
+    "the_whole_model_inside": lambda c: c.put(copy.deepcopy(dict(c))),
+    "inner_models_without_end": lambda c: c.put(inner_model([entry("Dropout", {"rate": 0.1})] * 12_000)),
+    "inner_model_without_layers": lambda c: c.put(inner_model([])),
+    "inner_model_of_no_list": lambda c: c.put(inner_model({"a": 1})),
+    "inner_model_of_texts": lambda c: c.put(inner_model(["Dense"])),
+    "inner_input_bomb": lambda c: c.put(inner_model([
+        entry("InputLayer", {"batch_shape": [None, 10**15, 10**15]}), entry("Dropout", {"rate": 0.1})])),
+    "inner_input_in_the_middle": lambda c: c.put(inner_model([
+        entry("Dropout", {"rate": 0.1}), entry("InputLayer", {"batch_shape": [None, None, 4]})])),
+    "inner_functional": lambda c: c.put(inner_model([
+        {**entry("Functional", {"name": "f", "layers": []}, "keras.src.models.functional")}])),
+    "inner_lambda": lambda c: c.put(inner_model([entry("Lambda", {"function": [BYTECODE, None, None]})])),
+    "inner_name_that_is_a_path": lambda c: c.put(inner_model([
+        entry("Dropout", {"name": "../../pwned", "rate": 0.1})])),
+    "both_directions_of_a_model": lambda c: c.set(2, "layer", inner_model([c.layers[2]["config"]["layer"]])),
     "very_deep": lambda c: "[" * 200_000 + "]" * 200_000,
     "very_deep_dictionaries": lambda c: '{"a":' * 200_000 + "1" + "}" * 200_000,
     "a_layer_inside_itself": lambda c: c.put({**entry("TimeDistributed", {"name": "t", "layer": {

@@ -33,6 +33,25 @@ class TestInspect:
         count = model.count_params()
         assert lines[-1] == f"{count:,} parameters in {len(model.weights)} arrays, {4 * count:,} bytes"
 
+    @pytest.mark.parametrize("suffix", ["", ".keras"])
+    def test_a_nested_model(self, suffix, tmp_path, capsys):
+        """The layers inside have rows of their own below the model's, but for those in a wrapper."""
+        model = zoo.make(fastrnn, "nested")
+        model.save(tmp_path / f"m{suffix}")
+        main(["inspect", str(tmp_path / f"m{suffix}")])
+        lines = capsys.readouterr().out.splitlines()
+        encoder = model.get_layer("encoder")
+        start = lines.index(f"  Sequential 'encoder': (None, None, 3), {encoder.count_params()} parameters")
+        assert lines[start + 1].startswith("    LSTM '") and lines[start + 1].endswith("(None, None, 4), 128 parameters")
+        assert lines[start + 2] == "      sequential/lstm/kernel            (3, 16)  float32"
+        assert "    Sequential 'deep': (None, None, 4), 178 parameters" in lines
+        both = next(i for i, line in enumerate(lines) if line.startswith("      Bidirectional '"))
+        assert lines[both + 1].startswith("        sequential/sequential/bidirectional/forward_layer/kernel ")
+        assert [line.split()[0] for line in lines[1:] if " parameters" in line and "'" in line] == [
+            "Sequential", "LSTM", "Sequential", "Bidirectional", "Dense", "LSTM", "TimeDistributed", "Sequential",
+            "Dropout", "Sequential", "SimpleRNN", "Dense", "Dense"]
+        assert lines[-1].startswith(f"{model.count_params():,} parameters in {len(model.weights)} arrays")
+
     @pytest.mark.parametrize("suffix", ["", ".weights.h5", ".h5"])
     def test_weights_alone(self, suffix, tmp_path, capsys):
         model = zoo.make(fastrnn, "GRU-both-1")
@@ -89,7 +108,7 @@ class TestConvert:
         other.load_weights(tmp_path / target)
         zoo.same_bits(other.get_weights(), model.get_weights())
 
-    @pytest.mark.parametrize("name", ["words", "GRU-both-1", "LSTM-forward-1"])
+    @pytest.mark.parametrize("name", ["words", "GRU-both-1", "LSTM-forward-1", "nested", "nested-words"])
     def test_to_onnx(self, name, tmp_path, capsys):
         """What the report says is so for ONNX's own runtime, too."""
         model = zoo.make(fastrnn, name)
@@ -98,7 +117,7 @@ class TestConvert:
         assert float(capsys.readouterr().out.rsplit(" ", 1)[1]) <= 1e-6
         x = np.ones((2, *(5 if size is None else size for size in model.input_shape[1:])))
         session = onnxruntime.InferenceSession(tmp_path / "n.onnx")
-        kind = "int64" if name == "words" else "float32"
+        kind = "int64" if name.endswith("words") else "float32"
         np.testing.assert_allclose(session.run(None, {"input": x.astype(kind)})[0], model.predict(x, verbose=0),
                                    atol=1e-5)
 
