@@ -42,9 +42,10 @@ class TestInspect:
         lines = capsys.readouterr().out.splitlines()
         encoder = model.get_layer("encoder")
         start = lines.index(f"  Sequential 'encoder': (None, None, 3), {encoder.count_params()} parameters")
-        assert lines[start + 1].startswith("    LSTM '") and lines[start + 1].endswith("(None, None, 4), 128 parameters")
+        assert lines[start + 1].startswith("    LSTM '")
+        assert lines[start + 1].endswith(": (None, None, 4), 128 parameters")
         assert lines[start + 2] == "      sequential/lstm/kernel            (3, 16)  float32"
-        assert "    Sequential 'deep': (None, None, 4), 178 parameters" in lines
+        assert "    Sequential 'deep': (None, None, 4), 190 parameters" in lines
         both = next(i for i, line in enumerate(lines) if line.startswith("      Bidirectional '"))
         assert lines[both + 1].startswith("        sequential/sequential/bidirectional/forward_layer/kernel ")
         assert [line.split()[0] for line in lines[1:] if " parameters" in line and "'" in line] == [

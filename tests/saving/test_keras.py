@@ -19,7 +19,8 @@ def close(ours: np.ndarray, theirs: np.ndarray) -> None:
 class TestFromKeras:
     @pytest.mark.parametrize("stack, suffix", [
         *((stack, ".keras") for stack in zoo.STACKS),
-        *((stack, ".h5") for stack in ("words", "nested", "nested-words", "two-directions", "GRU-both-2", "LSTM-hard-sigmoid"))])
+        *((stack, ".h5") for stack in ("words", "two-directions", "GRU-both-2", "LSTM-hard-sigmoid", "nested",
+                                       "nested-words"))])
     def test_models(self, stack, suffix, tmp_path):
         theirs, x = zoo.make(keras, stack), zoo.inputs(stack)
         theirs.save(tmp_path / f"m{suffix}")
@@ -87,13 +88,13 @@ class TestFromKeras:
         """Its layers are refused by name too, before anything is built, and so is a functional one."""
         x = keras.Input((6, 3))
         functional = keras.Model(x, keras.layers.LSTM(2, return_sequences=True)(x))
-        for layer, error in ((keras.layers.Conv1D(4, 3), r"layers\[2\]\.layers\[1\]\.layers\[2\] 'Conv1D': fastrnn has"),
-                             (functional, r"layers\[1\]\.layers\[2\] 'Functional': Functional models are not supp")):
+        for layer, error in ((keras.layers.Conv1D(4, 3), "'Conv1D': fastrnn has no layer of this name"),
+                             (functional, "'Functional': Functional models are not supported")):
             inner = keras.Sequential([keras.layers.LSTM(3, return_sequences=True), layer])
             theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(3), keras.Sequential([inner])])
             for name in ("m.keras", "m.h5"):
                 theirs.save(tmp_path / name)
-                with pytest.raises(ModelFileError, match=error):
+                with pytest.raises(ModelFileError, match=rf"config\.layers\[2\]\.layers\[1\]\.layers\[2\] {error}"):
                     load_model(tmp_path / name)
 
     @pytest.mark.parametrize("suffix", [".keras", ".h5"])
