@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     conversion.add_argument("target", metavar="OUT", help="its suffix is the format: .safetensors, .keras or "
                                                           ".onnx; .weights.h5 and .h5 take the weights alone")
     conversion.add_argument("--prefix", metavar="NAME", help="of a state dict, the module that is wanted: encoder.lstm")
+    conversion.add_argument("--key", metavar="KEY", help="of a checkpoint, that of the state dict: model_state_dict")
     conversion.set_defaults(run=_convert)
     options = parser.parse_args(arguments)
     try:
@@ -47,7 +48,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    parity = convert(options.source, options.target, options.prefix)
+    parity = convert(options.source, options.target, options.prefix, options.key)
     print(f"{options.source} -> {options.target}\n{parity}")
     if not parity.holds:
         sys.exit("fastrnn: the two models give different results")

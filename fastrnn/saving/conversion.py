@@ -48,7 +48,7 @@ class Parity(NamedTuple):
                 f"largest difference {self.largest:.3g}")
 
 
-def convert(source: Any, target: Any, prefix: str | None = None) -> Parity:
+def convert(source: Any, target: Any, prefix: str | None = None, key: str | None = None) -> Parity:
     """Load a model file and save it in the format that the target's name asks for; then load that, and compare.
 
     Of PyTorch's state dicts one module is taken, as `from_torch` reads it: a recurrent one becomes a `Sequential` of
@@ -60,6 +60,7 @@ def convert(source: Any, target: Any, prefix: str | None = None) -> Parity:
         target: a name with the suffix `.safetensors`, `.keras` or `.onnx`, which takes what is computed, without how
             the model is trained; `.weights.h5` or `.h5` take the weights alone.
         prefix: which module of a state dict is wanted, "encoder.lstm"; None where there is but one.
+        key: of the state dict in a PyTorch checkpoint, "model_state_dict".
 
     Raises:
         ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model` and `export_onnx`.
@@ -72,7 +73,7 @@ def convert(source: Any, target: Any, prefix: str | None = None) -> Parity:
     if os.fspath(source).endswith(ONNX):
         raise ModelFileError(os.fspath(source), "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
-    model = _open(source, prefix)
+    model = _open(source, prefix, key)
     other: Any
     if suffix == ONNX:
         export_onnx(model, target)
@@ -87,14 +88,15 @@ def convert(source: Any, target: Any, prefix: str | None = None) -> Parity:
     return parity(model, other)
 
 
-def _open(source: Any, prefix: str | None) -> Any:
+def _open(source: Any, prefix: str | None, key: str | None) -> Any:
     """The model in a file, or a model of a module's layers."""
     path = os.fspath(source)
     if not torch_reading.is_state_dict(path):
-        if prefix is not None:
-            raise ModelFileError(path, "", f"has a whole model; a prefix, {prefix!r}, is for PyTorch's state dicts")
+        for name, value in (("prefix", prefix), ("key", key)):
+            if value is not None:
+                raise ModelFileError(path, "", f"has a whole model; a {name}, {value!r}, is for PyTorch's state dicts")
         return load_model(path)
-    layers = from_torch(path) if prefix is None else {prefix: from_torch(path, prefix)}
+    layers = from_torch(path, key=key) if prefix is None else {prefix: from_torch(path, prefix, key=key)}
     if len(layers) != 1:
         raise ModelFileError(path, "", f"a state dict does not say how its modules are put together; name one by "
                                        f"--prefix: {shown(', '.join(map(repr, layers)))}")

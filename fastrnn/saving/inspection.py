@@ -13,12 +13,13 @@ import numpy as np
 
 from fastrnn.saving import files, hdf5, layouts, onnx_graph, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
-from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, shown
+from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, check_name, shown
 from fastrnn.saving.hdf5 import Group
 from fastrnn.saving.layouts import Place
 from fastrnn.saving.onnx_graph import Graph
 from fastrnn.saving.reading import open_model
 from fastrnn.saving.tensors import Tensor
+from fastrnn.saving.torch_checkpoint import state_dict, state_dicts
 
 
 def inspect(filepath: Any) -> str:
@@ -29,7 +30,7 @@ def inspect(filepath: Any) -> str:
 
     Args:
         filepath: of the file, a PyTorch (`.pt`, `.pth`, `.bin`) or ONNX one among them; without a suffix, that of a
-            `.safetensors` file.
+            `.safetensors` file. Of a PyTorch checkpoint the state dicts are shown, each under its key.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
@@ -54,7 +55,7 @@ def inspect(filepath: Any) -> str:
         return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
     if os.fspath(filepath).endswith(files.TORCH):
         path = os.fspath(filepath)
-        tensors = torch_archive.read(files.mapped(path), path)
+        tensors = _states(path)
     else:
         path = files.existing(filepath)
         if _has_model(path):
@@ -83,6 +84,15 @@ def _arrays(path: str) -> dict[str, Tensor]:
             raise ModelFileError(path, tensor.place, f"expected at most {MAX_COUNT} arrays")
         found[tensor.place] = tensor
     return found
+
+
+def _states(path: str) -> dict[str, Tensor]:
+    """The tensors of a PyTorch file's state dict, or of each in a checkpoint."""
+    found, place = torch_archive.load(files.mapped(path), path)
+    keys = [check_name(key, path, place) for key in state_dicts(found)]
+    if not keys:
+        return dict(state_dict(found, None, path, place))
+    return {f"{key}: {name}": tensor for key in keys for name, tensor in state_dict(found, key, path, place).items()}
 
 
 def _walk(group: Group, path: str, seen: set[int]) -> Iterator[Tensor]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch's files, `.pt` and `.pth`, as `torch.save` has written them since version 1.6, without PyTorch.
 
-A zip archive: `data.pkl` is a pickle of the state dict, in which a tensor is a shape and strides over a storage; the
-storages are members `data/0`, `data/1`, ...; `byteorder` is that of their numbers. Of the pickle's names, all are in
-the tables below.
+A zip archive: `data.pkl` is a pickle of a state dict or of a checkpoint with one, in which a tensor is a shape and
+strides over a storage; the storages are members `data/0`, `data/1`, ...; `byteorder` is that of their numbers. Of the
+pickle's names, all are in the tables below.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 
 from fastrnn.saving import pickle_machine
 from fastrnn.saving.archive import Archive
-from fastrnn.saving.errors import MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_RANK, MAX_TEXT, ModelFileError, shown
 from fastrnn.saving.pickle_machine import WAY_OUT, Refusal, Symbol, kind_of
 from fastrnn.saving.tensors import Tensor, widened
+from fastrnn.saving.torch_checkpoint import state_dict
 
 _BFLOAT16 = "bfloat16"      # which NumPy does not have: read as float32
 #: The types of storages, and what they hold.
@@ -40,21 +41,33 @@ class _Storage(NamedTuple):
     elements: int
 
 
-def read(data: memoryview, file: str) -> dict[str, Tensor]:
+def read(data: memoryview, file: str, key: str | None = None) -> dict[str, Tensor]:
     """The tensors of a state dict, by name; none is read yet.
 
     Args:
         data: the file's bytes.
         file: its name, for errors.
+        key: of the state dict in a checkpoint; None where the file is of the state dict alone.
 
     Raises:
-        ModelFileError: it is no such file, or broken; its pickle has more than tensors; a storage's size is not that
-            of its member; a tensor does not lie within its storage.
+        ModelFileError: as `load` and `state_dict`.
+    """
+    found, place = load(data, file)
+    return {name: tensor._replace(place=name) for name, tensor in state_dict(found, key, file, place).items()}
+
+
+def load(data: memoryview, file: str) -> tuple[Any, str]:
+    """All that was saved, plain values and a `Tensor` for each tensor; and the member that it is in.
+
+    Raises:
+        ModelFileError: it is no such file, or broken; its pickle has more than tensors and plain values; a storage's
+            size is not that of its member; a tensor does not lie within its storage.
     """
     if bytes(data[:2]) != b"PK":
         raise ModelFileError(file, "", "expected a zip archive, which torch.save has written since PyTorch 1.6; of an "
                                        f"older file, {WAY_OUT} with a newer PyTorch")
-    return _Reader(data, file).tensors()
+    reader = _Reader(data, file)
+    return reader.value(), reader.place
 
 
 class _Reader:
@@ -64,8 +77,8 @@ class _Reader:
         pickles = [name for name in self._archive.names if name.rpartition("/")[2] == "data.pkl"]
         if len(pickles) != 1:
             raise ModelFileError(file, "", f"expected one member data.pkl, got {len(pickles)}; is it a PyTorch file?")
-        (self._pickle,) = pickles
-        self._root = self._pickle.removesuffix("data.pkl")
+        (self.place,) = pickles
+        self._root = self.place.removesuffix("data.pkl")
         if f"{self._root}constants.pkl" in self._archive:
             raise ModelFileError(file, "", f"TorchScript files hold programs, which are not loaded; {WAY_OUT}")
         order = f"{self._root}byteorder"
@@ -77,21 +90,12 @@ class _Reader:
         self._bytes, self._most_bytes = 0, 2 * len(data) + _SHARED
         self._size = len(data)
 
-    def tensors(self) -> dict[str, Tensor]:
+    def value(self) -> Any:
         functions: dict[str, Callable[..., Any]] = {
             "collections OrderedDict": _ordered_dict, "torch._utils _rebuild_tensor_v2": self._tensor,
             "torch._utils _rebuild_parameter": _parameter}
-        content = self._archive.read(self._pickle, MAX_TEXT)
-        found = pickle_machine.load(content, self._file, self._pickle, {*_STORAGES, *functions}, functions,
-                                    self._storage)
-        if not isinstance(found, dict):
-            raise ModelFileError(self._file, self._pickle, f"expected a state dict, got {kind_of(found)}; {WAY_OUT}")
-        for name, tensor in found.items():
-            check_name(name, self._file, self._pickle)
-            if not isinstance(tensor, Tensor):
-                raise ModelFileError(self._file, self._pickle, f"expected {shown(name)} to be a tensor, got "
-                                                               f"{kind_of(tensor)}; {WAY_OUT}")
-        return {name: tensor._replace(place=name) for name, tensor in found.items()}
+        content = self._archive.read(self.place, MAX_TEXT)
+        return pickle_machine.load(content, self._file, self.place, {*_STORAGES, *functions}, functions, self._storage)
 
     def _member(self, key: str) -> str:
         return f"{self._root}data/{key}"

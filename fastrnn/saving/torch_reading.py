@@ -15,8 +15,9 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files, layouts, safetensors, torch_archive
-from fastrnn.saving.errors import ModelFileError, check_name, shown
+from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.tensors import Tensor, check_fits
+from fastrnn.saving.torch_checkpoint import state_dict
 
 _CELLS: dict[int, type[Recurrent]] = {1: SimpleRNN, 3: GRU, 4: LSTM}      # by the number of gates
 _RECURRENT_WEIGHT = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(0|[1-9]\d{0,3})(_reverse)?")
@@ -28,7 +29,7 @@ _STATE_DICT = "the state dict"
 
 
 def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mapping[str, str] = "tanh",
-               linear: Sequence[str] = ()) -> Any:
+               linear: Sequence[str] = (), key: str | None = None) -> Any:
     """Layers with the weights of PyTorch's modules; PyTorch need not be installed.
 
     An LSTM, GRU or RNN becomes one `Sequential` of its stacked layers, each of them `Bidirectional` if the module is,
@@ -42,17 +43,20 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
 
     Args:
         source: a state dict (a dictionary of tensors or arrays by name), or a file: `.safetensors`, or what
-            `torch.save(model.state_dict(), path)` wrote: `.pt`, `.pth`, `.bin`.
+            `torch.save(model.state_dict(), path)` wrote: `.pt`, `.pth`, `.bin`. Or a checkpoint, in which the state
+            dict is beside an epoch, an optimizer's state and the like.
         prefix: name of the one module that is wanted, "encoder.lstm"; None takes all.
         nonlinearity: of RNN modules, which a state dict does not say: "tanh" or "relu", or that by module name.
         linear: names of the Linear modules without bias; a matrix alone is else taken for an Embedding.
+        key: of the state dict in a checkpoint, "model_state_dict"; what else the checkpoint holds is left.
 
     Returns:
         The layers by module name ("" is the module itself that the state dict is of), or with a prefix one layer.
 
     Raises:
         ModelFileError: a ValueError; a module is of a kind that fastrnn does not have, shapes do not fit together,
-            a weight is left that belongs to nothing, or the file is broken: says what, and where.
+            a weight is left that belongs to nothing, the source is a checkpoint and no key is given, or the file is
+            broken: says what, and where.
         FileNotFoundError: there is no such file.
 
     Example:
@@ -62,10 +66,10 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
     >>> layers = from_torch(state)
     >>> layers["out"](layers["rnn"](np.zeros((1, 4, 3)))).shape
     (1, 4, 5)
-    >>> from_torch(state, prefix="rnn").layers[0].units
+    >>> from_torch({"epoch": 3, "model": state}, prefix="rnn", key="model").layers[0].units
     2
     """
-    tensors, file = _tensors(source)
+    tensors, file = _tensors(source, key)
     modules: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         module, _, weight = name.rpartition(".")
@@ -92,20 +96,20 @@ def is_state_dict(path: str) -> bool:
     return metadata.get("format") != "fastrnn" and "config" not in metadata
 
 
-def _tensors(source: Any) -> tuple[dict[str, Tensor], str]:
+def _tensors(source: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
     if isinstance(source, Mapping):
-        return {check_name(name, _STATE_DICT, ""): _of_array(name, value) for name, value in source.items()}, \
-            _STATE_DICT
+        state = state_dict(source, key, _STATE_DICT, "")
+        return {name: _of_array(name, value) for name, value in state.items()}, _STATE_DICT
     path = os.fspath(source)
     suffix = os.path.splitext(path)[1]
     if suffix == files.NATIVE:
         tensors, metadata = safetensors.read(files.mapped(path), path)
         if metadata.get("format") == "fastrnn":
             raise ModelFileError(path, "", "the file is one of fastrnn's own; load it by load_model")
-        return tensors, path
+        return dict(state_dict(tensors, key, path, "")), path
     if suffix not in files.TORCH:
         raise ModelFileError(path, "", f"expected a file {', '.join(files.TORCH)} or {files.NATIVE}, got {suffix!r}")
-    return torch_archive.read(files.mapped(path), path), path
+    return torch_archive.read(files.mapped(path), path, key), path
 
 
 def _of_array(name: str, value: Any) -> Tensor:

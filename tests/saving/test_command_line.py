@@ -142,10 +142,22 @@ class TestConvert:
         main(["convert", str(tmp_path / "m.pt"), str(tmp_path / "n.onnx")])
         assert "parity: a random batch (8, 16, 3) through both" in capsys.readouterr().out
 
+    def test_from_a_checkpoint(self, tmp_path):
+        module = torch.nn.GRU(3, 2, batch_first=True)
+        torch.save({"epoch": 3, "model": module.state_dict()}, tmp_path / "m.pt")
+        with pytest.raises(SystemExit, match="say which is wanted: key='model'"):
+            main(["convert", str(tmp_path / "m.pt"), str(tmp_path / "n")])
+        main(["convert", str(tmp_path / "m.pt"), str(tmp_path / "n"), "--key", "model"])
+        x = np.ones((1, 4, 3), "f4")
+        np.testing.assert_allclose(load_model(tmp_path / "n").predict_on_batch(x),
+                                   module(torch.from_numpy(x))[0].detach().numpy(), atol=1e-6)
+
     @pytest.mark.parametrize("arguments, problem", [
         (["two.pt", "n"], "name one by --prefix: \"'a', 'b'\""), (["two.pt", "n", "--prefix", "c"], "no module 'c'"),
         (["m.safetensors", "n.pt"], "fastrnn.saving.to_torch"), (["m.onnx", "n.keras"], "fastrnn.saving.load_onnx"),
-        (["m.safetensors", "n.keras", "--prefix", "a"], "is for PyTorch's state dicts"),
+        (["m.safetensors", "n.keras", "--prefix", "a"], "a prefix, 'a', is for PyTorch's state dicts"),
+        (["m.safetensors", "n.keras", "--key", "a"], "a key, 'a', is for PyTorch's state dicts"),
+        (["two.pt", "n", "--key", "c"], "it is a state dict itself: leave out key"),
         (["m.safetensors", "n.txt"], "no model format"), (["none.pt", "n"], "No such file")])
     def test_refused(self, arguments, problem, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state dict of what PyTorch's programs save: alone, or in a checkpoint beside an epoch and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastrnn.saving.errors import ModelFileError, check_name, shown
+from fastrnn.saving.pickle_machine import WAY_OUT, kind_of
+
+#: Keys that an error names.
+_MOST_SHOWN = 10
+
+
+def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[str, Any]:
+    """The tensors or arrays by name, nothing else among them.
+
+    Args:
+        found: what was saved.
+        key: of the state dict in a checkpoint; None where `found` is the state dict.
+        file, place: where it is from, for errors.
+
+    Raises:
+        ModelFileError: it is no state dict, and if there are some in it, under which keys; there is no such key.
+
+    Example:
+
+    >>> state_dict({"epoch": 3, "model": {"e.weight": np.ones(2)}}, "model", "m.pt", "data.pkl")
+    {'e.weight': array([1., 1.])}
+    """
+    inside = found
+    if key is not None and isinstance(found, Mapping):
+        if key not in found:
+            hint = "; it is a state dict itself: leave out key" if _is_state_dict(found) else ""
+            raise ModelFileError(file, place, f"there is no key {shown(key)}; there are {_list(found)}{hint}")
+        inside, place = found[key], f"{place}, {shown(key)}".removeprefix(", ")
+    if not isinstance(inside, Mapping):
+        raise ModelFileError(file, place, f"expected a state dict, got {kind_of(inside)}; {WAY_OUT}")
+    if key is None and (keys := state_dicts(found)):
+        raise ModelFileError(file, place, f"expected a state dict, got a dictionary with the keys {_list(found)}; say "
+                                          f"which is wanted: key={_list(keys, ' or key=')}")
+    for name, tensor in inside.items():
+        check_name(name, file, place)
+        if not _is_tensor(tensor):
+            raise ModelFileError(file, place, f"expected {shown(name)} to be a tensor, got {kind_of(tensor)}; the "
+                                              f"keys are {_list(inside)}; {WAY_OUT}")
+    return inside
+
+
+def state_dicts(found: Any) -> list[str]:
+    """The keys of the state dicts in a checkpoint; of one that is there twice, the first.
+
+    >>> state_dicts({"epoch": 3, "model": {"e.weight": np.ones(2)}, "optimizer": {"state": {}}})
+    ['model']
+    """
+    if not isinstance(found, Mapping):
+        return []
+    # A pickle can hold one dictionary under many keys: each is looked at once, or the time would be without bound.
+    first: dict[int, str] = {}
+    for key, value in found.items():
+        if isinstance(key, str) and isinstance(value, Mapping):
+            first.setdefault(id(value), key)
+    return [key for key in first.values() if _is_state_dict(found[key])]
+
+
+def _is_state_dict(value: Mapping[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(name, str) and _is_tensor(tensor) for name, tensor in value.items())
+
+
+def _is_tensor(value: Any) -> bool:
+    """PyTorch's, NumPy's, or a `Tensor` of a file."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _list(keys: Iterable[Any], separator: str = ", ") -> str:
+    texts = [shown(key) if isinstance(key, (str, int)) else kind_of(key) for key in keys]
+    more = len(texts) - _MOST_SHOWN
+    return separator.join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
