@@ -18,7 +18,7 @@ import limit
 import numpy as np
 from cases import Case, layer, select
 from compare import describe_machine, run_engine
-from report import save, table
+from report import save, shorten, table
 
 from fastrnn import runtime
 
@@ -53,11 +53,14 @@ def run(arguments: argparse.Namespace, engine: str, cases: list[Case], threads: 
     arguments = argparse.Namespace(**{**vars(arguments), "threads": threads})
     for number in range(arguments.rounds if engine == "fastrnn" else 1):
         print(f"{engine}, {threads} threads, round {number + 1}", flush=True)
+        failed: dict[str, list[str]] = {}
         for line in run_engine(engine, cases, arguments):
             if "seconds" in line:
                 best[line["case"]] = min(line["seconds"], best.get(line["case"], math.inf))
             elif "error" in line or "missing" in line:
-                print(f"  {line}", flush=True)
+                failed.setdefault(line.get("error") or line["missing"], []).append(line.get("case", "all"))
+        for reason, names in failed.items():
+            print(f"  {reason} ({shorten(names)})", flush=True)
     return best
 
 

@@ -29,7 +29,7 @@ ISAS = {
     "baseline": (16, 12, []),
 }
 #: Bytes that each thread reads over and over, from what fits the second cache to what fits none.
-SIZES = [256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 64 << 20]
+SIZES = [256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20]
 
 PROBE = r"""
 #include <pthread.h>

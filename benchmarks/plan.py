@@ -5,7 +5,8 @@ the input projected ahead of the steps, or with each step.
     python benchmarks/plan.py [--cells lstm,gru,rnn] [--kinds forward,train] [--threads 2]
 
 Forces each plan on each shape of a grid, in turn, and names the shapes where the chosen one takes more than 5 % longer
-than the best. A shape that seems so is measured once more, and longer, before it is named.
+than the best. A shape that seems so is measured once more, and longer, before it is named. Ctrl-C stops it, and what it
+has measured is told.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,7 @@ def grid(kinds: list[str], cells: list[str]) -> list[Case]:
     cases = [layer(kind, cell, N, T, H, D)
              for kind, cell, N, H in itertools.product(kinds, cells, BATCHES, UNITS)
              for T, D in (*((T, H) for T in TIMES), (50, 4))]
+    random.Random(0).shuffle(cases)             # a run that is stopped has seen something of everything
     return [case for case in cases if case.flops <= LARGEST]
 
 
@@ -101,9 +104,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder (%(default)s)")
     arguments = parser.parse_args()
     machine, engine, rows = describe_machine(arguments.threads), FastRnn(arguments.threads), []
-    for case in grid(arguments.kinds.split(","), arguments.cells.split(",")):
-        row = measure(case, engine, arguments.threads)
-        rows.append(row if row["over"] <= WITHIN else measure(case, engine, arguments.threads, longer=5))
+    try:
+        for case in grid(arguments.kinds.split(","), arguments.cells.split(",")):
+            row = measure(case, engine, arguments.threads)
+            rows.append(row if row["over"] <= WITHIN else measure(case, engine, arguments.threads, longer=5))
+    except KeyboardInterrupt:
+        print("stopped")
     save("plan", report(rows), {"machine": machine, "shapes": rows}, arguments.out)
 
 

@@ -69,11 +69,11 @@ def test_plans(cell, shape, rng):
     kernels = fastrnn._core.kernels("float32")
     fastrnn.set_num_threads(1)
     expected = everything(layer, *arguments)
-    fastrnn.set_num_threads(3)
+    fastrnn.set_num_threads(2)
     try:
-        for plan in itertools.product((1, 2, 3), (False, True), (False, True)):
+        for plan in itertools.product((1, 2), (False, True), (False, True)):
             kernels.force_plan(*plan)
-            team, split, fused = kernels.planned(layer.cell, N, T, D, H, 3)
+            team, split, fused = kernels.planned(layer.cell, N, T, D, H, 2)
             assert team == min(plan[0], -(-H // kernels.VECTOR_LENGTH) if plan[1] else N)
             assert (split, fused) == (plan[1] and team > 1, plan[2])
             for name, value in everything(layer, *arguments).items():
