@@ -26,6 +26,7 @@ def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[st
 
     Example:
 
+    >>> import numpy as np
     >>> state_dict({"epoch": 3, "model": {"e.weight": np.ones(2)}}, "model", "m.pt", "data.pkl")
     {'e.weight': array([1., 1.])}
     """
@@ -51,6 +52,7 @@ def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[st
 def state_dicts(found: Any) -> list[str]:
     """The keys of the state dicts in a checkpoint; of one that is there twice, the first.
 
+    >>> import numpy as np
     >>> state_dicts({"epoch": 3, "model": {"e.weight": np.ones(2)}, "optimizer": {"state": {}}})
     ['model']
     """
