@@ -197,10 +197,19 @@ class TestStates:
         for one, two in zip(got, expected, strict=True):
             assert np.abs(one - two).max() <= 1e-6
 
-    def test_inside_time_distributed(self):
-        model = fastrnn.Sequential([fastrnn.Input((None, 4, 2)), TimeDistributed(LSTM(3))])
+    @pytest.mark.parametrize("layer", [LSTM(3), fastrnn.Sequential([Dense(2), fastrnn.Sequential([LSTM(3)])])])
+    def test_inside_time_distributed(self, layer):
+        model = fastrnn.Sequential([fastrnn.Input((None, 4, 2)), TimeDistributed(layer)])
         with pytest.raises(ValueError, match="no states to give in and out"):
             onnx_model(model, states=True)
+
+    def test_inside_models(self):
+        """They are named by the models that the layer is in, where layers of the same name may be."""
+        inner = [fastrnn.Sequential([GRU(3, return_sequences=True, name="rnn")], name=name) for name in ("low", "high")]
+        model = fastrnn.Sequential([fastrnn.Input((None, 2)), *inner, GRU(3, name="rnn")])
+        graph = onnx_model(model, states=True).graph
+        assert [value.name for value in graph.input] == ["input", "low_rnn_h", "high_rnn_h", "rnn_h"]
+        assert [value.name for value in graph.output] == ["output", "low_rnn_h_out", "high_rnn_h_out", "rnn_h_out"]
 
 
 class TestFiles:
