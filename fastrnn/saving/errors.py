@@ -13,6 +13,8 @@ MAX_COUNT = 10_000
 MAX_NAME = 255
 #: Axes of an array.
 MAX_RANK = 8
+#: Characters of what an error says is wrong.
+_MAX_PROBLEM = 2000
 
 
 class ModelFileError(ValueError):
@@ -30,11 +32,17 @@ class ModelFileError(ValueError):
     """
 
     def __init__(self, file: str, place: str, problem: str) -> None:
-        super().__init__(": ".join(part for part in (str(file), place, problem) if part))
+        super().__init__(": ".join(part for part in (str(file), _line(place), _line(problem)) if part))
         self.file, self.place, self.problem = str(file), place, problem
 
     def __reduce__(self) -> tuple[type[ModelFileError], tuple[str, str, str]]:
         return type(self), (self.file, self.place, self.problem)
+
+
+def _line(text: str) -> str:
+    """A text, parts of which other libraries took from a file, as one line that is not without end."""
+    line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:_MAX_PROBLEM])
+    return line if len(text) <= _MAX_PROBLEM else f"{line}... ({len(text)} characters)"
 
 
 def shown(value: object) -> str:

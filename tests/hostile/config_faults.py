@@ -90,6 +90,7 @@ CONFIGS: dict[str, Callable[[Config], Json]] = {
         "class_name": "__numpy__", "config": {"value": [0], "dtype": "U900000000"}}}, "keras.initializers")),
     "objects_of_numpy": _all("kernel_initializer", entry("Constant", {"value": {
         "class_name": "__numpy__", "config": {"value": [0], "dtype": "O"}}}, "keras.initializers")),
+    "argument_of_escapes": _all("kernel_initializer", entry("RandomUniform", {"\x1b[2J\n": 1}, "keras.initializers")),
     "url_as_value": _all("kernel_initializer", "http://localhost:9/x"),
     "path_as_value": _all("kernel_initializer", "/etc/passwd"),
     "vocabulary_of_a_path": lambda c: c.put(entry("TextVectorization", {"vocabulary": "/etc/passwd"})),

@@ -47,7 +47,7 @@ def run(name: str, runs: int, seed: int = 0) -> None:
             target.read(path)
             outcomes["model"] += 1
         except ModelFileError as error:
-            assert str(error).startswith(f"{path}: ")
+            assert str(error).startswith(f"{path}: ") and str(error).isprintable()
             outcomes["error"] += 1
         seconds = time.process_time() - start
         taken = peak() - before
