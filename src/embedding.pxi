@@ -1,9 +1,6 @@
 # Embeddings: rows of a table by index, and their gradient.
 from libc.string cimport memcpy, memset
 
-cdef enum:
-    LINE = 64 // sizeof(real)       # elements of a cache line, the least that two threads may write side by side
-
 
 cdef long highest(const int* indices, long M) noexcept nogil:
     """The largest index, where one below 0 counts as very large."""

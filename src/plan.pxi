@@ -15,6 +15,11 @@ cdef enum:
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
 
 
+cdef inline long call_work(long N, long T, long D, long H, long G) noexcept nogil:
+    """Multiply-adds of a forward pass."""
+    return N * T * (D + H) * G * H
+
+
 cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
     cdef Plan p
     cdef long P = (H + VL - 1) // VL
@@ -23,7 +28,7 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
     if forced.team > 0:
         p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
         p.split_units = forced.split_units and p.team > 1
-    elif threads > 1 and N * T * (D + H) * G * H >= SMALL_WORK:
+    elif threads > 1 and call_work(N, T, D, H, G) >= SMALL_WORK:
         if N >= 4 * threads or (N > 1 and N * H * G * H < SMALL_STEP):
             p.team = min(threads, N)
         elif N * H * G * H >= SMALL_STEP and P > 1:
@@ -35,6 +40,11 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
     if forced.team > 0:
         p.fused = forced.fused
     return p
+
+
+def threads_each(long threads):
+    """Threads for each of two layers that run at once; all of them where they run one after the other."""
+    return threads // 2 if threads % 2 == 0 else threads
 
 
 def force_plan(long team=0, bint split_units=False, bint fused=False):

@@ -25,6 +25,25 @@ cdef void scale_steps(const real* x, long x_t, const real* scale, real* out, lon
             out[t * out_t + d] = x[t * x_t + d] * scale[d]
 
 
+cdef void add_share(real* a, const real* b, long i, long end) noexcept nogil:
+    while i < end:
+        vstore_part(a + i, vload_part(a + i, end - i) + vload_part(b + i, end - i), end - i)
+        i += VL
+
+
+def add(ndarray a not None, ndarray b not None, long threads):
+    """a += b, contiguous and of one size."""
+    cdef long size = cnp.PyArray_SIZE(a), lines = (size + LINE - 1) // LINE, i, team
+    cdef long workers = 1 if size < SMALL_WORK else threads
+    cdef real* a_ = elements(a, size, "a")
+    cdef real* b_ = elements(b, size, "b")
+    i = team = 0
+    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
+        i = threadid()
+        team = TEAM_SIZE()
+        add_share(a_, b_, share(lines, i, team) * LINE, min(size, share(lines, i + 1, team) * LINE))
+
+
 EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIONS
 
 

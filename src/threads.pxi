@@ -29,6 +29,9 @@ cdef extern from *:
     void store_release(long*, long) nogil
     long add_fetch(long*, long) nogil
 
+cdef enum:
+    LINE = 64 // sizeof(real)       # elements of a cache line, the least that two threads may write side by side
+
 cdef struct Barrier:
     long arrived
     long padding[15]        # the two counters on cache lines of their own
@@ -56,3 +59,33 @@ cdef inline void barrier_wait(Barrier* barrier, long team) noexcept nogil:
 cdef inline long share(long work, long i, long team) noexcept nogil:
     """Where thread i's contiguous share of the work begins (it ends where that of i + 1 begins)."""
     return work * i // team
+
+
+ctypedef void (*Part)(void* call, long i, long team) noexcept nogil
+
+
+cdef void run_call(Part part, void* call, long team) noexcept nogil:
+    """All parts of one call: by a team, or by the calling thread alone."""
+    cdef long i = 0, got = 0
+    if team == 1:
+        part(call, 0, 1)
+        return
+    with parallel(num_threads=team):
+        i = threadid()
+        got = TEAM_SIZE()
+        part(call, i, got)
+
+
+cdef void run_pair(Part part, void* first, void* second, long each) noexcept nogil:
+    """Two calls at once, each by a team of its own; one after the other if there is but one thread."""
+    cdef long i = 0, half = 0
+    with parallel(num_threads=2 * each):
+        i = threadid()
+        half = TEAM_SIZE() // 2
+        if half == 0:
+            part(first, 0, 1)
+            part(second, 0, 1)
+        elif i < half:
+            part(first, i, half)
+        else:
+            part(second, i - half, TEAM_SIZE() - half)

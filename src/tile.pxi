@@ -36,10 +36,10 @@ cdef inline void tile_sum(int R, int C, vf* acc, const real** a, long step, long
 
 
 cdef inline void tile(int R, int C, const real** a, long step, long K, const real* b, bint add, const real* bias,
-                      real** out, const long* offset) noexcept nogil:
+                      real** out, const long* offset, long width) noexcept nogil:
     """out[r][offset[c]:+VL] (+)= bias[c] + sum over k of a[r][k * step] * b[c][k].
 
-    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL.
+    R, C: literals at each call. b: [C][K][VL]; bias: [C][VL] or NULL; of out's last vectors `width` elements exist.
     """
     cdef vf acc[MR * MC]
     cdef const real* columns[MC]
@@ -49,7 +49,7 @@ cdef inline void tile(int R, int C, const real** a, long step, long K, const rea
     if add:
         for c in range(C):
             for r in range(R):
-                acc[r * C + c] = vload(out[r] + offset[c])
+                acc[r * C + c] = vload_part(out[r] + offset[c], width if c == C - 1 else VL)
     elif bias != NULL:
         for c in range(C):
             for r in range(R):
@@ -61,7 +61,7 @@ cdef inline void tile(int R, int C, const real** a, long step, long K, const rea
     tile_sum(R, C, acc, a, step, K, columns)
     for r in range(R):
         for c in range(C):
-            vstore(out[r] + offset[c], acc[r * C + c])
+            vstore_part(out[r] + offset[c], acc[r * C + c], width if c == C - 1 else VL)
 
 
 cdef inline int tile_rows(long rows) noexcept nogil:
@@ -83,65 +83,42 @@ cdef inline int tile_width(int R, int columns) noexcept nogil:
 
 
 cdef inline void panel_of(int R, int columns, const real** a, long step, long K, const real* b, bint add,
-                          const real* bias, real** out, const long* offset) noexcept nogil:
+                          const real* bias, real** out, const long* offset, long width) noexcept nogil:
     cdef int c = 0, C
     cdef const real* start = bias
+    cdef long last
     while c < columns:
         C = tile_width(R, columns - c)
+        last = width if c + C == columns else VL
         if bias != NULL:
             start = bias + c * VL
         if R * 8 <= ACCUMULATORS and C == 8:
-            tile(R, 8, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 8, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         elif R * 6 <= ACCUMULATORS and C == 6:
-            tile(R, 6, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 6, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         elif R * 4 <= ACCUMULATORS and C == 4:
-            tile(R, 4, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 4, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         elif R * 3 <= ACCUMULATORS and C == 3:
-            tile(R, 3, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 3, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         elif R * 2 <= ACCUMULATORS and C == 2:
-            tile(R, 2, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 2, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         else:
-            tile(R, 1, a, step, K, b + c * K * VL, add, start, out, offset + c)
+            tile(R, 1, a, step, K, b + c * K * VL, add, start, out, offset + c, last)
         c += C
-
-
-cdef void whole_panel(int R, int columns, const real** a, long step, long K, const real* b, bint add,
-                      const real* bias, real** out, const long* offset) noexcept nogil:
-    """`tile` for any R <= MR and columns <= MC known at run time only."""
-    if R == 6:
-        panel_of(6, columns, a, step, K, b, add, bias, out, offset)
-    elif R == 5:
-        panel_of(5, columns, a, step, K, b, add, bias, out, offset)
-    elif R == 4:
-        panel_of(4, columns, a, step, K, b, add, bias, out, offset)
-    elif R == 3:
-        panel_of(3, columns, a, step, K, b, add, bias, out, offset)
-    elif R == 2:
-        panel_of(2, columns, a, step, K, b, add, bias, out, offset)
-    elif R == 1:
-        panel_of(1, columns, a, step, K, b, add, bias, out, offset)
 
 
 cdef void panel(int R, int columns, const real** a, long step, long K, const real* b, bint add, const real* bias,
                 real** out, const long* offset, long width) noexcept nogil:
-    """The same where only `width` elements of the last column vector exist in out: that one goes through a buffer."""
-    cdef real last[MR * 16]          # VL is 16 at most
-    cdef real* to[MR]
-    cdef const real* start = NULL
-    cdef long zero = 0
-    cdef int r
-    if width == VL:
-        whole_panel(R, columns, a, step, K, b, add, bias, out, offset)
-        return
-    columns -= 1
-    if bias != NULL:
-        start = bias + columns * VL
-    if columns > 0:
-        whole_panel(R, columns, a, step, K, b, add, bias, out, offset)
-    for r in range(R):
-        to[r] = last + r * VL
-        if add:
-            vstore(to[r], vload_part(out[r] + offset[columns], width))
-    whole_panel(R, 1, a, step, K, b + columns * K * VL, add, start, to, &zero)
-    for r in range(R):
-        vstore_part(out[r] + offset[columns], vload(to[r]), width)
+    """`tile` for any R <= MR and columns <= MC known at run time only."""
+    if R == 6:
+        panel_of(6, columns, a, step, K, b, add, bias, out, offset, width)
+    elif R == 5:
+        panel_of(5, columns, a, step, K, b, add, bias, out, offset, width)
+    elif R == 4:
+        panel_of(4, columns, a, step, K, b, add, bias, out, offset, width)
+    elif R == 3:
+        panel_of(3, columns, a, step, K, b, add, bias, out, offset, width)
+    elif R == 2:
+        panel_of(2, columns, a, step, K, b, add, bias, out, offset, width)
+    elif R == 1:
+        panel_of(1, columns, a, step, K, b, add, bias, out, offset, width)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import _core, runtime
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.recurrent_forward import check_sequences
@@ -157,13 +158,18 @@ class Bidirectional(Layer):
             outputs = merged[..., :one.units], merged[..., one.units:]
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
-        states: list[np.ndarray] = []
+        kernels, threads = self._kernels()
+        calls = []
         for inner, out, initial in zip((one, two), outputs, given):
-            start = inner._initial_states(initial, batch)
+            steps = None
             if self.return_sequences:       # the backward layer's steps are written in the order of time
-                final = inner.run(x, out[:, ::-1] if inner.go_backwards else out, training, mask, start)
-            else:
-                final = inner.run(x, None, training, mask, start)
+                steps = out[:, ::-1] if inner.go_backwards else out
+            calls.append(inner.forward_call(x, steps, training, mask, inner._initial_states(initial, batch), threads))
+        kernels.forward(threads, calls[0].arguments, calls[1].arguments)
+        states: list[np.ndarray] = []
+        for inner, out, call in zip((one, two), outputs, calls):
+            final = inner.called(call)
+            if not self.return_sequences:
                 out[...] = inner._last_output(final[0], mask)
             if inner.stateful:
                 inner._states = [state.copy() for state in final] if self.return_state else final
@@ -175,6 +181,11 @@ class Bidirectional(Layer):
         if not self.return_state:
             return result
         return [*(result if isinstance(result, list) else [result]), *states]
+
+    def _kernels(self) -> tuple[Any, int]:
+        """The kernels, and the threads that each direction gets where both run at once."""
+        kernels = _core.kernels(self.dtype)
+        return kernels, kernels.threads_each(runtime.get_num_threads())
 
     def _merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
         if merged is not None:
@@ -199,7 +210,9 @@ class Bidirectional(Layer):
         batch, time = self._shape
         shape = (batch, time) if self.return_sequences else (batch,)
         width = len(one.kernel.data)
-        dx: list[np.ndarray] = []
+        kernels, threads = self._kernels()
+        dx: list[np.ndarray | None] = []
+        calls = []
         for k, (inner, d) in enumerate(zip((one, two), self._split(dy, shape))):
             final: list[Any] = [None] * inner.states
             if dstates is not None:
@@ -211,12 +224,15 @@ class Bidirectional(Layer):
                 steps = None
             else:
                 steps = d[:, ::-1] if inner.go_backwards else d
-            target = np.empty((batch, time, width), self.dtype) if input_gradient else None
-            inner.run_back(steps, target, final)
-            if target is not None:
-                dx.append(target)
+            dx.append(np.empty((batch, time, width), self.dtype) if input_gradient else None)
+            calls.append(inner.backward_call(steps, dx[k], final, threads))
+        kernels.backward(threads, *calls)
+        for inner, target in zip((one, two), dx):
+            inner.called_back(target)
         self._shape = self._outputs = None
-        return np.add(dx[0], dx[1], out=dx[0]) if input_gradient else None
+        if dx[0] is not None:
+            kernels.add(dx[0], dx[1], runtime.get_num_threads())
+        return dx[0]
 
     def _split(self, dy: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """The gradients of both layers' outputs from that of the merged one."""

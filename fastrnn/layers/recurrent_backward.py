@@ -53,6 +53,14 @@ class RecurrentBackward(RecurrentForward):
 
     def run_back(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None]) -> None:
         """Gradients of all steps; `dy` (N, T, units) in the order of processing, `dx` (N, T, D) is filled."""
+        threads = runtime.get_num_threads()
+        arguments = self.backward_call(dy, dx, dstates, threads)
+        _core.kernels(self.dtype).backward(threads, arguments)
+        self.called_back(dx)
+
+    def backward_call(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None],
+                      threads: int) -> tuple[Any, ...]:
+        """The kernel's arguments for `run_back`."""
         tape = self._tape
         if tape is None:
             raise self.not_called()
@@ -60,7 +68,6 @@ class RecurrentBackward(RecurrentForward):
         kernels = _core.kernels(self.dtype)
         batch, time, width = tape.x.shape
         _, w, u = self._pack_transposed()
-        threads = runtime.get_num_threads()
         size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads)
         scratch = self._training.flat("scratch", size, self.dtype)
         dw = du = db = None
@@ -69,9 +76,12 @@ class RecurrentBackward(RecurrentForward):
             if self.bias is not None:
                 db = self.bias.gradient().reshape(-1)
         self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
-        dx_steps = dx[:, ::-1] if dx is not None and self.go_backwards else dx
-        kernels.backward(*self._options(), threads, tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy,
-                         dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, scratch, dx_steps, dw, du,
-                         db, self.initial_state_grads[0], self.initial_state_grads[1] if self.states == 2 else None)
+        return (*self._options(), tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
+                dstates[1] if self.states == 2 else None, tape.buffer, scratch,
+                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, self.initial_state_grads[0],
+                self.initial_state_grads[1] if self.states == 2 else None)
+
+    def called_back(self, dx: np.ndarray | None) -> None:
+        """After the kernel: through the input's dropout."""
         if dx is not None and self.dropout_mask is not None:
-            kernels.scale_rows(dx, self.dropout_mask, dx, threads)
+            _core.kernels(self.dtype).scale_rows(dx, self.dropout_mask, dx, runtime.get_num_threads())

@@ -21,6 +21,15 @@ class Tape(NamedTuple):
     buffer: np.ndarray                  # the kernel's gates and states
 
 
+class Call(NamedTuple):
+    """A forward pass that is ready to run."""
+
+    arguments: tuple[Any, ...]          # the kernel's
+    final: list[np.ndarray]             # the states after it
+    tape: Tape
+    lent: arrays.Buffers | None         # what an inference gives back
+
+
 def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
     """`x` as float (batch, time, width), or a ValueError that names the layer."""
     if not arrays.is_ready(x, layer.dtype):
@@ -118,6 +127,14 @@ class RecurrentForward(RecurrentWeights):
             states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """All steps: fills `out` (N, T, units) if it is given, returns the final states; a step is in the order of
         processing, so with go_backwards out[:, 0] belongs to the last step of x."""
+        threads = runtime.get_num_threads()
+        call = self.forward_call(x, out, training, mask, states, threads)
+        _core.kernels(self.dtype).forward(threads, call.arguments)
+        return self.called(call)
+
+    def forward_call(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
+                     states: Sequence[np.ndarray | None], threads: int) -> Call:
+        """What `run` has the kernel do."""
         kernels = _core.kernels(self.dtype)
         batch, time, width = x.shape
         if self.go_backwards:
@@ -127,25 +144,28 @@ class RecurrentForward(RecurrentWeights):
         if training:
             x, recurrent_drop = self._drop(x)
         _, w, u, b, b_recurrent = self._pack()
-        threads = runtime.get_num_threads()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
         final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(self.states)]
-        buffers = self._training
+        lent = None
         if not training:
             try:
-                buffers = self._idle.pop()
+                lent = self._idle.pop()
             except IndexError:
-                buffers = arrays.Buffers()
-        tape = buffers.flat("tape", size, self.dtype)
-        kernels.forward(*self._options(), training, threads, x, w, u, b, b_recurrent, states[0],
-                        states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
-                        final[1] if self.states == 2 else None, tape, self.kernel.data)
-        if training:
-            self._tape = Tape(x, mask, tape)
+                lent = arrays.Buffers()
+        tape = (lent or self._training).flat("tape", size, self.dtype)
+        arguments = (*self._options(), training, x, w, u, b, b_recurrent, states[0],
+                     states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
+                     final[1] if self.states == 2 else None, tape, self.kernel.data)
+        return Call(arguments, final, Tape(x, mask, tape), lent)
+
+    def called(self, call: Call) -> list[np.ndarray]:
+        """The final states of a call that the kernel has done."""
+        if call.lent is None:
+            self._tape = call.tape
         else:
-            self._idle.append(buffers)
-        return final
+            self._idle.append(call.lent)
+        return call.final
 
     def _drop(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Draw the batch's dropout masks, shared over time and gates; apply the input's."""

@@ -1,0 +1,197 @@
+# The backward pass over all time steps with all gradients, and its entry point from Python.
+
+cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dcT, real* dh0, real* dc0, long chunk,
+                         long n0, long n1, long u0, long u1, long i, Barrier* barrier, long team) noexcept nogil:
+    """dz of all steps, dx, and the gradients of the initial states; rows, units and team as in forward_share."""
+    cdef uint64_t state = denormals_off()
+    cdef long t, t0, t1 = p.T
+    cdef Step s
+    start_back(p, dhT, dcT, n0, n1, u0, u1)
+    while t1 > 0:
+        t0 = max(0, t1 - chunk)
+        t = t1
+        while t > t0:
+            t -= 1
+            s = step_at(p, t)
+            if cell == SIMPLE_RNN:
+                simple_rnn_step_back(p, &s, n0, n1, u0, u1)
+            elif cell == LSTM_CELL:
+                lstm_step_back(p, &s, n0, n1, u0, u1)
+            else:
+                gru_step_back(p, &s, n0, n1, u0, u1)
+            barrier_wait(barrier, team)
+            if cell != GRU_CELL:
+                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.G * p.HP, p.UT, False)
+            elif p.reset_after:
+                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 3 * p.HP, p.UT, False)
+            else:
+                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.HP, p.UT + p.P * 2 * p.HP * VL, False)
+                gru_reset_back(p, &s, n0, n1, u0, u1, p.du)
+                barrier_wait(barrier, team)
+                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 2 * p.HP, p.UT, True)
+        if team == 1:
+            input_gradient(p, t0, t1, n0, n1)
+        else:
+            input_gradient(p, t0 + share(t1 - t0, i, team), t0 + share(t1 - t0, i + 1, team), n0, n1)
+        t1 = t0
+    finish_back(p, dh0, dc0, n0, n1, u0, u1)
+    denormals_restore(state)
+
+
+cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
+    """The products that the weights' gradients are made of, up to four; returns their number."""
+    cdef int k, count = 4 if cell == GRU_CELL else 2
+    for k in range(count):          # the input's and the state's, of all gates; of a GRU's candidate apart
+        outer[k].a = p.x if k % 2 == 0 else p.hu
+        outer[k].a_n = p.x_n if k % 2 == 0 else p.HP
+        outer[k].a_t = p.x_t if k % 2 == 0 else p.N * p.HP
+        outer[k].M = p.D if k % 2 == 0 else p.H
+        outer[k].block = &p.w_block[0] if k % 2 == 0 else &p.u_block[0]
+        outer[k].out = dW if k % 2 == 0 else dU
+        outer[k].bias = db if k % 2 == 0 else NULL
+        if k % 2 == 1 and cell == GRU_CELL and p.reset_after and db != NULL:
+            outer[k].bias = db + 3 * p.H
+        outer[k].ldo = p.G * p.H
+        outer[k].g0 = 0 if k < 2 else 2
+        outer[k].g1 = 2 if k < 2 and cell == GRU_CELL else <int>p.G
+        outer[k].blas = goes_to_blas(WEIGHTS, outer[k].M, p.G * p.H, p.N * p.T)
+    if cell == GRU_CELL and not p.reset_after:      # the candidate's rows are r h
+        outer[3].a = p.z + 3 * p.HP
+        outer[3].a_n = p.J
+        outer[3].a_t = p.N * p.J
+    for k in range(count):
+        outer[k].with_next = k % 2 == 0 and p.w_block[outer[k].g0] == p.u_block[outer[k].g0] \
+            and outer[k].M + p.H <= a_columns() and not (outer[k].blas or outer[k + 1].blas)
+    return count
+
+
+cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, long team, real* scratch) noexcept nogil:
+    """Thread i's share of each outer product."""
+    cdef uint64_t state = denormals_off()
+    cdef long columns
+    cdef int k = 0
+    while k < products:
+        columns = (outer[k].g1 - outer[k].g0) * p.P
+        if outer[k].blas:
+            blas_outer_product(p, &outer[k], i, team, scratch)
+        else:
+            outer_product(p, &outer[k], share(columns, i, team), share(columns, i + 1, team), scratch)
+        k += 2 if outer[k].with_next else 1
+    denormals_restore(state)
+
+
+def backward_scratch(int cell, long N, long T, long D, long H, long threads):
+    """Elements of scratch that a backward pass needs."""
+    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 1)
+    return 3 * N * p.HP + threads * thread_scratch(&p) + 2 * SLACK
+
+
+cdef long thread_scratch(const Rnn* p) noexcept nogil:
+    """Elements of scratch of each thread, for dW and dU together where they are small, else for the larger one."""
+    return max(outer_scratch(p.D) + outer_scratch(p.H) if p.D + p.H <= a_columns() else 0,
+               weights_scratch(p.N * p.T, p.D, p.H, p.G * p.H), weights_scratch(p.N * p.T, p.H, p.H, p.G * p.H))
+
+
+cdef struct Backward:
+    # one layer's call
+    Rnn p
+    int cell
+    Plan how
+    const real* dhT             # (N, H) or NULL
+    const real* dcT
+    real* dh0
+    real* dc0
+    Outer outer[4]
+    int products
+    real* work                  # scratch of the threads
+    long per_thread             # elements of it
+    Barrier barrier
+
+
+cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
+    """Check a call's arguments, see `backward`; what it points to belongs to them."""
+    cdef int cell, activation, recurrent_activation
+    cdef bint reset_after, zero_output
+    cdef ndarray x, WT, UT, mask, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
+    cdef long N, T, D, H
+    cdef real* db_
+    (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, h_drop, dy, dhT, dcT, tape,
+     scratch, dx, dW, dU, db, dh0, dc0) = arguments
+    require(x, "x")
+    require(UT, "UT")
+    require(tape, "tape")
+    require(scratch, "scratch")
+    N = extent(x, 0)
+    T = extent(x, 1)
+    D = extent(x, 2)
+    f.cell = cell
+    f.how = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, f.how.chunk)
+    f.dhT = matrix(dhT, N, H, "dhT")
+    f.dcT = matrix(dcT, N, H, "dcT")
+    f.dh0 = matrix(dh0, N, H, "dh0")
+    f.dc0 = matrix(dc0, N, H, "dc0")
+    db_ = vector(db, f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1), "db")
+    f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
+    f.p.dy = sequence(dy, N, T, H, &f.p.dy_n, &f.p.dy_t, "dy")
+    f.p.dx = sequence(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
+    f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
+    f.p.h_drop = matrix(h_drop, N, H, "h_drop")
+    if dx is not None:
+        require(WT, "WT")
+        f.p.WT = aligned(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
+    f.p.UT = aligned(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
+    vector(tape, carve(&f.p, NULL, h_drop is not None), "tape")
+    carve(&f.p, <real*>cnp.PyArray_DATA(tape), h_drop is not None)
+    f.per_thread = thread_scratch(&f.p)
+    vector(scratch, 3 * N * f.p.HP + threads * f.per_thread + 2 * SLACK, "scratch")
+    f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
+    f.p.du = f.p.dh + N * f.p.HP
+    f.p.dc = f.p.du + N * f.p.HP if cell == LSTM_CELL else NULL
+    f.work = aligned(f.p.dh + 3 * N * f.p.HP)
+    f.products = 0
+    if dW is not None and dU is not None:
+        f.products = weight_products(&f.p, cell, matrix(dW, D, f.p.G * H, "dW"), matrix(dU, H, f.p.G * H, "dU"), db_,
+                                     f.outer)
+    f.barrier.arrived = f.barrier.generation = 0
+    return 0
+
+
+cdef void backward_part(void* call, long i, long team) noexcept nogil:
+    cdef Backward* f = <Backward*>call
+    cdef long N = f.p.N, P = f.p.P
+    if f.how.split_units:
+        backward_share(&f.p, f.cell, f.dhT, f.dcT, f.dh0, f.dc0, f.how.chunk, 0, N, share(P, i, team),
+                       share(P, i + 1, team), i, &f.barrier, team)
+    else:
+        backward_share(&f.p, f.cell, f.dhT, f.dcT, f.dh0, f.dc0, f.how.chunk, share(N, i, team), share(N, i + 1, team),
+                       0, P, i, &f.barrier, 1)
+    barrier_wait(&f.barrier, team)
+    weights_share(&f.p, f.outer, f.products, i, team, f.work + i * f.per_thread)
+
+
+def backward(long threads, tuple first not None, tuple second=None):
+    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
+    (whose gates are overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
+    zero_output, x (N, T, D), WT, UT, packed, mask, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape, scratch;
+    and go out, each None where it is not wanted (dW, dU together): dx (N, T, D), dW (D, G H), dU (H, G H), db (G H, or
+    2 G H with reset_after), dh0, dc0 (N, H)."""
+    cdef Backward f[2]
+    cdef int k, j, calls = 1 if second is None else 2
+    cdef long work = 0
+    cdef bint blas = False
+    for k in range(calls):
+        take_backward(&f[k], first if k == 0 else second, threads)
+        blas = blas or (f[k].products > 0 and (f[k].outer[0].blas or f[k].outer[1].blas))
+        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G)
+    blas = blas_enter(blas)
+    for k in range(calls):
+        for j in range(f[k].products):
+            f[k].outer[j].blas = blas and f[k].outer[j].blas
+    with nogil:
+        if calls == 2 and work >= SMALL_WORK:
+            run_pair(backward_part, &f[0], &f[1], threads)
+        else:
+            for k in range(calls):
+                run_call(backward_part, &f[k], f[k].how.team)
+    blas_leave(blas)

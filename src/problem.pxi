@@ -1,0 +1,84 @@
+# What one call of a recurrent layer is about, and how its buffers are laid out.
+
+cdef enum Cell:
+    SIMPLE_RNN = 0
+    LSTM_CELL = 1
+    GRU_CELL = 2
+
+ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "hard_sigmoid": HARD_SIGMOID}
+
+
+cdef int* GATE_COUNT = [1, 4, 3]
+
+
+cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
+    """Lay z, h, hu and c out on the tape; returns its size in elements (tape may be NULL to ask for that alone)."""
+    cdef real* start = aligned(tape)
+    cdef real* at = start
+    p.z = at
+    at += p.z_slots * p.N * p.J
+    p.h = at
+    at += p.h_slots * p.N * p.HP
+    p.hu = p.h
+    if dropout:
+        p.hu = at
+        at += p.h_slots * p.N * p.HP
+    p.c = NULL
+    if p.G == 4:
+        p.c = at
+        at += p.c_slots * p.N * p.HP
+    return (at - start) + SLACK
+
+
+cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int recurrent_activation,
+                 bint reset_after, bint zero_output, bint training, long chunk) noexcept nogil:
+    cdef Rnn p
+    cdef int g
+    p.N = N
+    p.T = T
+    p.D = D
+    p.H = H
+    p.G = 1 if cell == SIMPLE_RNN else (4 if cell == LSTM_CELL else 3)
+    p.P = (H + VL - 1) // VL
+    p.HP = p.P * VL
+    p.J = p.HP * (4 if cell == GRU_CELL else p.G) + SLACK   # rows a power of two apart would share cache sets
+    for g in range(4):
+        p.w_block[g] = p.u_block[g] = g
+    if cell == GRU_CELL:        # z, r, h -> blocks [hh, z, r, s]
+        p.w_block[0] = p.u_block[0] = 1
+        p.w_block[1] = p.u_block[1] = 2
+        p.w_block[2] = 0
+        p.u_block[2] = 3 if reset_after else 0
+    if cell == LSTM_CELL:       # i, f, c, o -> blocks [i, f, o, g]
+        p.w_block[2] = p.u_block[2] = 3
+        p.w_block[3] = p.u_block[3] = 2
+    p.activation = activation
+    p.recurrent_activation = recurrent_activation
+    p.reset_after = reset_after
+    p.zero_output = zero_output
+    p.training = training
+    p.z_slots = max(1, T) if training else (max(1, chunk) if cell == GRU_CELL else chunk)
+    p.h_slots = T + 1 if training else 2
+    p.c_slots = T + 1 if training else 1
+    p.x = p.W = p.U = p.b = p.b_recurrent = p.h_drop = p.dy = p.WT = p.UT = NULL
+    p.y = p.dx = p.dh = p.du = p.dc = NULL
+    p.mask = NULL
+    p.x_n = p.x_t = p.y_n = p.y_t = p.dy_n = p.dy_t = p.dx_n = p.dx_t = p.mask_n = p.mask_t = 0
+    return p
+
+
+cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil:
+    """Steps whose input is projected before them, 0 if each step does it."""
+    if blas:
+        return blas_steps(N, T)
+    return 0 if how.fused else how.chunk
+
+
+def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
+    """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
+    cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    cdef bint blas = goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
+    # BLAS may yet refuse x's strides
+    cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
+    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
+    return carve(&p, NULL, dropout)
