@@ -37,20 +37,27 @@ def run(name: str, runs: int, seed: int = 0) -> None:
     outcomes = {"model": 0, "error": 0}
     slowest, most = 0.0, 0
 
+    def outcome(path: Path) -> str:
+        try:
+            target.read(path)
+        except ModelFileError as error:
+            assert str(error).startswith(f"{path}: ") and str(error).isprintable()
+            return "error"
+        return "model"
+
     def one(data: bytes) -> None:
         nonlocal slowest, most
         path.unlink(missing_ok=True)    # a model of the last one may still be mapped
         path.write_bytes(data)
         before = memory_from_here()
-        start = time.process_time()
-        try:
-            target.read(path)
-            outcomes["model"] += 1
-        except ModelFileError as error:
-            assert str(error).startswith(f"{path}: ") and str(error).isprintable()
-            outcomes["error"] += 1
-        seconds = time.process_time() - start
+        start = time.perf_counter()
+        outcomes[outcome(path)] += 1
+        seconds = time.perf_counter() - start
         taken = peak() - before
+        if seconds >= SECONDS:          # of the processor, or of waiting for it? Its own clock takes long to ask
+            start = time.process_time()
+            outcome(path)
+            seconds = time.process_time() - start
         slowest, most = max(slowest, seconds), max(most, taken)
         assert seconds < SECONDS, f"took {seconds:.1f} s"
         assert taken < MEMORY, f"took {taken >> 20} MB"

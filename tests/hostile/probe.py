@@ -73,7 +73,7 @@ def attempt(path: str, how: str) -> dict:
     before = memory_from_here()
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     sys.addaudithook(hook)
-    start, error, lines = time.perf_counter(), None, ""
+    start, error, lines = time.process_time(), None, ""
     try:
         load(path, how)
     except ModelFileError as problem:
@@ -81,7 +81,7 @@ def attempt(path: str, how: str) -> dict:
     except BaseException as problem:
         error = [type(problem).__name__, str(problem)]
         lines = traceback.format_exc()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     on = False
     return {"error": error, "seconds": seconds, "memory": peak() - before, "events": events, "traceback": lines}
 
