@@ -110,7 +110,8 @@ class Optimizer(Configurable):
             if argument not in _WITHOUT_EFFECT:
                 hint = "; it is called learning_rate" if argument == "lr" else ""
                 raise ValueError(f"{self}: unknown argument {argument!r}{hint}")
-            if value != _WITHOUT_EFFECT[argument] and argument != "ema_momentum":  # which use_ema alone reads
+            # Keras 2's RMSprop has a frequency of 100 by default; without use_ema nothing reads it.
+            if value != _WITHOUT_EFFECT[argument] and argument not in ("ema_momentum", "ema_overwrite_frequency"):
                 raise ValueError(
                     f"{self}: {argument}={value!r} is not supported; expected {_WITHOUT_EFFECT[argument]!r}"
                 )
