@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fastrnn.layers.base import Layer
-from fastrnn.saving import layouts, state
+from fastrnn.saving import layouts, locations, state
 from fastrnn.saving.config import Stack
 from fastrnn.saving.errors import ModelFileError
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor, check_fits, values
 
 
@@ -47,7 +47,7 @@ def places_of(stack: Stack, file: str) -> list[Place]:
         raise ModelFileError(file, "config", "the file does not say the shape of the model's input; save it after it "
                                              "was built, or build it and load the weights alone by load_weights")
     try:
-        return layouts.places(stack.layers, stack.input_shape)
+        return locations.places(stack.layers, stack.input_shape)
     except ModelFileError:
         raise
     except Exception as error:  # layers that do not fit say so in several ways
@@ -81,7 +81,7 @@ def give_weights(contents: Contents) -> None:
 def _hard_sigmoid(layers: Sequence[Layer], file: str) -> dict[int, tuple[int, ...]]:
     """The gates whose weights are to be scaled, by the identity of their layer."""
     try:
-        found = {id(part.layer): layouts.hard_sigmoid_gates(part.layer) for part in layouts.parts(layers)}
+        found = {id(part.layer): layouts.hard_sigmoid_gates(part.layer) for part in locations.parts(layers)}
     except ValueError as error:
         raise ModelFileError(file, "config", str(error)) from None
     return {layer: gates for layer, gates in found.items() if gates}

@@ -65,13 +65,14 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     Raises:
         ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model` and `export_onnx`.
     """
-    suffix = os.path.splitext(os.fspath(target))[1]
+    source, target = files.named(source), files.named(target)
+    suffix = os.path.splitext(target)[1]
     if suffix in files.TORCH:
-        raise ModelFileError(os.fspath(target), "", "a state dict has the names of the modules of a PyTorch program, "
+        raise ModelFileError(target, "", "a state dict has the names of the modules of a PyTorch program, "
                              "which no model file says; give them: torch.save(fastrnn.saving.to_torch({'encoder': "
                              "model}), path)")
-    if os.fspath(source).endswith(ONNX):
-        raise ModelFileError(os.fspath(source), "", "an ONNX graph has operators, of which no layers are made; run it "
+    if source.endswith(ONNX):
+        raise ModelFileError(source, "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
     model = _open(source, prefix, key)
     other: Any
@@ -88,9 +89,8 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     return parity(model, other)
 
 
-def _open(source: Any, prefix: str | None, key: str | None) -> Any:
+def _open(path: str, prefix: str | None, key: str | None) -> Any:
     """The model in a file, or a model of a module's layers."""
-    path = os.fspath(source)
     if not torch_reading.is_state_dict(path):
         for name, value in (("prefix", prefix), ("key", key)):
             if value is not None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import stat
@@ -22,6 +23,29 @@ TORCH = (".pt", ".pth", ".bin")
 ONNX = ".onnx"
 
 
+def named(path: Any) -> str:
+    """The path of a file as a text.
+
+    Raises:
+        TypeError: it is an open file, bytes, or no path at all.
+        ValueError: it is empty.
+
+    Example:
+
+    >>> named(b"m.keras")
+    Traceback (most recent call last):
+    TypeError: filepath: expected the path of a file, a str or a pathlib.Path, got bytes; decode it by os.fsdecode
+    """
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        way_out = "decode it by os.fsdecode" if isinstance(path, bytes) else "name the file instead of opening it"
+        raise TypeError(f"filepath: expected the path of a file, a str or a pathlib.Path, got {type(path).__name__}; "
+                        f"{way_out}")
+    if not text:
+        raise ValueError("filepath: expected the path of a file, got ''; give it a name")
+    return text
+
+
 def suffix_of(path: Any) -> str:
     """Which format a file's name stands for.
 
@@ -33,23 +57,24 @@ def suffix_of(path: Any) -> str:
     >>> suffix_of("models/a.weights.h5"), suffix_of("models/a")
     ('.weights.h5', '')
     """
-    name = os.path.basename(os.fspath(path))
+    path = named(path)
+    name = os.path.basename(path)
     for suffix in SUFFIXES:
         if name.endswith(suffix):
             return suffix
     found = os.path.splitext(name)[1]
     if found in TORCH:
-        raise ModelFileError(os.fspath(path), "", "PyTorch's files hold weights without a model; make layers of them "
+        raise ModelFileError(path, "", "PyTorch's files hold weights without a model; make layers of them "
                                                   "by fastrnn.saving.from_torch")
     if found:
-        raise ModelFileError(os.fspath(path), "", f"no model format has names that end in {found!r}; expected one of "
+        raise ModelFileError(path, "", f"no model format has names that end in {found!r}; expected one of "
                                                   f"{', '.join(SUFFIXES)}, or none for {NATIVE}")
     return ""
 
 
 def with_suffix(path: Any) -> str:
     """The path, with the native format's suffix if it has none."""
-    return os.fspath(path) + ("" if suffix_of(path) else NATIVE)
+    return named(path) + ("" if suffix_of(path) else NATIVE)
 
 
 def read_mapped(path: Any) -> mmap.mmap:
@@ -101,16 +126,23 @@ def write_whole(path: Any, write: Callable[[IO[bytes]], Any]) -> None:
         write: called with the temporary file, open for writing.
 
     Raises:
-        OSError: the folder cannot be written to, or the disk is full; the old file is as it was.
+        TypeError, ValueError: as `named`.
+        OSError: there is no such folder, it cannot be written to, or the disk is full; the old file is as it was.
     """
-    path = os.path.realpath(os.fspath(path))
+    given, path = named(path), os.path.realpath(path)
     folder = os.path.dirname(path)
+    if os.path.isdir(path):     # not to be found out when all has been written
+        raise IsADirectoryError(errno.EISDIR, "expected the path of a file, got that of a folder", given)
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode)
     except FileNotFoundError:
         mode = None
     # Hidden, and with a suffix that no reader takes for a model.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:100]}.", suffix=".tmp", dir=folder)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:100]}.", suffix=".tmp", dir=folder)
+    except OSError as error:    # which names the temporary file, of which the caller knows nothing
+        problem = "there is no such folder; make it first" if not os.path.isdir(folder) else error.strerror
+        raise OSError(error.errno, problem, given) from None
     try:
         with os.fdopen(descriptor, "w+b") as file:
             write(file)

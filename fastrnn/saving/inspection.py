@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import collections
 import math
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from fastrnn.saving import files, hdf5, layouts, onnx_graph, safetensors, torch_archive
+from fastrnn.saving import files, hdf5, locations, onnx_graph, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, check_name, shown
 from fastrnn.saving.hdf5 import Group
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.onnx_graph import Graph
 from fastrnn.saving.reading import open_model
 from fastrnn.saving.tensors import Tensor
@@ -50,14 +49,13 @@ def inspect(filepath: Any) -> str:
         dense/bias    (2,)    float32
     8 parameters in 2 arrays, 32 bytes
     """
-    if os.fspath(filepath).endswith(files.ONNX):
-        path = os.fspath(filepath)
+    path = files.named(filepath)
+    if path.endswith(files.ONNX):
         return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
-    if os.fspath(filepath).endswith(files.TORCH):
-        path = os.fspath(filepath)
+    if path.endswith(files.TORCH):
         tensors = _states(path)
     else:
-        path = files.existing(filepath)
+        path = files.existing(path)
         if _has_model(path):
             found = open_model(path)
             places = places_of(found.stack, path)
@@ -115,7 +113,7 @@ def _model(found: Contents, places: list[Place], tensors: list[Tensor]) -> Itera
     compiled = "compiled" if found.training else "not compiled"
     yield f"{found.file}: Sequential '{stack.name}', input {shape}, {compiled}"
     parts, own, counts = [], dict[str, dict[str, Tensor]](), collections.Counter[str]()
-    for part in layouts.parts(stack.layers, shape):
+    for part in locations.parts(stack.layers, shape):
         if part.level is not None:  # what is in a wrapper is shown with it
             parts.append(part)
         own[part.native] = {} if part.level is not None else own[parts[-1].native]

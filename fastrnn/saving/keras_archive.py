@@ -15,7 +15,7 @@ from fastrnn.saving.archive import Archive
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_TEXT, ModelFileError, shown
 from fastrnn.saving.hdf5 import Group
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"

@@ -12,12 +12,12 @@ import numpy as np
 
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
-from fastrnn.saving import config, hdf5, keras_weights, layouts
+from fastrnn.saving import config, hdf5, keras_weights, layouts, locations
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.hdf5 import Group
 from fastrnn.saving.keras_archive import major_version
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
 _MODEL, _OPTIMIZER = "model_weights", "optimizer_weights"
@@ -27,7 +27,7 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
     """Write a model's weights alone."""
     arrays: dict[str, np.ndarray] = {}
     names: dict[int, list[str]] = {}
-    weights = zip(layouts.places(model.layers), model.weights, strict=True)
+    weights = zip(locations.places(model.layers), model.weights, strict=True)
     for place, variable in sorted(weights, key=lambda weight: _frozen(weight[0])):
         layer = model.layers[place.part.top].name
         name = f"{place.native}:0"

@@ -9,10 +9,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from fastrnn.saving import hdf5, layouts
+from fastrnn.saving import hdf5, locations
 from fastrnn.saving.errors import MAX_COUNT, ModelFileError
 from fastrnn.saving.hdf5 import Group
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
 OPTIMIZER = "optimizer/vars"
@@ -25,12 +25,12 @@ def write(model: Any, file: IO[bytes]) -> None:
 
 def pack(model: Any, optimizer: Sequence[np.ndarray] = ()) -> memoryview:
     """The bytes of a file with a model's weights, and what its optimizer keeps."""
-    places, variables = layouts.places(model.layers), model.weights
+    places, variables = locations.places(model.layers), model.weights
     arrays = {place.keras: variable.data for place, variable in zip(places, variables, strict=True)}
     arrays |= {f"{OPTIMIZER}/{i}": array for i, array in enumerate(optimizer)}
     # Keras looks for a group of every layer, and of the cell in it, and names them.
-    texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in layouts.parts(model.layers)}
-    texts |= {part.keras: {"name": part.layer.name} for part in layouts.parts(model.layers)}
+    texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in locations.parts(model.layers)}
+    texts |= {part.keras: {"name": part.layer.name} for part in locations.parts(model.layers)}
     texts["vars"] = {"name": model.name}
     if len(optimizer):
         texts[OPTIMIZER] = {"name": model.optimizer.name}

@@ -11,10 +11,10 @@ from typing import IO, Any
 import numpy as np
 
 from fastrnn._version import __version__
-from fastrnn.saving import config, layouts, safetensors, state
+from fastrnn.saving import config, locations, safetensors, state
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.errors import ModelFileError
-from fastrnn.saving.layouts import Place
+from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
 _OPTIMIZER = "optimizer/vars/"
@@ -67,7 +67,7 @@ def find(stored: dict[str, Tensor], places: Sequence[Place], file: str) -> list[
 
 
 def _weights(model: Any) -> dict[str, np.ndarray]:
-    places, variables = layouts.places(model.layers), model.weights
+    places, variables = locations.places(model.layers), model.weights
     return {place.native: variable.data for place, variable in zip(places, variables, strict=True)}
 
 

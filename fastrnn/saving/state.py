@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn import losses, metrics, optimizers
 from fastrnn.layers.base import Layer
-from fastrnn.saving import layouts
+from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.tensors import Tensor, check_fits, values
@@ -193,7 +193,7 @@ def _scalar(tensor: Tensor, kinds: str, file: str) -> Any:
 def random_states(layers: Sequence[Layer]) -> dict[str, list[int]]:
     """Where the generators of the layers with a seed stand, by their place in native files."""
     found = {}
-    for part in layouts.parts(layers):
+    for part in locations.parts(layers):
         generator = getattr(part.layer, "_rng", None)
         if generator is not None:
             state = generator.bit_generator.state
@@ -205,7 +205,7 @@ def restore_random(layers: Sequence[Layer], stored: Any, file: str) -> None:
     """Set the generators of the layers with a seed to where they stood; those that `stored` does not have stay."""
     if not isinstance(stored, dict):
         raise ModelFileError(file, "random", f"expected a dictionary, got {shown(stored)}")
-    for part in layouts.parts(layers):
+    for part in locations.parts(layers):
         generator, state = getattr(part.layer, "_rng", None), stored.get(part.native)
         if generator is None or state is None:
             continue

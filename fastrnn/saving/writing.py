@@ -12,7 +12,7 @@ from fastrnn.layers import InputLayer, TimeDistributed, serialize
 from fastrnn.layers.base import Layer
 from fastrnn.layers.chain import Chain
 from fastrnn.saving import config as configs
-from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, layouts, native
+from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, locations, native
 from fastrnn.saving.tensors import values
 
 
@@ -93,7 +93,7 @@ def load_weights(model: Any, filepath: Any) -> None:
         raise ValueError(f"{model}: build the model before load_weights, by build(input_shape) or a first call")
     kinds = {".safetensors": native.read_weights, ".keras": keras_archive.read_weights,
              **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), keras_legacy.read_weights)}
-    data, places = files.mapped(path), layouts.places(model.layers)
+    data, places = files.mapped(path), locations.places(model.layers)
     tensors = kinds[files.suffix_of(path)](data, path, places)
     contents.check(places, tensors, path)
     new = [values(tensor, variable.dtype) for tensor, variable in zip(tensors, model.weights)]

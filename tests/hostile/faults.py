@@ -15,7 +15,7 @@ import numpy as np
 
 import fastrnn
 from fastrnn.layers import LSTM, Bidirectional, Dense, Embedding, TimeDistributed
-from fastrnn.saving import archive, hdf5, keras_weights, layouts, state
+from fastrnn.saving import archive, hdf5, keras_weights, locations, state
 from fastrnn.saving.writing import model_config
 
 Json = Any
@@ -43,7 +43,7 @@ def write(path: Path, config: Json, training: Json, model: fastrnn.Sequential | 
     suffix = path.suffix
     config, training = (text if isinstance(text, str) else json.dumps(text) for text in (config, training))
     if suffix == ".safetensors":
-        arrays = {place.native: v.data for place, v in zip(layouts.places(model.layers), model.weights, strict=True)}
+        arrays = {place.native: v.data for place, v in zip(locations.places(model.layers), model.weights, strict=True)}
         arrays |= {f"optimizer/vars/{i}": array for i, array in enumerate(optimizer)}
         path.write_bytes(native_bytes(arrays, {"config": config, "compile_config": training, "random": "{}"}))
     elif suffix == ".keras":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastrnn.saving import layouts, state
+from fastrnn.saving import locations, state
 from fastrnn.saving.writing import model_config
 from tests.hostile.faults import Json, fault, good_model, native_bytes, tensors
 
@@ -65,7 +65,7 @@ for _name, _content in SAFETENSORS.items():
 def _arrays(change: Callable[[dict[str, np.ndarray]], None]) -> Callable[[Path, str], Path]:
     def make(path: Path, suffix: str) -> Path:
         model = good_model()
-        arrays = {place.native: v.data for place, v in zip(layouts.places(model.layers), model.weights, strict=True)}
+        arrays = {place.native: v.data for place, v in zip(locations.places(model.layers), model.weights, strict=True)}
         arrays |= {f"optimizer/vars/{i}": array for i, array in enumerate(state.optimizer_arrays(model))}
         change(arrays)
         path.write_bytes(native_bytes(arrays, {"config": json.dumps(model_config(model)),

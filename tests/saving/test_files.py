@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 import subprocess
@@ -11,7 +13,7 @@ import sys
 import pytest
 
 import fastrnn
-from fastrnn.saving import ModelFileError, export_onnx, files, load_model, load_onnx
+from fastrnn.saving import ModelFileError, convert, export_onnx, files, load_model, load_onnx
 from tests.saving import zoo
 
 SAVER = """
@@ -101,6 +103,52 @@ class TestKilled:
         monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b)))
         files.write_whole(tmp_path / "file", lambda file: file.write(b"new"))
         assert calls == ["file", "replace", "folder"]
+
+
+class TestNoPath:
+    """What is no path of a file is refused before anything is written, in words that say what to do."""
+
+    CALLS = (lambda path: zoo.make(fastrnn, "LSTM-forward-1").save(path),
+             lambda path: zoo.make(fastrnn, "LSTM-forward-1").save_weights(path),
+             lambda path: zoo.make(fastrnn, "LSTM-forward-1").load_weights(path),
+             load_model, fastrnn.saving.inspect, lambda path: convert(path, "m.keras"))
+
+    @pytest.mark.parametrize("call", CALLS)
+    @pytest.mark.parametrize("path", [io.BytesIO(), None, 3, b"m.keras", ["m"]], ids=lambda path: type(path).__name__)
+    def test_of_another_type(self, call, path):
+        with pytest.raises(TypeError, match=f"expected the path of a file.*got {type(path).__name__}; "):
+            call(path)
+
+    @pytest.mark.parametrize("call", CALLS)
+    def test_empty(self, call, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ValueError, match="expected the path of a file, got ''"):
+            call("")
+        assert not list(tmp_path.iterdir())
+
+    def test_in_no_folder(self, tmp_path):
+        """The error names the file that was asked for, not the temporary one."""
+        path = tmp_path / "none" / "m.keras"
+        with pytest.raises(FileNotFoundError, match="there is no such folder; make it first") as error:
+            zoo.make(fastrnn, "LSTM-forward-1").save(path)
+        assert error.value.filename == str(path)
+
+    def test_a_folder(self, tmp_path):
+        path = tmp_path / "m.keras"
+        path.mkdir()
+        with pytest.raises(IsADirectoryError, match="got that of a folder") as error:
+            zoo.make(fastrnn, "LSTM-forward-1").save(path)
+        assert error.value.filename == str(path)
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_in_a_folder_that_cannot_be_written_to(self, tmp_path, monkeypatch):
+        def refuse(*args, **kwargs):
+            raise PermissionError(errno.EACCES, "Permission denied", "a temporary file")
+
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
+        with pytest.raises(PermissionError, match="Permission denied") as error:
+            zoo.make(fastrnn, "LSTM-forward-1").save(tmp_path / "m.keras")
+        assert error.value.filename == str(tmp_path / "m.keras")
 
 
 class TestMode:
