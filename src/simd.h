@@ -72,8 +72,18 @@ SIMD void vstore(real *p, vf v) { *(vf_anywhere *)p = v; }
 SIMD vf vset1(real x) { return x - (vf){0}; }
 SIMD vf vzero(void) { return (vf){0}; }
 
-#if VBYTES == 32 && defined(__AVX__)
 /* Masked loads and stores touch no lane beyond the n first, and are far quicker than copying a few bytes. */
+#if VBYTES == 64 && defined(__AVX512F__)
+#if FASTRNN_WIDTH(REAL) == 4
+SIMD __mmask16 first_lanes(long n) { return (__mmask16)((1u << n) - 1); }
+SIMD vf load_lanes(const real *p, long n) { return (vf)_mm512_maskz_loadu_ps(first_lanes(n), p); }
+SIMD void store_lanes(real *p, vf v, long n) { _mm512_mask_storeu_ps(p, first_lanes(n), (__m512)v); }
+#else
+SIMD __mmask8 first_lanes(long n) { return (__mmask8)((1u << n) - 1); }
+SIMD vf load_lanes(const real *p, long n) { return (vf)_mm512_maskz_loadu_pd(first_lanes(n), p); }
+SIMD void store_lanes(real *p, vf v, long n) { _mm512_mask_storeu_pd(p, first_lanes(n), (__m512d)v); }
+#endif
+#elif VBYTES == 32 && defined(__AVX__)
 typedef ireal vi_anywhere __attribute__((vector_size(VBYTES), aligned(FASTRNN_WIDTH(REAL))));
 static const ireal FIRST_LANES[2 * VL] = {[0 ... VL - 1] = -1};
 #if FASTRNN_WIDTH(REAL) == 4
