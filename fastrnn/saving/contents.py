@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastrnn.layers.base import Layer
 from fastrnn.saving import layouts, locations, state
 from fastrnn.saving.config import Stack
@@ -66,16 +68,25 @@ def give_weights(contents: Contents) -> None:
     places = places_of(stack, file)
     tensors = contents.find(places)
     check(places, tensors, file)
-    scaled = _hard_sigmoid(stack.layers, file) if contents.version < 3 else {}
+    for place, value in zip(places, of_today(stack.layers, places, tensors, contents.version, file)):
+        place.part.layer.stored[place.name] = value
+
+
+def of_today(layers: Sequence[Layer], places: Sequence[Place], tensors: Sequence[Tensor], version: int,
+             file: str) -> list[np.ndarray]:
+    """What is stored, read; of a version of Keras whose hard_sigmoid was another, with its results."""
+    scaled = _hard_sigmoid(layers, file) if version < 3 else {}
+    found = []
     for place, tensor in zip(places, tensors):
         layer: Any = place.part.layer
         value = values(tensor, layer.dtype)
         gates = scaled.get(id(layer))
-        layer.stored[place.name] = layouts.scaled_gates(value, gates, layer.units) if gates else value
+        found.append(layouts.scaled_gates(value, gates, layer.units) if gates else value)
     if scaled:
-        warnings.warn(f"{file}: hard_sigmoid is 1.2 times steeper in Keras {contents.version} than in Keras 3 and in "
-                      "fastrnn. The weights of its gates are multiplied by that, so that the results are those of the "
-                      "Keras that saved the file; what its optimizer kept is left out", stacklevel=4)
+        warnings.warn(f"{file}: hard_sigmoid is 1.2 times steeper in Keras {version} than in Keras 3 and fastrnn. The "
+                      "weights of its gates are multiplied by that, so that the results are those of the Keras that "
+                      "saved the file; what its optimizer kept is left out", stacklevel=5)
+    return found
 
 
 def _hard_sigmoid(layers: Sequence[Layer], file: str) -> dict[int, tuple[int, ...]]:

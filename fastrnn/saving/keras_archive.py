@@ -44,11 +44,7 @@ def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], inclu
 def read_model(data: memoryview, file: str) -> Contents:
     """A file that Keras, or `write_model`, wrote."""
     members = Archive(data, file)
-    model_config, metadata = (config.parse_json(bytes(members.read(name, MAX_TEXT)), file, name)
-                              for name in (_CONFIG, _METADATA))
-    if not isinstance(metadata, dict):
-        raise ModelFileError(file, _METADATA, f"expected a dictionary, got {shown(metadata)}")
-    version = major_version(metadata.get("keras_version"), file, _METADATA)
+    model_config, (metadata, version) = _json(members, _CONFIG, file), _metadata(members, file)
     stack = config.read_stack(model_config, file, version)
     ours = metadata.get("fastrnn")
     opened: list[Group] = []
@@ -64,9 +60,22 @@ def read_model(data: memoryview, file: str) -> Contents:
         ours.get("random") if isinstance(ours, dict) else None)
 
 
-def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> list[Tensor]:
-    """The weights in a file."""
-    return keras_weights.find(_weights(Archive(data, file), file, places), places, file)
+def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> tuple[list[Tensor], int]:
+    """The weights in a file, and the version of Keras that wrote them."""
+    members = Archive(data, file)
+    return keras_weights.find(_weights(members, file, places), places, file), _metadata(members, file)[1]
+
+
+def _json(members: Archive, name: str, file: str) -> Any:
+    return config.parse_json(bytes(members.read(name, MAX_TEXT)), file, name)
+
+
+def _metadata(members: Archive, file: str) -> tuple[dict[str, Any], int]:
+    """What the file says of itself, and the major version of the Keras that wrote it."""
+    metadata = _json(members, _METADATA, file)
+    if not isinstance(metadata, dict):
+        raise ModelFileError(file, _METADATA, f"expected a dictionary, got {shown(metadata)}")
+    return metadata, major_version(metadata.get("keras_version"), file, _METADATA)
 
 
 def _weights(members: Archive, file: str, places: Sequence[Place]) -> Group:

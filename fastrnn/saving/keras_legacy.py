@@ -34,7 +34,7 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
         names.setdefault(place.part.top, []).append(name)
         arrays[f"{layer}/{name}"] = variable.data
     texts: dict[str, Any] = {
-        "": {"layer_names": [layer.name for layer in model.layers], "backend": "tensorflow", "keras_version": "2.15.0"}}
+        "": {"layer_names": [layer.name for layer in model.layers], "backend": "tensorflow", "keras_version": "3.0.0"}}
     for top, layer in enumerate(model.layers):
         texts[layer.name] = {"weight_names": names.get(top, [])}
     file.write(hdf5.write(arrays, texts))
@@ -56,12 +56,13 @@ def read_model(data: memoryview, file: str) -> Contents:
         lambda: _optimizer(root), None)
 
 
-def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> list[Tensor]:
-    """The weights in a file of any version of Keras, of a model or alone."""
+def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> tuple[list[Tensor], int]:
+    """The weights in a file of any version of Keras, of a model or alone, and that version."""
     root = hdf5.open_file(data, file)
-    if "layers" in root:
-        return keras_weights.find(root, places, file)
-    return find(root.group(_MODEL) if _MODEL in root else root, places, file)
+    if "layers" in root:        # which Keras 2 wrote in its last days, without saying so
+        return keras_weights.find(root, places, file), 3
+    version = major_version(_version(root), file, "@keras_version")
+    return find(root.group(_MODEL) if _MODEL in root else root, places, file), version
 
 
 def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:

@@ -50,9 +50,9 @@ def read_model(data: memoryview, file: str) -> Contents:
         training, lambda: _optimizer(stored), random)
 
 
-def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> list[Tensor]:
-    """The weights in a file, of a model or alone."""
-    return find(safetensors.read(data, file)[0], places, file)
+def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> tuple[list[Tensor], int]:
+    """The weights in a file, of a model or alone, and the version of Keras whose form they have."""
+    return find(safetensors.read(data, file)[0], places, file), 3
 
 
 def find(stored: dict[str, Tensor], places: Sequence[Place], file: str) -> list[Tensor]:

@@ -13,7 +13,6 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.chain import Chain
 from fastrnn.saving import config as configs
 from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, locations, native
-from fastrnn.saving.tensors import values
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -94,9 +93,9 @@ def load_weights(model: Any, filepath: Any) -> None:
     kinds = {".safetensors": native.read_weights, ".keras": keras_archive.read_weights,
              **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), keras_legacy.read_weights)}
     data, places = files.mapped(path), locations.places(model.layers)
-    tensors = kinds[files.suffix_of(path)](data, path, places)
+    tensors, version = kinds[files.suffix_of(path)](data, path, places)
     contents.check(places, tensors, path)
-    new = [values(tensor, variable.dtype) for tensor, variable in zip(tensors, model.weights)]
+    new = contents.of_today(model.layers, places, tensors, version, path)
     for variable, value in zip(model.weights, new):
         variable.assign(value)
 

@@ -258,7 +258,7 @@ def test_other_bad_arguments():
         AdamW(weight_decay=None)
     with pytest.warns(UserWarning, match="SGD 'sgd': decay has no effect, as in Keras 3; pass a schedule"):
         SGD(decay=1e-6)
-    SGD(use_ema=False, ema_momentum=0.5, loss_scale_factor=None)
+    SGD(use_ema=False, ema_momentum=0.5, ema_overwrite_frequency=100, loss_scale_factor=None)
 
 
 def test_missing_gradients():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 
 import h5py
 import numpy as np
@@ -49,6 +50,29 @@ class TestWholeModels:
         close(ours.predict(x, verbose=0), theirs(x).numpy())
         ours.save(tmp_path / "again.keras")
         close(load_model(tmp_path / "again.keras").predict(x, verbose=0), theirs(x).numpy())
+
+    @pytest.mark.parametrize("file", ["w.h5", "m.h5", "m.keras"])
+    @pytest.mark.parametrize("stack", HARD)
+    def test_hard_sigmoid_of_weights_alone(self, stack, file, tmp_path):
+        theirs, x = zoo.make(tf_keras, stack), 3 * zoo.inputs(stack, 50)
+        (theirs.save_weights if file == "w.h5" else theirs.save)(tmp_path / file)
+        ours = zoo.make(fastrnn, stack)
+        with pytest.warns(UserWarning, match="1.2 times steeper in Keras 2"):
+            ours.load_weights(tmp_path / file)
+        close(ours.predict(x, verbose=0), theirs(x).numpy())
+        ours.save_weights(tmp_path / "own.h5")      # they are those of Keras 3's hard_sigmoid now
+        again = zoo.make(fastrnn, stack)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again.load_weights(tmp_path / "own.h5")
+        zoo.same_bits(again.get_weights(), ours.get_weights())
+
+    def test_an_optimizer_of_default_arguments(self, tmp_path):
+        """RMSprop's ema_overwrite_frequency is 100, which nothing reads without use_ema."""
+        theirs = zoo.make(tf_keras, "words")
+        theirs.compile(tf_keras.optimizers.RMSprop(0.5), "mse")
+        theirs.save(tmp_path / "m.h5")
+        assert load_model(tmp_path / "m.h5").optimizer.learning_rate == 0.5
 
     @pytest.mark.parametrize("layer", ["LSTM", "Activation"])
     def test_hard_sigmoid_that_cannot_be_made_up_for(self, layer, tmp_path):
