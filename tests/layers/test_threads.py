@@ -82,6 +82,24 @@ def test_plans(cell, shape, rng):
         kernels.force_plan()
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_directions(cell, shape, rng):
+    """At once, with an even number of threads, or one after the other."""
+    N, T, D, H = shape
+    layer = fastrnn.layers.Bidirectional(make_layer(cell, D, H, rng, return_sequences=True))
+    x, dy = rng.standard_normal((N, T, D), "float32"), rng.standard_normal((N, T, 2 * H), "float32")
+    mask = reference.random_mask("right", N, T, rng)
+    expected: dict[str, np.ndarray] = {}
+    for threads in (1, 2, 3, 4, 6):
+        fastrnn.set_num_threads(threads)
+        found = {"inference": layer(x, mask=mask), "y": layer(x, training=True, mask=mask), "dx": layer.backward(dy)}
+        found |= {v.path: v.grad.copy() for v in layer.trainable_weights}
+        expected = expected or found
+        for name, value in found.items():
+            assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
+
+
 def trained(cell: str, bidirectional: bool, threads: int):
     """Losses, weights and predictions after three steps of a small model."""
     fastrnn.set_num_threads(threads)
