@@ -28,7 +28,7 @@ def named(path: Any) -> str:
 
     Raises:
         TypeError: it is an open file, bytes, or no path at all.
-        ValueError: it is empty.
+        ValueError: it is empty, or has a NUL, which no file's name has.
 
     Example:
 
@@ -43,6 +43,8 @@ def named(path: Any) -> str:
                         f"{way_out}")
     if not text:
         raise ValueError("filepath: expected the path of a file, got ''; give it a name")
+    if "\0" in text:
+        raise ValueError(f"filepath: expected the path of a file, got {text[:200]!r}, which has a NUL; name it without")
     return text
 
 

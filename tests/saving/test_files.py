@@ -126,6 +126,11 @@ class TestNoPath:
             call("")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize("call", CALLS)
+    def test_nul(self, call):
+        with pytest.raises(ValueError, match="expected the path of a file, got 'm.x00.keras', which has a NUL"):
+            call("m\0.keras")
+
     def test_in_no_folder(self, tmp_path):
         """The error names the file that was asked for, not the temporary one."""
         path = tmp_path / "none" / "m.keras"
