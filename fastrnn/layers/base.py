@@ -146,8 +146,8 @@ class Layer:
         except TypeError:
             name = str(dtype)
         if name not in ("float32", "float64"):
-            raise ValueError(f"{self}: expected dtype 'float32' or 'float64', got {dtype!r}; make the layer with one of "
-                             "them (a mixed policy's weights are float32, and load_weights takes them)")
+            raise ValueError(f"{self}: expected dtype 'float32' or 'float64', got {dtype!r}; make the layer with one "
+                             "of them (a mixed policy's weights are float32, and load_weights takes them)")
         return name
 
     def _legacy_shape(self, legacy: dict[str, Any]) -> Shape | None:
