@@ -17,6 +17,8 @@ from fastrnn.saving.onnx_room import Room
 
 _LAYERS: dict[str, type[Recurrent]] = {"RNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ("tanh",), "LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
+#: What the kernels ask of arrays; a constant is the file's own bytes, which can lie anywhere, and so can an input.
+_FOR_KERNELS = "CA"
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
@@ -152,14 +154,14 @@ class RecurrentNode:
         final = []
         for direction, (runner, backwards) in enumerate(zip(runners, self.backwards)):
             out = y[:, :, direction] if self.batch_first else y[:, direction].swapaxes(0, 1)
-            first = [np.ascontiguousarray(state[direction]) for state in given]
+            first = [np.require(state[direction], requirements=_FOR_KERNELS) for state in given]
             if not batch or not time:
                 final.append(first)
             elif isinstance(runner, Cell):
                 final.append(runner.run(x, out, mask, first, backwards))
             else:
                 steps = out[:, ::-1] if backwards else out
-                final.append(runner.run(np.ascontiguousarray(x), steps, False, mask, first))
+                final.append(runner.run(np.require(x, requirements=_FOR_KERNELS), steps, False, mask, first))
         last = [np.stack(state, 1 if self.batch_first else 0) for state in zip(*final)]
         return (y, *last)
 

@@ -219,6 +219,31 @@ class TestRecurrentNodes:
             assert_same(loaded.run(arrays), by_runtime(model, arrays))
             arrays["W"] += 0.5
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("operator", GATES)
+    def test_constants_anywhere(self, operator, dtype, rng):
+        """A file has numbers at any byte: the states, X and the weights as constants, as PyTorch's exporter leaves the
+        states of a batch whose size it knows."""
+        arrays = recurrent(operator, rng, directions=2, dtype=dtype)
+        node = node_of(operator, arrays, direction="bidirectional")
+        expected = load_onnx(graph(node, arrays)).run(arrays)
+        for shift in range(8):
+            for constants in (list(arrays), ["initial_h"]):
+                model = graph(node, arrays, constants)
+                model.producer_name = "x" * shift
+                feeds = {name: array for name, array in arrays.items() if name not in constants}
+                assert_same(load_onnx(model).run(feeds), expected, 0)
+
+    @pytest.mark.parametrize("operator", GATES)
+    def test_inputs_anywhere(self, operator, rng):
+        """The caller's arrays may lie at any byte, too."""
+        arrays = recurrent(operator, rng, lengths=False)
+        model = load_onnx(graph(node_of(operator, arrays), arrays))
+        odd = {name: np.frombuffer(b"x" + array.tobytes(), array.dtype, offset=1).reshape(array.shape)
+               for name, array in arrays.items()}
+        assert not odd["X"].flags.aligned
+        assert_same(model.run(odd), model.run(arrays), 0)
+
     @given(operator=st.sampled_from(list(GATES)), direction=st.sampled_from(["forward", "reverse", "bidirectional"]),
            clip=st.none() | st.floats(0.125, 2, width=32), seed=st.integers(0, 2**32 - 1), lengths=st.booleans(),
            initial=st.booleans(), bias=st.booleans(), reset=st.integers(0, 1))  # fmt: skip
@@ -291,6 +316,28 @@ class TestPyTorch:
                 y, states = module(x)
             states = list(states) if isinstance(states, tuple) else [states]
             assert_same(model.run(x.numpy()), [y.numpy(), *(state.numpy() for state in states)])
+
+    @pytest.mark.parametrize("given", [False, True], ids=["zeros", "given"])
+    @pytest.mark.parametrize("opset", [11, 14, 20])
+    @pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"])
+    def test_states_of_a_fixed_batch(self, cell, opset, given):
+        """Without dynamic axes, the first states are a constant of the file, or an input."""
+        class Module(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn = getattr(torch.nn, cell)(3, 4, 2, bidirectional=True, batch_first=True)
+
+            def forward(self, x, *states):
+                y, last = self.rnn(x, (states if cell == "LSTM" else states[0]) if states else None)
+                return y, *(last if cell == "LSTM" else [last])
+
+        torch.manual_seed(0)
+        states = [torch.randn(4, 2, 4) for _ in range(1 + (cell == "LSTM"))] if given else []
+        module, args = Module(), (torch.randn(2, 6, 3), *states)
+        model = load_onnx(self.exported(module, args, ["x", "h", "c"][:len(args)], opset))
+        with torch.no_grad():
+            expected = module(*args)
+        assert_same(model.run([one.numpy() for one in args]), [y.numpy() for y in expected])
 
     @pytest.mark.parametrize("opset", [9, 11, 13, 14, 17, 18])
     def test_words_to_classes(self, opset):
