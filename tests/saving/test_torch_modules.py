@@ -99,6 +99,16 @@ class TestProjections:
         model = from_torch(module.state_dict(), prefix="")
         assert np.abs(model(inputs("float64")) - outputs(module, inputs("float64"))).max() < 1e-14
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("seed", range(20))
+    def test_half(self, seed, dtype, tmp_path):
+        """The product of two weights is not rounded to what they are stored as."""
+        torch.manual_seed(seed)
+        module = torch.nn.LSTM(D, H, 2, batch_first=True, bidirectional=True, proj_size=2).to(dtype)
+        torch.save(module.state_dict(), tmp_path / "m.pth")
+        model = from_torch(tmp_path / "m.pth", prefix="")
+        assert np.abs(model(inputs()) - outputs(module.float(), inputs())).max() < TOLERANCE
+
     def test_memory(self):
         """A small file must not become a large layer."""
         state = torch.nn.LSTM(1, 400, proj_size=1).state_dict()
