@@ -84,6 +84,9 @@ class TestModels:
         assert [variable.name for variable in layer.weights] == names
         assert layer.name == prefix
 
+    def test_a_linear_by_its_name(self):
+        assert type(from_torch({"out.weight": torch.ones(2, 3)}, linear="out")["out"]) is Dense
+
     def test_no_such_module(self, words):
         for prefix in ("encoder", "", "words.weight", "lstm"):
             with pytest.raises(ModelFileError, match="there is no module .*'encoder.lstm'"):

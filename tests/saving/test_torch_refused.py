@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,41 @@ class TestRefused:
             torch.save(value, tmp_path / "m.pt")
             with pytest.raises(ModelFileError, match=r"m.pt: .*torch.save\(model.state_dict\(\), path\)"):
                 from_torch(tmp_path / "m.pt")
+
+    @pytest.mark.parametrize("tensor", [
+        torch.eye(3).to_sparse(), torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.qint8),
+        torch.ones(2, 2, device="meta"), torch.ones(2, 2).to(torch.float8_e4m3fn)],
+        ids=["sparse", "quantized", "meta", "float8"])  # fmt: skip
+    def test_other_tensors(self, tensor, tmp_path):
+        """What NumPy has no array for, in a state dict and in a file."""
+        with pytest.raises(ModelFileError, match="state dict: e.weight: expected a plain tensor .*, got torch.*strided"
+                                                 "|got torch.float32, torch.sparse_coo"):
+            from_torch({"e.weight": tensor})
+        torch.save({"e.weight": tensor}, tmp_path / "m.pt")
+        with pytest.raises(ModelFileError, match="it names 'torch._utils._rebuild_"):
+            from_torch(tmp_path / "m.pt")
+
+    @pytest.mark.parametrize("source, way_out", [
+        (torch.nn.LSTM(2, 2), r"got LSTM; give its state_dict\(\)"), (b"m.pt", "got bytes; decode it"),
+        (io.BytesIO(b"PK"), "got BytesIO; name the file"), (None, "got NoneType")])
+    def test_other_sources(self, source, way_out):
+        with pytest.raises(TypeError, match=way_out):
+            from_torch(source)
+
+    def test_no_weights(self):
+        with pytest.raises(ModelFileError, match="expected a state dict with weights, got one without"):
+            from_torch({})
+
+    def test_long_names(self):
+        """What the caller gives does not make an error long, either."""
+        for options in ({"prefix": "p\n" * 9999}, {"linear": "p\n" * 9999}, {"nonlinearity": {"p\n" * 9999: "relu"}},
+                        {"nonlinearity": "p\n" * 9999}, {"key": "p\n" * 9999}):
+            with pytest.raises(ValueError) as error:
+                from_torch(lstm(), **options)
+            assert len(str(error.value)) < 500 and str(error.value).isprintable()
+        with pytest.raises(ModelFileError) as error:
+            from_torch("m." + "p\n" * 9999)
+        assert len(error.value.problem) < 200
 
     def test_other_files(self, words, tmp_path):
         torch.save(words.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
