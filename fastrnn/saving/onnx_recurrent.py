@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from fastrnn.saving.onnx_room import Room
 _LAYERS: dict[str, type[Recurrent]] = {"RNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ("tanh",), "LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
 #: What the kernels ask of arrays; a constant is the file's own bytes, which can lie anywhere, and so can an input.
-_FOR_KERNELS = "CA"
+_FOR_KERNELS: tuple[Literal["C"], Literal["A"]] = ("C", "A")
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
