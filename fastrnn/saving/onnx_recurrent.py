@@ -11,6 +11,7 @@ import numpy as np
 from fastrnn.layers import GRU, LSTM, SimpleRNN
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import layouts
+from fastrnn.saving.errors import shown
 from fastrnn.saving.onnx_cells import ACTIVATIONS, Activation, Cell
 from fastrnn.saving.onnx_graph import Node, Unsupported
 from fastrnn.saving.onnx_room import Room
@@ -36,7 +37,7 @@ class RecurrentNode:
         self.node, self.operator = node, node.operator
         direction = node.attribute("direction", str, "forward")
         if direction not in _DIRECTIONS:
-            raise Unsupported(f"attribute direction: expected one of {', '.join(_DIRECTIONS)}, got {direction!r}")
+            raise Unsupported(f"attribute direction: expected one of {', '.join(_DIRECTIONS)}, got {shown(direction)}")
         self.backwards = _DIRECTIONS[direction]
         self.batch_first = self._flag("layout")
         self.reset_after = self._flag("linear_before_reset") if self.operator == "GRU" else True
@@ -68,7 +69,8 @@ class RecurrentNode:
         for name in names:
             key = name.lower() if isinstance(name, str) else name
             if key not in ACTIVATIONS:
-                raise Unsupported(f"attribute activations: expected some of {', '.join(ACTIVATIONS)}, got {name!r}")
+                raise Unsupported(f"attribute activations: expected some of {', '.join(ACTIVATIONS)}, got "
+                                  f"{shown(name)}")
             alpha, beta, _ = ACTIVATIONS[key]
             if alpha is not None and alphas:
                 alpha = float(alphas.pop(0))
