@@ -121,9 +121,9 @@ def to_torch(layer: Recurrent) -> list[np.ndarray]:
 
 def unprojected(weight_hh: np.ndarray, weight_hr: np.ndarray) -> np.ndarray:
     """PyTorch's weight_hh (gates * units, projected) of an LSTM with proj_size as that of one without, (gates * units,
-    units): what multiplies the projection R h multiplies h by the product of both."""
-    product = weight_hh.astype(np.float64) @ weight_hr.astype(np.float64)
-    return product.astype(weight_hh.dtype)
+    units): what multiplies the projection R h multiplies h by the product of both. In float64, to be rounded once, to
+    the layer's dtype: the stored one may be float16."""
+    return weight_hh.astype(np.float64) @ weight_hr.astype(np.float64)
 
 
 def projection(weights_hr: Sequence[np.ndarray], dtype: str) -> np.ndarray:

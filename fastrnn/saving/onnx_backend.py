@@ -7,7 +7,6 @@ of a backend.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,8 @@ from fastrnn.saving.protobuf import Message
 
 _OPERATORS = {**onnx_pointwise.OPERATORS, **onnx_shapes.OPERATORS}
 _RECURRENT = ("GRU", "LSTM", "RNN")
+#: Inputs of a node that an error tells of; recurrent nodes have at most as many.
+_MOST_SHOWN = 8
 #: What NumPy raises where values or shapes do not fit an operator.
 _UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, AttributeError, KeyError)
 
@@ -54,7 +55,8 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data, file = memoryview(source), "bytes"
     else:
-        data, file = files.mapped(source), os.fspath(source)
+        file = files.named(source)
+        data = files.mapped(file)
     return OnnxModel(read_graph(data, file), max_bytes)
 
 
@@ -118,8 +120,8 @@ class OnnxModel:
                 raise self._error(node, str(error)) from None
         operator = _OPERATORS.get(node.operator)
         if operator is None:
-            raise self._error(node, f"the operator {shown(node.operator)} is not supported; there are "
-                                    f"{', '.join(sorted([*_RECURRENT, *_OPERATORS]))}")
+            raise self._error(node, f"the operator {shown(node.operator)} is not supported, only those that are "
+                                    "usual around recurrent nodes; export this part of the model apart")
         return lambda inputs, room: operator(node, inputs, room)
 
     def _outputs(self, node: Node, step: Step, values: Mapping[str, np.ndarray], room: Room) -> dict[str, np.ndarray]:
@@ -133,7 +135,8 @@ class OnnxModel:
         except ModelFileError:
             raise
         except _UNFIT as error:
-            shapes = ", ".join("none" if x is None else f"{x.dtype} {x.shape}" for x in given)
+            shapes = ", ".join("none" if x is None else f"{x.dtype} {x.shape}" for x in given[:_MOST_SHOWN])
+            shapes += f" and {len(given) - _MOST_SHOWN} more" if len(given) > _MOST_SHOWN else ""
             raise self._error(node, f"cannot take inputs {shapes}: {shown(str(error))}") from None
         results = found if isinstance(found, tuple) else (found,)
         if len(node.outputs) > len(results):

@@ -45,7 +45,7 @@ class Node:
         self.asked: set[str] = set()
 
     def __str__(self) -> str:
-        return f"{self.operator} {shown(self.name or ', '.join(self.outputs))}"
+        return f"{ascii(self.operator)[1:-1][:60]} {shown(self.name or ', '.join(self.outputs))}"
 
     def attribute(self, name: str, kind: type, default: Any = None) -> Any:
         """An attribute of a kind: int, float, str, list (of numbers or texts) or np.ndarray."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations as act
+from fastrnn.saving.errors import shown
 from fastrnn.saving.onnx_graph import DTYPES, Node, Unsupported
 from fastrnn.saving.onnx_room import Room
 
@@ -102,7 +103,7 @@ def _clip(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 def _of_two(function: Callable[[np.ndarray, np.ndarray], np.ndarray], same: bool = True) -> Callable[..., Any]:
     def run(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
         if len(inputs) != 2 or (same and inputs[0].dtype != inputs[1].dtype):
-            raise Unsupported(f"expected two inputs of one dtype, got {', '.join(x.dtype.name for x in inputs)}")
+            raise Unsupported(f"expected two inputs of one dtype, got {shown([x.dtype.name for x in inputs])}")
         room.check(np.broadcast_shapes(inputs[0].shape, inputs[1].shape), inputs[0].dtype)
         return function(*inputs)
     return run
@@ -111,7 +112,7 @@ def _of_two(function: Callable[[np.ndarray, np.ndarray], np.ndarray], same: bool
 def _of_many(function: Callable[[np.ndarray, np.ndarray], np.ndarray], mean: bool = False) -> Callable[..., Any]:
     def run(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
         if len({x.dtype for x in inputs}) != 1:
-            raise Unsupported(f"expected inputs of one dtype, got {', '.join(x.dtype.name for x in inputs)}")
+            raise Unsupported(f"expected inputs of one dtype, got {shown([x.dtype.name for x in inputs])}")
         room.check(np.broadcast_shapes(*(x.shape for x in inputs)), inputs[0].dtype)
         total = inputs[0]
         for x in inputs[1:]:
@@ -135,7 +136,7 @@ def _mod(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 def _where(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     condition, a, b = inputs
     if a.dtype != b.dtype or condition.dtype != bool:
-        raise Unsupported(f"expected bool and two of one dtype, got {', '.join(x.dtype.name for x in inputs)}")
+        raise Unsupported(f"expected bool and two of one dtype, got {shown([x.dtype.name for x in inputs])}")
     room.check(np.broadcast_shapes(condition.shape, a.shape, b.shape), a.dtype)
     return np.asarray(np.where(condition, a, b))
 

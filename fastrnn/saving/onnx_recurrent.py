@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fastrnn.layers import GRU, LSTM, SimpleRNN
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import layouts
+from fastrnn.saving.errors import shown
 from fastrnn.saving.onnx_cells import ACTIVATIONS, Activation, Cell
 from fastrnn.saving.onnx_graph import Node, Unsupported
 from fastrnn.saving.onnx_room import Room
 
 _LAYERS: dict[str, type[Recurrent]] = {"RNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ("tanh",), "LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
+#: What the kernels ask of arrays; a constant is the file's own bytes, which can lie anywhere, and so can an input.
+_FOR_KERNELS: tuple[Literal["C"], Literal["A"]] = ("C", "A")
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
@@ -34,7 +37,7 @@ class RecurrentNode:
         self.node, self.operator = node, node.operator
         direction = node.attribute("direction", str, "forward")
         if direction not in _DIRECTIONS:
-            raise Unsupported(f"attribute direction: expected one of {', '.join(_DIRECTIONS)}, got {direction!r}")
+            raise Unsupported(f"attribute direction: expected one of {', '.join(_DIRECTIONS)}, got {shown(direction)}")
         self.backwards = _DIRECTIONS[direction]
         self.batch_first = self._flag("layout")
         self.reset_after = self._flag("linear_before_reset") if self.operator == "GRU" else True
@@ -66,7 +69,8 @@ class RecurrentNode:
         for name in names:
             key = name.lower() if isinstance(name, str) else name
             if key not in ACTIVATIONS:
-                raise Unsupported(f"attribute activations: expected some of {', '.join(ACTIVATIONS)}, got {name!r}")
+                raise Unsupported(f"attribute activations: expected some of {', '.join(ACTIVATIONS)}, got "
+                                  f"{shown(name)}")
             alpha, beta, _ = ACTIVATIONS[key]
             if alpha is not None and alphas:
                 alpha = float(alphas.pop(0))
@@ -152,14 +156,14 @@ class RecurrentNode:
         final = []
         for direction, (runner, backwards) in enumerate(zip(runners, self.backwards)):
             out = y[:, :, direction] if self.batch_first else y[:, direction].swapaxes(0, 1)
-            first = [np.ascontiguousarray(state[direction]) for state in given]
+            first = [np.require(state[direction], requirements=_FOR_KERNELS) for state in given]
             if not batch or not time:
                 final.append(first)
             elif isinstance(runner, Cell):
                 final.append(runner.run(x, out, mask, first, backwards))
             else:
                 steps = out[:, ::-1] if backwards else out
-                final.append(runner.run(np.ascontiguousarray(x), steps, False, mask, first))
+                final.append(runner.run(np.require(x, requirements=_FOR_KERNELS), steps, False, mask, first))
         last = [np.stack(state, 1 if self.batch_first else 0) for state in zip(*final)]
         return (y, *last)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.saving.errors import shown
 from fastrnn.saving.onnx_graph import Node, Unsupported
 from fastrnn.saving.onnx_pointwise import Arrays, axes_of
 from fastrnn.saving.onnx_room import Room
@@ -121,7 +122,7 @@ def _expand(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 def _tile(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     repeats = _numbers(inputs[1], "repeats")
     if len(repeats) != inputs[0].ndim or min(repeats, default=0) < 0:
-        raise Unsupported(f"repeats: expected {inputs[0].ndim} numbers from zero, got {repeats}")
+        raise Unsupported(f"repeats: expected {inputs[0].ndim} numbers from zero, got {shown(repeats)}")
     room.check([size * count for size, count in zip(inputs[0].shape, repeats)], inputs[0].dtype)
     return np.tile(inputs[0], repeats)
 
@@ -134,8 +135,8 @@ def _pad(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     value = node.attribute("value", float, 0.0) if value is None else value.reshape(())
     axes = range(x.ndim) if _optional(inputs, 3) is None else [_axis(a, x.ndim) for a in _numbers(inputs[3], "axes")]
     if len(pads) != 2 * len(axes) or min(pads, default=0) < 0 or mode not in ("constant", "edge", "reflect", "wrap"):
-        raise Unsupported(f"pads, mode: expected {2 * len(axes)} numbers from zero and a known mode, got {pads}, "
-                          f"{mode}")
+        raise Unsupported(f"pads, mode: expected {2 * len(axes)} numbers from zero and a known mode, got "
+                          f"{shown(pads)}, {shown(mode)}")
     widths = [(0, 0)] * x.ndim
     for place, axis in enumerate(axes):
         widths[axis] = (pads[place], pads[place + len(axes)])
@@ -150,7 +151,7 @@ def _pad(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 def _concat(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     axis = _axis(node.attribute("axis", int, 1), inputs[0].ndim)
     if len({x.dtype for x in inputs}) != 1:
-        raise Unsupported(f"expected inputs of one dtype, got {', '.join(x.dtype.name for x in inputs)}")
+        raise Unsupported(f"expected inputs of one dtype, got {shown([x.dtype.name for x in inputs])}")
     room.check((sum(x.size for x in inputs),), inputs[0].dtype)
     return np.concatenate(inputs, axis)
 
@@ -168,8 +169,8 @@ def _slice(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     axes = list(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
-        raise Unsupported(f"starts, ends, axes, steps: expected equal lengths and no step of zero, got {starts}, "
-                          f"{ends}, {axes}, {steps}")
+        raise Unsupported(f"starts, ends, axes, steps: expected equal lengths and no step of zero, got "
+                          f"{', '.join(map(shown, (starts, ends, axes, steps)))}")
     index = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps):
         axis = _axis(axis, x.ndim)
@@ -191,7 +192,7 @@ def _split(node: Node, inputs: Arrays, room: Room) -> tuple[np.ndarray, ...]:
         each = -(-x.shape[axis] // max(parts, 1))
         sizes = [min(each, x.shape[axis] - each * part) for part in range(len(node.outputs))]
     if len(sizes) != len(node.outputs) or sum(sizes) != x.shape[axis] or min(sizes) < 0:
-        raise Unsupported(f"split: expected {len(node.outputs)} sizes that make {x.shape[axis]}, got {sizes}")
+        raise Unsupported(f"split: expected {len(node.outputs)} sizes that make {x.shape[axis]}, got {shown(sizes)}")
     return tuple(np.split(x, np.cumsum(sizes)[:-1], axis))
 
 

@@ -34,18 +34,18 @@ def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[st
     if key is not None and isinstance(found, Mapping):
         if key not in found:
             hint = "; it is a state dict itself: leave out key" if _is_state_dict(found) else ""
-            raise ModelFileError(file, place, f"there is no key {shown(key)}; there are {_list(found)}{hint}")
+            raise ModelFileError(file, place, f"there is no key {shown(key)}; there are {listed(found)}{hint}")
         inside, place = found[key], f"{place}, {shown(key)}".removeprefix(", ")
     if not isinstance(inside, Mapping):
         raise ModelFileError(file, place, f"expected a state dict, got {kind_of(inside)}; {WAY_OUT}")
     if key is None and (keys := state_dicts(found)):
-        raise ModelFileError(file, place, f"expected a state dict, got a dictionary with the keys {_list(found)}; say "
-                                          f"which is wanted: key={_list(keys, ' or key=')}")
+        raise ModelFileError(file, place, f"expected a state dict, got a dictionary with the keys {listed(found)}; say "
+                                          f"which is wanted: key={listed(keys, ' or key=')}")
     for name, tensor in inside.items():
         check_name(name, file, place)
         if not _is_tensor(tensor):
             raise ModelFileError(file, place, f"expected {shown(name)} to be a tensor, got {kind_of(tensor)}; the "
-                                              f"keys are {_list(inside)}; {WAY_OUT}")
+                                              f"keys are {listed(inside)}; {WAY_OUT}")
     return inside
 
 
@@ -75,7 +75,12 @@ def _is_tensor(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _list(keys: Iterable[Any], separator: str = ", ") -> str:
+def listed(keys: Iterable[Any], separator: str = ", ") -> str:
+    """Keys or names as an error may show them: the first few.
+
+    >>> listed(["encoder.lstm", "out"])
+    "'encoder.lstm', 'out'"
+    """
     texts = [shown(key) if isinstance(key, (str, int)) else kind_of(key) for key in keys]
     more = len(texts) - _MOST_SHOWN
     return separator.join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")

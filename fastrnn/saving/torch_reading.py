@@ -17,7 +17,7 @@ from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files, layouts, safetensors, torch_archive
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.tensors import Tensor, check_fits
-from fastrnn.saving.torch_checkpoint import state_dict
+from fastrnn.saving.torch_checkpoint import listed, state_dict
 
 _CELLS: dict[int, type[Recurrent]] = {1: SimpleRNN, 3: GRU, 4: LSTM}      # by the number of gates
 _RECURRENT_WEIGHT = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(0|[1-9]\d{0,3})(_reverse)?")
@@ -29,7 +29,7 @@ _STATE_DICT = "the state dict"
 
 
 def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mapping[str, str] = "tanh",
-               linear: Sequence[str] = (), key: str | None = None) -> Any:
+               linear: str | Sequence[str] = (), key: str | None = None) -> Any:
     """Layers with the weights of PyTorch's modules; PyTorch need not be installed.
 
     An LSTM, GRU or RNN becomes one `Sequential` of its stacked layers, each of them `Bidirectional` if the module is,
@@ -47,7 +47,7 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
             dict is beside an epoch, an optimizer's state and the like.
         prefix: name of the one module that is wanted, "encoder.lstm"; None takes all.
         nonlinearity: of RNN modules, which a state dict does not say: "tanh" or "relu", or that by module name.
-        linear: names of the Linear modules without bias; a matrix alone is else taken for an Embedding.
+        linear: names of the Linear modules without bias, or one name; a matrix alone is else taken for an Embedding.
         key: of the state dict in a checkpoint, "model_state_dict"; what else the checkpoint holds is left.
 
     Returns:
@@ -58,6 +58,7 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
             a weight is left that belongs to nothing, the source is a checkpoint and no key is given, or the file is
             broken: says what, and where.
         FileNotFoundError: there is no such file.
+        TypeError: the source is neither; of a module, give its `state_dict()`.
 
     Example:
 
@@ -75,13 +76,16 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
         module, _, weight = name.rpartition(".")
         modules.setdefault(module, {})[weight] = tensor
     wanted = modules if prefix is None else {prefix: modules.get(prefix, {})}
-    if not wanted or not all(wanted.values()):
-        raise ModelFileError(file, "", f"there is no module {prefix!r} with weights of its own; there are "
-                                       f"{shown(', '.join(map(repr, modules)))}")
+    if not modules:
+        raise ModelFileError(file, "", "expected a state dict with weights, got one without")
+    if not all(wanted.values()):
+        raise ModelFileError(file, "", f"there is no module {shown(prefix)} with weights of its own; there are "
+                                       f"{listed(modules)}")
+    linear = [linear] if isinstance(linear, str) else linear
     named = set(linear) | (set(nonlinearity) if isinstance(nonlinearity, Mapping) else set())
     if named - modules.keys():
-        raise ModelFileError(file, "", f"linear or nonlinearity names {min(named - modules.keys())!r}, and there is no "
-                                       f"such module; there are {shown(', '.join(map(repr, modules)))}")
+        raise ModelFileError(file, "", f"linear or nonlinearity names {shown(min(named - modules.keys()))}, and there "
+                                       f"is no such module; there are {listed(modules)}")
     makers = {name: _maker(_Module(file, name, weights), nonlinearity, name in linear)
               for name, weights in wanted.items()}
     layers = {name: make() for name, make in makers.items()}    # now that all of them are known to fit
@@ -100,7 +104,10 @@ def _tensors(source: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
     if isinstance(source, Mapping):
         state = state_dict(source, key, _STATE_DICT, "")
         return {name: _of_array(name, value) for name, value in state.items()}, _STATE_DICT
-    path = os.fspath(source)
+    if hasattr(source, "state_dict"):
+        raise TypeError(f"source: expected a state dict or the path of a file, got {type(source).__name__}; give its "
+                        "state_dict()")
+    path = files.named(source)
     suffix = os.path.splitext(path)[1]
     if suffix == files.NATIVE:
         tensors, metadata = safetensors.read(files.mapped(path), path)
@@ -108,16 +115,22 @@ def _tensors(source: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
             raise ModelFileError(path, "", "the file is one of fastrnn's own; load it by load_model")
         return dict(state_dict(tensors, key, path, "")), path
     if suffix not in files.TORCH:
-        raise ModelFileError(path, "", f"expected a file {', '.join(files.TORCH)} or {files.NATIVE}, got {suffix!r}")
+        expected = f"{', '.join(files.TORCH)} or {files.NATIVE}"
+        raise ModelFileError(path, "", f"expected a file {expected}, got {shown(suffix)}")
     return torch_archive.read(files.mapped(path), path, key), path
 
 
 def _of_array(name: str, value: Any) -> Tensor:
     """An array, or what has the methods of PyTorch's tensors."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
-    array = np.asarray(value)
+        value = value.detach()
+        try:
+            array = np.asarray((value.float() if str(value.dtype) == "torch.bfloat16" else value).cpu().numpy())
+        except (TypeError, ValueError, RuntimeError) as error:     # sparse, quantized, of no data, of numbers unknown
+            raise ModelFileError(_STATE_DICT, name, f"expected a plain tensor of numbers that NumPy has, got "
+                                                    f"{value.dtype}, {value.layout}: {shown(str(error))}") from None
+    else:
+        array = np.asarray(value)
     return Tensor(name, array.shape, array.dtype, lambda: array)
 
 
@@ -167,7 +180,7 @@ def _maker(module: _Module, nonlinearity: str | Mapping[str, str], linear: bool)
     if any(_RECURRENT_WEIGHT.fullmatch(name) for name in names):
         given = nonlinearity.get(module.name, "tanh") if isinstance(nonlinearity, Mapping) else nonlinearity
         if given not in ("tanh", "relu"):
-            raise ValueError(f"from_torch nonlinearity: expected 'tanh' or 'relu', got {given!r}")
+            raise ValueError(f"from_torch nonlinearity: expected 'tanh' or 'relu', got {shown(given)}")
         return _recurrent(module, given)
     if "weight" in names:
         shape = module.shape("weight")

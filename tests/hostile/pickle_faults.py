@@ -25,7 +25,7 @@ from tests.hostile.pickles import (
     write,
 )
 
-SUFFIXES = (".pt", ".pth")
+SUFFIXES = (".pt", ".pth", ".bin")
 
 COMMAND = group(text("touch pwned"))
 #: Written out, 3 ** 200 times as long.

@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
-from tests.hostile.faults import fault
+from tests.hostile.faults import fault, good_model
 from tests.hostile.pickle_faults import PICKLES, SUFFIXES
 from tests.hostile.pickles import (
     GOOD,
@@ -151,4 +152,33 @@ def a_good_file_behind_other_bytes(path: Path, suffix: str) -> Path:
     buffer = io.BytesIO()
     torch.save({"e.weight": torch.ones(2, 2)}, buffer)
     path.write_bytes(PICKLES["system"] + buffer.getvalue())
+    return path
+
+
+@fault(*SUFFIXES)
+def more_members_than_allowed(path: Path, suffix: str) -> Path:
+    return write(path, {**members(GOOD), **{f"m/data/{i}": b"" for i in range(1, 10_001)}})
+
+
+@fault(*SUFFIXES)
+def a_keras_file_under_this_suffix(path: Path, suffix: str) -> Path:
+    """What one reader refuses, handed to another one by its name."""
+    good_model().save(path.with_name("other.keras"))
+    return path.with_name("other.keras").rename(path)
+
+
+@fault(*SUFFIXES)
+def tensors_under_this_suffix(path: Path, suffix: str) -> Path:
+    save_file({"e.weight": torch.ones(2, 2)}, path)
+    return path
+
+
+@fault(".keras", ".h5", ".hdf5", ".safetensors", ".weights.h5")
+def a_program_as_pickle_under_this_suffix(path: Path, suffix: str) -> Path:
+    return write(path, members(PICKLES["system"]))
+
+
+@fault(".keras", ".h5", ".hdf5", ".safetensors", ".weights.h5")
+def a_program_as_pickle_alone_under_this_suffix(path: Path, suffix: str) -> Path:
+    path.write_bytes(PICKLES["system"])
     return path
