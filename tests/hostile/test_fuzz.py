@@ -45,10 +45,10 @@ def test_a_model_or_an_error(name, results):
 
 def test_a_fault_is_found(tmp_path):
     """A reader that raises anything but fastrnn's error does not pass."""
-    code = ("from tests.hostile import fuzz, targets\n"
+    code = ("from tests.hostile import fuzz, torch_targets\n"
             "def broken(path):\n"
             "    if path.stat().st_size % 3 == 0: raise KeyError(path)\n"
-            "targets.read_torch = broken\n"
+            "torch_targets.read_torch = broken\n"
             "fuzz.run('torch.safetensors', 300)\n")
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode != 0
