@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn.saving import files, hdf5, locations, onnx_graph, safetensors, torch_archive
 from fastrnn.saving.contents import Contents, places_of
-from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_NAME, ModelFileError, check_name, shown
 from fastrnn.saving.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.onnx_graph import Graph
@@ -144,9 +144,11 @@ def _graph(graph: Graph) -> Iterator[str]:
 
 
 def _rows(tensors: Mapping[str, Tensor | np.ndarray], indent: str) -> Iterator[str]:
-    names = max(map(len, tensors), default=0)
+    # Names in an ONNX graph are any text, which may be long or move a terminal's cursor.
+    told = [name if name.isprintable() and len(name) <= MAX_NAME else shown(name) for name in tensors]
+    names = max(map(len, told), default=0)
     shapes = max((len(str(tensor.shape)) for tensor in tensors.values()), default=0)
-    for name, tensor in tensors.items():
+    for name, tensor in zip(told, tensors.values()):
         yield f"{indent}{name:<{names}}  {tensor.shape!s:<{shapes}}  {tensor.dtype.name}"
 
 

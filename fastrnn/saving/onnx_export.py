@@ -101,7 +101,8 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         states: the graph takes the first states of each recurrent layer as inputs, "lstm_h" and "lstm_c" for a layer
             named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`, "encoder_lstm_h" in a `Sequential`
             named "encoder"), each (batch, units), and gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
-            to feed a long sequence in pieces. Without, every call starts from zeros, stateful layers too.
+            to feed a long sequence in pieces (but not to layers that go backwards, which begin with the last piece).
+            Without, every call starts from zeros, stateful layers too.
         overwrite: replace a file that is there.
 
     Raises:

@@ -208,9 +208,9 @@ def test_refused(name, results):
 
 def test_inspected_as_text(tmp_path):
     """Names in a file are shown in lines of their own, without what moves a terminal's cursor."""
-    (tmp_path / "m.onnx").write_bytes(whole([node(LONG)]).SerializeToString())
+    (tmp_path / "m.onnx").write_bytes(whole([node(LONG)], {LONG: [1]}).SerializeToString())
     lines = inspect(tmp_path / "m.onnx").splitlines()
-    assert all(line.isprintable() and len(line) < 500 for line in lines) and len(lines) == 6
+    assert all(line.isprintable() and len(line) < 500 for line in lines) and len(lines) == 7
 
 
 def test_a_good_file_does_nothing_else_either(tmp_path):
