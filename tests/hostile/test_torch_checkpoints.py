@@ -68,7 +68,7 @@ GOOD = {
 
 CODE = """
 import json, sys, time
-sys.path.insert(0, sys.argv[1])
+sys.path.append(sys.argv[1])
 import numpy as np, fastrnn
 from tests.hostile import probe
 from fastrnn.saving import from_torch, inspect
@@ -87,10 +87,10 @@ def results(tmp_path_factory) -> dict[tuple[str, str], dict]:
         cases += [(name, how) for how in ('"model"', "null", "inspect")]
     files = [(str(folder / f"{name}.pt"), how) for name, how in cases]
     warm = [(str(folder / "plain.pt"), '"model"'), (str(folder / "plain.pt"), "inspect")]
-    root = Path(fastrnn.__file__).parents[1]
-    ran = subprocess.run([sys.executable, "-c", CODE, str(root)], cwd=folder, text=True, capture_output=True,
+    package, tests = Path(fastrnn.__file__).parents[1], Path(__file__).parents[2]  # two folders for an installed wheel
+    ran = subprocess.run([sys.executable, "-c", CODE, str(tests)], cwd=folder, text=True, capture_output=True,
                          input=json.dumps({"warm": warm, "files": files}),
-                         env={**os.environ, "PYTHONPATH": str(root), "OPENBLAS_NUM_THREADS": "1"})
+                         env={**os.environ, "PYTHONPATH": str(package), "OPENBLAS_NUM_THREADS": "1"})
     assert ran.returncode == 0, ran.stderr
     return dict(zip(cases, map(json.loads, ran.stdout.splitlines()), strict=True))
 
