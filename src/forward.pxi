@@ -23,6 +23,7 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
                 blas_project(p, w, t, ahead, i, threads)
                 barrier_wait(all, threads)
         s = step_at(p, t)
+        block.turned = t % 2 == 1
         if cell == SIMPLE_RNN:
             simple_rnn_step(p, &s, &block, chunk, n0, n1, u0, u1)
         elif cell == LSTM_CELL:

@@ -14,6 +14,7 @@ cdef struct Block:
     long u0, u1, n0, n1         # the units, in vectors, and the rows that blocks are made of, one after the other
     long u, vectors             # the units of this one
     long n                      # the row that the next begins with
+    bint turned                 # from the last units to the first
     int R
     long rows[BLOCK_ROWS]       # the rows, active ones only
     const real* x[BLOCK_ROWS]   # where each begins: its input,
@@ -147,11 +148,12 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
     """
     cdef Columns q
     cdef int g, slot, widest = block_width(tile_rows(b.R))
-    cdef long v, u
+    cdef long i, v, u
     q.n = 0
     q.D = p.D if input and ahead == 0 else 0
     q.H = p.H if state else 0
-    for v in range(b.vectors):
+    for i in range(b.vectors):
+        v = b.vectors - 1 - i if b.turned else i
         u = b.u + v
         for g in range(g0, g1):
             slot = p.w_block[g] if input else p.u_block[g]

@@ -71,6 +71,8 @@ cdef inline int tile_rows(long rows) noexcept nogil:
 
 cdef inline int tile_width(int R, int columns) noexcept nogil:
     """Columns of the next tile of R rows: as many as the registers allow, but none left so few that it would wait."""
+    if R == 1 and VL * sizeof(real) == 64 and columns >= 4:
+        return 4            # a load is a cache line: more streams would only fall out with each other in the cache
     if R * 8 <= ACCUMULATORS and columns >= 8:
         return 8
     if R * 6 <= ACCUMULATORS and columns >= 6 and columns != 8:
