@@ -58,7 +58,7 @@ def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not
     """values (M,) = -sum of t log p, row by row, for probabilities p (M, C) that a softmax gave, at least the smallest
     normal number; gradient (M, C) = p sum(t) - t: that of the softmax's logits, or None."""
     cdef long M = extent(p, 0), C = extent(p, 1), i, team
-    cdef long workers = 1 if M * C < SMALL_WORK else max(1, min(threads, M))
+    cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
     cdef real* t_ = matrix(t, M, C, "t")
     cdef real* p_ = matrix(p, M, C, "p")
     cdef real* gradient_ = matrix(gradient, M, C, "gradient")

@@ -7,9 +7,10 @@ cdef struct Plan:
     bint fused          # the forward pass projects each step's input with the step
 
 cdef enum:
-    SMALL_WORK = 60000      # multiply-adds below which a second thread costs more than it saves
-    SMALL_STEP = 12000      # the same for one step between two barriers
-    FUSE_ROWS = 12          # rows of a thread from which the weights of input and state may pass by together each step
+    SMALL_WORK = 100000     # multiply-adds below which a second thread costs more than it saves
+    SMALL_STEP = 20000      # the same for one step between two barriers
+    FUSE_ROWS = 3           # rows of a thread from which the weights of input and state may pass by together each step
+    FUSE_WIDTH = 4          # units for each element of the input from which they may in any case: the input's are few
 
 
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
@@ -22,7 +23,7 @@ cdef inline long call_work(long N, long T, long D, long H, long G) noexcept nogi
 
 cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
     cdef Plan p
-    cdef long P = (H + VL - 1) // VL
+    cdef long P = (H + VL - 1) // VL, rows
     p.team = 1
     p.split_units = False
     if forced.team > 0:
@@ -34,9 +35,10 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
         elif N * H * G * H >= SMALL_STEP and P > 1:
             p.team = min(threads, P)
             p.split_units = True
-    p.chunk = PROJECT_ROWS // max(1, N if p.split_units else N // p.team)
+    rows = N if p.split_units else N // p.team
+    p.chunk = PROJECT_ROWS // max(1, rows)
     p.chunk = max(1, min(p.chunk, T))
-    p.fused = not p.split_units and N // p.team >= FUSE_ROWS
+    p.fused = rows >= FUSE_ROWS or FUSE_WIDTH * D <= H
     if forced.team > 0:
         p.fused = forced.fused
     return p

@@ -25,8 +25,8 @@ class Call(NamedTuple):
     """A forward pass that is ready to run."""
 
     arguments: tuple[Any, ...]          # the kernel's
-    final: list[np.ndarray]             # the states after it
-    tape: Tape
+    final: list[np.ndarray]             # the states after it that are asked for
+    tape: Tape | None                   # of training
     lent: arrays.Buffers | None         # what an inference gives back
 
 
@@ -125,8 +125,8 @@ class RecurrentForward(RecurrentWeights):
 
     def run(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
             states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-        """All steps: fills `out` (N, T, units) if it is given, returns the final states; a step is in the order of
-        processing, so with go_backwards out[:, 0] belongs to the last step of x."""
+        """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a step
+        is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
         threads = runtime.get_num_threads()
         call = self.forward_call(x, out, training, mask, states, threads)
         _core.kernels(self.dtype).forward(threads, call.arguments)
@@ -146,7 +146,8 @@ class RecurrentForward(RecurrentWeights):
         _, w, u, b, b_recurrent = self._pack()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
-        final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(self.states)]
+        wanted = self.states if self.return_state or self.stateful else 0 if self.return_sequences else 1
+        final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(wanted)]
         lent = None
         if not training:
             try:
@@ -155,16 +156,16 @@ class RecurrentForward(RecurrentWeights):
                 lent = arrays.Buffers()
         tape = (lent or self._training).flat("tape", size, self.dtype)
         arguments = (*self._options(), training, x, w, u, b, b_recurrent, states[0],
-                     states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0],
-                     final[1] if self.states == 2 else None, tape, self.kernel.data)
-        return Call(arguments, final, Tape(x, mask, tape), lent)
+                     states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0] if wanted else None,
+                     final[1] if wanted == 2 else None, tape, self.kernel.data)
+        return Call(arguments, final, Tape(x, mask, tape) if training else None, lent)
 
     def called(self, call: Call) -> list[np.ndarray]:
         """The final states of a call that the kernel has done."""
-        if call.lent is None:
-            self._tape = call.tape
-        else:
+        if call.lent is not None:
             self._idle.append(call.lent)
+        else:
+            self._tape = call.tape
         return call.final
 
     def _drop(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
