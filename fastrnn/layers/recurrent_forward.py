@@ -125,8 +125,8 @@ class RecurrentForward(RecurrentWeights):
 
     def run(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
             states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-        """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a step
-        is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
+        """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a
+        step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
         threads = runtime.get_num_threads()
         call = self.forward_call(x, out, training, mask, states, threads)
         _core.kernels(self.dtype).forward(threads, call.arguments)
