@@ -28,7 +28,7 @@ cdef void carry_back(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
 cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, long k0, long K, const real* UT,
                             bint add) noexcept nogil:
     """du (+)= z[t, :, k0:k0 + K] UT for the active rows and the units of vectors u0 to u1; UT: packed [P][K][VL]."""
-    cdef long u = u0, n, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else 2)
+    cdef long u = u0, n, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else full_width())
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long rows[MR]
@@ -57,7 +57,7 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
 cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexcept nogil:
     """dx = dz W^T for steps t0 to t1; zero where masked."""
     cdef long vectors = (p.D + VL - 1) // VL, v = 0, t, n, c, columns, i
-    cdef long wide = MC if (t1 - t0) * (n1 - n0) < 3 else 2
+    cdef long wide = MC if (t1 - t0) * (n1 - n0) < 3 else full_width()
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long times[MR]

@@ -84,6 +84,11 @@ cdef inline int tile_width(int R, int columns) noexcept nogil:
     return 2 if R * 2 <= ACCUMULATORS and columns >= 2 else 1
 
 
+cdef inline int full_width() noexcept nogil:
+    """Columns of a tile of MR rows."""
+    return ACCUMULATORS // MR
+
+
 cdef inline void panel_of(int R, int columns, const real** a, long step, long K, const real* b, bint add,
                           const real* bias, real** out, const long* offset, long width) noexcept nogil:
     cdef int c = 0, C

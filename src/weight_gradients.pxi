@@ -42,7 +42,7 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
     cdef real* a_other = a_packed + (o.M + MR - 1) // MR * strip_size()
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
-    cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = 4 if ACCUMULATORS > 12 else 2
+    cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = full_width()
     cdef bint first = True
     while t < p.T or first:
         K = next_cells(p, &t, &n, p.T, 0, p.N, K_BLOCK, times, rows)
