@@ -39,9 +39,10 @@ class Case(NamedTuple):
         return CELLS[self.cell] * self.H
 
     def _passes(self, rows: int, forward: bool, backward: bool) -> float:
-        """FLOPs for `rows` samples: a product forward, and one each for the inputs' and the weights' gradients."""
-        project, recur, dense = (2.0 * rows * self.T * k * j
-                                 for k, j in ((self.D, self.columns), (self.H, self.columns), (self.H, self.O)))
+        """FLOPs for `rows` samples: a product forward, and one each for the inputs' and the weights' gradients; none
+        with the state before the first step, which is zeros."""
+        project, recur, dense = (2.0 * rows * steps * k * j for steps, k, j in (
+            (self.T, self.D, self.columns), (self.T - 1, self.H, self.columns), (self.T, self.H, self.O)))
         if self.model == "sentiment":
             dense /= self.T                     # after the last step only
         first = self.model == "charcopy"        # its first layer needs no gradient of its input
@@ -64,7 +65,7 @@ class Case(NamedTuple):
         total = 0.0
         dense_rows = self.N * (1 if self.model == "sentiment" else self.T)
         for rows, reads, k, j in ((self.N * self.T, 1, self.D, self.columns),
-                                  (self.N * self.T, self.T, self.H, self.columns),
+                                  (self.N * (self.T - 1), self.T - 1, self.H, self.columns),
                                   (dense_rows, 1, self.H, self.O)):
             total += max(2.0 * rows * k * j / limit.peak, 4.0 * reads * k * j / limit.bandwidth(4.0 * k * j))
         return total

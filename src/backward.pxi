@@ -20,6 +20,8 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
             else:
                 gru_step_back(p, &s, n0, n1, u0, u1)
             barrier_wait(barrier, team)
+            if t == 0 and dh0 == NULL and (cell != GRU_CELL or p.reset_after):
+                continue                # nobody asks for what flows further
             if cell != GRU_CELL:
                 through_recurrent(p, &s, n0, n1, u0, u1, 0, p.G * p.HP, p.UT, False)
             elif p.reset_after:
@@ -46,6 +48,7 @@ cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* 
         outer[k].a_n = p.x_n if k % 2 == 0 else p.HP
         outer[k].a_t = p.x_t if k % 2 == 0 else p.N * p.HP
         outer[k].M = p.D if k % 2 == 0 else p.H
+        outer[k].of_state = k % 2 == 1
         outer[k].block = &p.w_block[0] if k % 2 == 0 else &p.u_block[0]
         outer[k].out = dW if k % 2 == 0 else dU
         outer[k].bias = db if k % 2 == 0 else NULL
@@ -111,12 +114,12 @@ cdef struct Backward:
 cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `backward`; what it points to belongs to them."""
     cdef int cell, activation, recurrent_activation
-    cdef bint reset_after, zero_output
+    cdef bint reset_after, zero_output, from_zero
     cdef ndarray x, WT, UT, mask, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
     cdef long N, T, D, H
     cdef real* db_
     (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, h_drop, dy, dhT, dcT, tape,
-     scratch, dx, dW, dU, db, dh0, dc0) = arguments
+     from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
     require(x, "x")
     require(UT, "UT")
     require(tape, "tape")
@@ -137,6 +140,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.dx = sequence(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
     f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
     f.p.h_drop = matrix(h_drop, N, H, "h_drop")
+    f.p.from_zero = from_zero
     if dx is not None:
         require(WT, "WT")
         f.p.WT = aligned(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
@@ -173,9 +177,9 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
 def backward(long threads, tuple first not None, tuple second=None):
     """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
     (whose gates are overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
-    zero_output, x (N, T, D), WT, UT, packed, mask, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape, scratch;
-    and go out, each None where it is not wanted (dW, dU together): dx (N, T, D), dW (D, G H), dU (H, G H), db (G H, or
-    2 G H with reset_after), dh0, dc0 (N, H)."""
+    zero_output, x (N, T, D), WT, UT, packed, mask, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
+    from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
+    dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
     cdef long work = 0

@@ -81,6 +81,7 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, f.chunk)
     f.h0 = matrix(h0, N, H, "h0")
+    f.p.from_zero = h0 is None
     f.c0 = matrix(c0, N, H, "c0")
     f.hT = matrix(hT, N, H, "hT")
     f.cT = matrix(cT, N, H, "cT")

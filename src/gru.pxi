@@ -42,9 +42,9 @@ cdef void gru_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, l
     start_blocks(p, b, n0, n1, u0, u1)
     while next_block(p, s, b, s.hu, p.HP):
         expect(p, s, b, ahead)
-        block_gates(p, b, 0, 2, True, True, ahead)
+        block_gates(p, b, 0, 2, True, s.state, ahead)
         block_gates(p, b, 2, 3, True, False, ahead)
-        block_gates(p, b, 2, 3, False, True, ahead)
+        block_gates(p, b, 2, 3, False, s.state, ahead)
         gru_gates(p, s, b)
 
 
@@ -58,7 +58,7 @@ cdef void gru_reset_step(const Rnn* p, const Step* s, Block* b, long ahead, long
     start_blocks(p, b, n0, n1, u0, u1)
     while next_block(p, s, b, s.hu, p.HP):
         expect(p, s, b, ahead)
-        block_gates(p, b, 0, 2, True, True, ahead)
+        block_gates(p, b, 0, 2, True, s.state, ahead)
         activate_run(p.recurrent_activation, b.gates + b.size, 2 * b.R * b.vectors)
         for v in range(b.vectors):
             for r in range(b.R):
@@ -78,7 +78,7 @@ cdef void gru_candidate_step(const Rnn* p, const Step* s, Block* b, long ahead, 
     cdef vf hh
     start_blocks(p, b, n0, n1, u0, u1)
     while next_block(p, s, b, s.z + 3 * p.HP, p.J):
-        block_gates(p, b, 2, 3, True, True, ahead)
+        block_gates(p, b, 2, 3, True, s.state, ahead)
         activate_run(p.activation, b.gates, b.R * b.vectors)
         for v in range(b.vectors):
             for r in range(b.R):

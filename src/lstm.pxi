@@ -39,7 +39,7 @@ cdef void lstm_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, 
     start_blocks(p, b, n0, n1, u0, u1)
     while next_block(p, s, b, s.hu, p.HP):
         expect(p, s, b, ahead)
-        block_gates(p, b, 0, 4, True, True, ahead)
+        block_gates(p, b, 0, 4, True, s.state, ahead)
         lstm_gates(p, s, b)
 
 

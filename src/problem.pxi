@@ -57,6 +57,7 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.reset_after = reset_after
     p.zero_output = zero_output
     p.training = training
+    p.from_zero = False
     p.z_slots = max(1, T) if training else (max(1, chunk) if cell == GRU_CELL else chunk)
     p.h_slots = T + 1 if training else 2
     p.c_slots = T + 1 if training else 1

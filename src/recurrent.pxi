@@ -14,6 +14,7 @@ cdef struct Rnn:
     int u_block[4]              # and for U's
     int activation, recurrent_activation
     bint reset_after, zero_output, training
+    bint from_zero              # the initial h is zeros: the first step needs no product with U
     const real* x               # (N, T, D): any strides for batch and time
     long x_n, x_t
     real* y                     # (N, T, H) or NULL
@@ -44,6 +45,7 @@ cdef struct Rnn:
 
 cdef struct Step:
     # one time step: where its rows begin; row n is n * J (z) or n * HP (states) further
+    bint state                  # h may be other than zeros
     const real* x               # row n is n * x_n further
     real* z
     real* h                     # state before the step, and after it
@@ -60,6 +62,7 @@ cdef struct Step:
 cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     cdef Step s
     cdef long before = t % p.h_slots * p.N * p.HP, after = (t + 1) % p.h_slots * p.N * p.HP
+    s.state = t > 0 or not p.from_zero
     s.x = p.x + t * p.x_t
     s.z = p.z if p.z_slots == 0 else p.z + t % p.z_slots * p.N * p.J
     s.h = p.h + before

@@ -16,7 +16,7 @@ cdef void simple_rnn_step(const Rnn* p, const Step* s, Block* b, long ahead, lon
     start_blocks(p, b, n0, n1, u0, u1)
     while next_block(p, s, b, s.hu, p.HP):
         expect(p, s, b, ahead)
-        block_gates(p, b, 0, 1, True, True, ahead)
+        block_gates(p, b, 0, 1, True, s.state, ahead)
         simple_rnn_gates(p, s, b)
 
 

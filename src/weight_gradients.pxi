@@ -3,6 +3,7 @@
 cdef enum:
     K_BLOCK = 256           # rows of z that one pass sums over, at most: two of their packed columns fit into L1
     A_BLOCK = 1 << 20       # and bytes of the other factor: each strip of it is read in a row, so L3 will do
+    FIRST_ROWS = 32         # of a step, from which on it pays to leave the first one out where the state is zeros
 
 
 cdef struct Outer:
@@ -14,6 +15,7 @@ cdef struct Outer:
     real* out                   # row m at out + m * ldo, gate g's H columns at g * H
     long ldo
     real* bias                  # (gates, H) likewise or NULL
+    bint of_state               # a is the state, or r h: zeros in the first step if p.from_zero
     bint blas                   # through BLAS: goes_to_blas, and there is one
     bint with_next              # the product that follows has the same columns of z: both are computed at once
 
@@ -36,32 +38,39 @@ cdef long outer_scratch(long M) noexcept nogil:
 cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* scratch) noexcept nogil:
     """Column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose columns of a a_columns() holds.
     Rows are summed in the order of (t, n), in blocks of K_BLOCK."""
-    cdef const Outer* other = o + 1 if o.with_next else NULL
+    cdef const Outer* other = o + 1 if o.with_next else NULL        # of the state
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
     cdef real* a_other = a_packed + (o.M + MR - 1) // MR * strip_size()
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
     cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = full_width()
-    cdef bint first = True
-    while t < p.T or first:
-        K = next_cells(p, &t, &n, p.T, 0, p.N, K_BLOCK, times, rows)
+    cdef bint first = True, zeros, this_one, other_one, stored = False, other_stored = other == NULL
+    while t < p.T or not (stored and other_stored):
+        zeros = t == 0 and p.T > 0 and p.from_zero and p.N >= FIRST_ROWS
+        this_one = not (zeros and o.of_state)
+        other_one = other != NULL and not zeros
+        K = next_cells(p, &t, &n, 1 if zeros else p.T, 0, p.N, K_BLOCK, times, rows)
         m0 = 0
         while m0 < o.M:
             m1 = min(o.M, m0 + a_columns())
-            pack_strips(o, m0, m1, K, times, rows, a_packed)
-            if other != NULL:
+            if this_one:
+                pack_strips(o, m0, m1, K, times, rows, a_packed)
+            if other_one:
                 pack_strips(other, 0, other.M, K, times, rows, a_other)
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
                 pack_gate_columns(p, o, other, v, columns, K, times, rows, first, m0 == 0, b_packed)
-                outer_block(p, o, m0, m1, v, <int>columns, K, not first, a_packed, b_packed)
-                if other != NULL:
-                    outer_block(p, other, 0, other.M, v, <int>columns, K, not first, a_other, b_packed)
+                if this_one:
+                    outer_block(p, o, m0, m1, v, <int>columns, K, stored, a_packed, b_packed)
+                if other_one:
+                    outer_block(p, other, 0, other.M, v, <int>columns, K, other_stored, a_other, b_packed)
                 v += columns
             m0 = m1
         first = False
+        stored = stored or this_one
+        other_stored = other_stored or other_one
 
 
 cdef void pack_strips(const Outer* o, long m0, long m1, long K, const long* times, const long* rows,

@@ -25,7 +25,7 @@ class RecurrentBackward(RecurrentForward):
 
         Returns:
             The gradient of the input or None. The weights' gradients are in `kernel.grad`, `recurrent_kernel.grad`
-            and `bias.grad`, those of the initial states in `initial_state_grads`.
+            and `bias.grad`, those of the initial states, if there were any, in `initial_state_grads`.
         """
         if self._tape is None:
             raise self.not_called()
@@ -75,11 +75,14 @@ class RecurrentBackward(RecurrentForward):
             dw, du = self.kernel.gradient(), self.recurrent_kernel.gradient()
             if self.bias is not None:
                 db = self.bias.gradient().reshape(-1)
-        self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
+        self.initial_state_grads = None
+        dh0 = dc0 = None
+        if tape.initial:
+            self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
+            dh0, dc0, *_ = *self.initial_state_grads, None
         return (*self._options(), tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
-                dstates[1] if self.states == 2 else None, tape.buffer, scratch,
-                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, self.initial_state_grads[0],
-                self.initial_state_grads[1] if self.states == 2 else None)
+                dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
+                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dh0, dc0)
 
     def called_back(self, dx: np.ndarray | None) -> None:
         """After the kernel: through the input's dropout."""

@@ -19,6 +19,7 @@ class Tape(NamedTuple):
     x: np.ndarray                       # (N, T, D), input dropout applied
     mask: np.ndarray | None             # (N, T)
     buffer: np.ndarray                  # the kernel's gates and states
+    initial: bool                       # there were initial states
 
 
 class Call(NamedTuple):
@@ -158,7 +159,7 @@ class RecurrentForward(RecurrentWeights):
         arguments = (*self._options(), training, x, w, u, b, b_recurrent, states[0],
                      states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0] if wanted else None,
                      final[1] if wanted == 2 else None, tape, self.kernel.data)
-        return Call(arguments, final, Tape(x, mask, tape) if training else None, lent)
+        return Call(arguments, final, Tape(x, mask, tape, states[0] is not None) if training else None, lent)
 
     def called(self, call: Call) -> list[np.ndarray]:
         """The final states of a call that the kernel has done."""

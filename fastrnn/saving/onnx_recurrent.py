@@ -118,8 +118,8 @@ class RecurrentNode:
         if self.operator == "GRU":
             extra["reset_after"] = self.reset_after
         layer = _LAYERS[self.operator](r.shape[1], activation=names[-1], use_bias=b is not None, dtype=w.dtype.name,
-                                       go_backwards=self.backwards[direction], zero_output_for_mask=True,
-                                       name=self.node.name or self.operator, **extra)
+                                       return_state=True, go_backwards=self.backwards[direction],
+                                       zero_output_for_mask=True, name=self.node.name or self.operator, **extra)
         layer.stored = dict(zip(("kernel", "recurrent_kernel", "bias"),
                                 layouts.of_onnx(self.operator, w, r, b, self.reset_after)))
         layer.build((None, None, w.shape[1]))

@@ -85,6 +85,30 @@ def test_time_can_be_split(problem, k):
         assert_close(got, expected, 1e-10)
 
 
+@pytest.mark.parametrize("kind", [None, "left", "full"])
+@pytest.mark.parametrize("shape", [(1, 1, 5, 7), (3, 4, 5, 33), (40, 1, 5, 20), (300, 3, 9, 40), (33, 2, 70, 300)],
+                         ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+@pytest.mark.usefixtures("both_ways")
+def test_no_initial_states_are_zeros(cell, shape, kind, rng):
+    """The products with the state are left out of the first step, and give what those with zeros would."""
+    N, T, D, H = shape
+    options = {"reset_after": False} if cell == "GRU before" else {}
+    layer = make_layer(cell.split()[0], D, H, rng, return_sequences=True, return_state=True, dtype="float64", **options)
+    x, mask = rng.standard_normal((N, T, D)), reference.random_mask(kind, N, T, rng)
+    dy, dstates = rng.standard_normal((N, T, H)), states_of(cell, N, H, rng)
+
+    def everything(initial):
+        y, *states = layer(x, training=True, mask=mask, initial_state=initial)
+        dx = layer.backward(dy, dstates=dstates)
+        assert (layer.initial_state_grads is None) == (initial is None)
+        return [np.array(a) for a in (y, *states, dx, *(v.grad for v in layer.trainable_weights))]
+
+    expected = everything([np.zeros_like(state) for state in dstates])
+    for got, array in zip(everything(None), expected, strict=True):
+        assert_close(got, array, 1e-12)
+
+
 @given(problems(stateful=True), st.integers(1, 9))
 def test_stateful_carries_states_over_calls(problem, k):
     _, layer, x, _ = problem

@@ -34,7 +34,7 @@ def everything(layer, x, mask, initial, dy, dstates) -> dict[str, np.ndarray]:
     found |= {"y": y} | {f"state {i}": s for i, s in enumerate(states)}
     found["dx"] = layer.backward(dy, dstates=dstates)
     found |= {v.name: v.grad for v in layer.trainable_weights}
-    found |= {f"initial state {i}": g for i, g in enumerate(layer.initial_state_grads)}
+    found |= {f"initial state {i}": g for i, g in enumerate(layer.initial_state_grads or [])}
     return {name: np.array(value) for name, value in found.items()}
 
 

@@ -241,6 +241,9 @@ class TestFiles:
         np.testing.assert_array_equal(stored["B"][0], np.concatenate([bias[order], np.zeros(16)]))
 
     def test_refused(self, tmp_path):
+        for other in (3, None, LSTM(2)):
+            with pytest.raises(TypeError, match="expected a Sequential, got"):
+                export_onnx(other, tmp_path / "m.onnx")
         with pytest.raises(ValueError, match="build the model before it is exported"):
             export_onnx(fastrnn.Sequential([LSTM(2)]), tmp_path / "m.onnx")
         model = zoo.make(fastrnn, "LSTM-forward-1")
