@@ -71,14 +71,12 @@ cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* 
 cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, long team, real* scratch) noexcept nogil:
     """Thread i's share of each outer product."""
     cdef uint64_t state = denormals_off()
-    cdef long columns
     cdef int k = 0
     while k < products:
-        columns = (outer[k].g1 - outer[k].g0) * p.P
         if outer[k].blas:
             blas_outer_product(p, &outer[k], i, team, scratch)
         else:
-            outer_product(p, &outer[k], share(columns, i, team), share(columns, i + 1, team), scratch)
+            outer_shares(p, &outer[k], i, team, scratch)
         k += 2 if outer[k].with_next else 1
     denormals_restore(state)
 

@@ -142,7 +142,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     outer.ldo = O
     outer.bias = vector(db, O, "db")
     outer.blas = outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
-    outer.with_next = False
+    outer.of_state = outer.with_next = False
     blas = blas_enter(blas_dx or outer.blas)
     blas_dx = blas and blas_dx
     outer.blas = blas and outer.blas

@@ -30,34 +30,55 @@ cdef inline long a_columns() noexcept nogil:
     return A_BLOCK // (K_BLOCK * <long>sizeof(real)) // MR * MR
 
 
+cdef inline long strips_of(long columns) noexcept nogil:
+    return (columns + MR - 1) // MR
+
+
 cdef long outer_scratch(long M) noexcept nogil:
     """Elements of scratch that one thread needs for an outer product of M rows."""
-    return (min(M, a_columns()) + MR - 1) // MR * strip_size() + MC * VL * K_BLOCK
+    return strips_of(min(M, a_columns())) * strip_size() + MC * VL * K_BLOCK
 
 
-cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* scratch) noexcept nogil:
-    """Column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose columns of a a_columns() holds.
-    Rows are summed in the order of (t, n), in blocks of K_BLOCK."""
+cdef void outer_shares(const Rnn* p, const Outer* o, long i, long team, real* scratch) noexcept nogil:
+    """Thread i's share: of columns, or of rows where these are clearly more, as every thread packs all of the others."""
+    cdef long columns = (o.g1 - o.g0) * p.P, strips = strips_of(o.M)
+    if o.with_next:
+        strips += strips_of((o + 1).M)
+    if 4 * strips * MR > 5 * columns * VL:
+        outer_product(p, o, share(strips, i, team), share(strips, i + 1, team), 0, columns, scratch)
+    else:
+        outer_product(p, o, 0, strips, share(columns, i, team), share(columns, i + 1, team), scratch)
+
+
+cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0, long v1, real* scratch) noexcept nogil:
+    """Rows of strips s0 to s1 and column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose strips
+    are counted on, and whose columns of a a_columns() holds. Sums go in the order of (t, n), in blocks of K_BLOCK."""
     cdef const Outer* other = o + 1 if o.with_next else NULL        # of the state
+    cdef long m0, m1, end = min(o.M, s1 * MR)
+    cdef long other0 = max(0, s0 * MR - strips_of(o.M) * MR), other1 = max(0, s1 * MR - strips_of(o.M) * MR)
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
-    cdef real* a_other = a_packed + (o.M + MR - 1) // MR * strip_size()
+    cdef real* a_other = a_packed + strips_of(o.M) * strip_size()
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
-    cdef long t = 0, n = 0, K, m0, m1, v, columns, wide = full_width()
+    cdef long t = 0, n = 0, K, v, columns, wide = full_width()
     cdef bint first = True, zeros, this_one, other_one, stored = False, other_stored = other == NULL
+    if s0 == s1 or v0 == v1:
+        return
+    if other != NULL:
+        other1 = min(other1, other.M)
     while t < p.T or not (stored and other_stored):
         zeros = t == 0 and p.T > 0 and p.from_zero and p.N >= FIRST_ROWS
         this_one = not (zeros and o.of_state)
         other_one = other != NULL and not zeros
         K = next_cells(p, &t, &n, 1 if zeros else p.T, 0, p.N, K_BLOCK, times, rows)
-        m0 = 0
-        while m0 < o.M:
-            m1 = min(o.M, m0 + a_columns())
+        m0 = min(o.M, s0 * MR)
+        while True:
+            m1 = min(end, m0 + a_columns())
             if this_one:
                 pack_strips(o, m0, m1, K, times, rows, a_packed)
             if other_one:
-                pack_strips(other, 0, other.M, K, times, rows, a_other)
+                pack_strips(other, other0, other1, K, times, rows, a_other)
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
@@ -65,9 +86,11 @@ cdef void outer_product(const Rnn* p, const Outer* o, long v0, long v1, real* sc
                 if this_one:
                     outer_block(p, o, m0, m1, v, <int>columns, K, stored, a_packed, b_packed)
                 if other_one:
-                    outer_block(p, other, 0, other.M, v, <int>columns, K, other_stored, a_other, b_packed)
+                    outer_block(p, other, other0, other1, v, <int>columns, K, other_stored, a_other, b_packed)
                 v += columns
             m0 = m1
+            if m0 == end:
+                break
         first = False
         stored = stored or this_one
         other_stored = other_stored or other_one
