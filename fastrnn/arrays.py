@@ -11,7 +11,8 @@ DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("float32"), "float64": n
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _CONTIGUOUS_ALIGNED = 0x1 | 0x100       # NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
 
-__all__ = ["DTYPES", "Buffers", "aligned_empty", "as_float", "as_index", "check_finite", "dtype_name", "is_ready"]
+__all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_float", "as_index", "check_finite", "dtype_name",
+           "is_ready"]
 
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
@@ -90,6 +91,24 @@ def check_finite(x: np.ndarray, what: str) -> None:
     """Raise ValueError if ``x`` holds a NaN or an infinity."""
     if not np.isfinite(x).all():
         raise ValueError(f"{what}: expected finite numbers, got NaN or infinity")
+
+
+class Rows:
+    """Rows of a table by index, not copied out of it: what an `Embedding` hands to a layer that can read them there.
+
+    Args:
+        table: (V, D)
+        indices: int32 (N, T), from 0 to V - 1.
+    """
+
+    __slots__ = ("indices", "shape", "table")
+
+    def __init__(self, table: np.ndarray, indices: np.ndarray) -> None:
+        self.table, self.indices = table, indices
+        self.shape: tuple[int, ...] = (*indices.shape, table.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
 
 class Buffers:

@@ -77,6 +77,28 @@ cdef inline int* integers(ndarray a, long size, str name) except? NULL:
     return <int*>cnp.PyArray_DATA(a)
 
 
+cdef inline int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
+                            str name) except? NULL:
+    """int32 (N, T) with any strides (in elements), each a row of a table of V, every one of which is checked; or None."""
+    cdef int* rows
+    cdef long n, t, bad = 0
+    if a is None:
+        return NULL
+    check(a, cnp.NPY_INT32, 2, name)
+    if cnp.PyArray_DIM(a, 0) != N or cnp.PyArray_DIM(a, 1) != T:
+        refuse(a, name, f"({N}, {T})")
+    n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(int)
+    t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(int)
+    rows = <int*>cnp.PyArray_DATA(a)
+    with nogil:
+        for n in range(N):
+            for t in range(T):
+                bad |= <unsigned int>rows[n * n_stride[0] + t * t_stride[0]] >= <unsigned long>V
+    if bad:
+        raise ValueError(f"kernel argument '{name}': expected 0 to {V - 1}, got {a.min()} to {a.max()}")
+    return rows
+
+
 cdef inline unsigned char* flags(ndarray a, long size, str name) except? NULL:
     """A contiguous uint8 (size,), or None."""
     if a is None:

@@ -59,24 +59,27 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `forward`; what it points to belongs to them."""
     cdef int cell, activation, recurrent_activation
     cdef bint reset_after, zero_output, training
-    cdef ndarray x, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w
+    cdef ndarray x, index, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w
     cdef long N, T, D, H, x_n = 0, x_t = 0
     cdef real* x_
-    (cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, W, U, b, b_recurrent, h0, c0, mask,
-     h_drop, y, hT, cT, tape, w) = arguments
+    (cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b, b_recurrent, h0, c0,
+     mask, h_drop, y, hT, cT, tape, w) = arguments
     require(x, "x")
     require(W, "W")
     require(U, "U")
     require(b, "b")
     require(tape, "tape")
-    N = extent(x, 0)
-    T = extent(x, 1)
-    D = extent(x, 2)
-    x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
+    N = extent(x if index is None else index, 0)
+    T = extent(x if index is None else index, 1)
+    D = extent(x, 2 if index is None else 1)
+    if index is None:
+        x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
+    else:
+        x_ = matrix(x, extent(x, 0), D, "x")
     f.cell = cell
     f.how = plan(N, T, D, H, GATE_COUNT[cell], threads)
     f.w = matrix(w, D, GATE_COUNT[cell] * H, "w")
-    f.blas = f.w != NULL and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
+    f.blas = f.w != NULL and index is None and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
         and goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, f.chunk)
@@ -88,6 +91,7 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     f.p.x = x_
     f.p.x_n = x_n
     f.p.x_t = x_t
+    f.p.index = table_rows(index, N, T, extent(x, 0), &f.p.index_n, &f.p.index_t, "index")
     f.p.y = sequence(y, N, T, H, &f.p.y_n, &f.p.y_t, "y")
     f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
     f.p.h_drop = matrix(h_drop, N, H, "h_drop")
@@ -116,9 +120,9 @@ cdef void forward_part(void* call, long i, long team) noexcept nogil:
 
 def forward(long threads, tuple first not None, tuple second=None):
     """All time steps of one recurrent layer, or of two at once, with `threads` for each. Of a layer: cell, H, activation,
-    recurrent_activation, reset_after, zero_output, training, x (N, T, D); W, U, b, b_recurrent, packed; h0, c0, mask
-    (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H); tape: tape_size elements; w: W (D, G H) itself, which BLAS
-    reads, or None."""
+    recurrent_activation, reset_after, zero_output, training; x (N, T, D) and None, or a table (V, D) and index (N, T), the
+    rows of it that x is; W, U, b, b_recurrent, packed; h0, c0, mask (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H);
+    tape: tape_size elements; w: W (D, G H) itself, which BLAS reads, or None."""
     cdef Forward f[2]
     cdef int k, calls = 1 if second is None else 2
     cdef long work = 0

@@ -67,7 +67,7 @@ cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long 
         if b.R > 0:
             b.size = b.R * b.vectors * VL
             for r in range(b.R):
-                b.x[r] = s.x + b.rows[r] * p.x_n
+                b.x[r] = input_row(p, s.t, b.rows[r])
                 b.h[r] = h + b.rows[r] * ldh
                 b.z[r] = s.z + b.rows[r] * p.J
             return True
@@ -173,11 +173,13 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
 cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead) noexcept nogil:
     """Prefetch what the block's rows meet next: output and gates of the next step, and the input that comes in next."""
     cdef int r
+    cdef long next = s.t + max(1, ahead)
     if b.u > b.u0:
         return                  # the rows were met with their first units
     for r in range(b.R):
         if p.y != NULL:
             prefetch_to_write(s.y + b.rows[r] * p.y_n + p.y_t, p.H)
-        prefetch(s.x + b.rows[r] * p.x_n + max(1, ahead) * p.x_t, p.D)
+        if next < p.T:
+            prefetch(input_row(p, next, b.rows[r]), p.D)
         if p.training and p.G > 1:
             prefetch_to_write(s.z + (b.rows[r] + p.N) * p.J, p.J)

@@ -64,6 +64,8 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.x = p.W = p.U = p.b = p.b_recurrent = p.h_drop = p.dy = p.WT = p.UT = NULL
     p.y = p.dx = p.dh = p.du = p.dc = NULL
     p.mask = NULL
+    p.index = NULL
+    p.index_n = p.index_t = 0
     p.x_n = p.x_t = p.y_n = p.y_t = p.dy_n = p.dy_t = p.dx_n = p.dx_t = p.mask_n = p.mask_t = 0
     return p
 

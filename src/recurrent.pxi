@@ -15,8 +15,10 @@ cdef struct Rnn:
     int activation, recurrent_activation
     bint reset_after, zero_output, training
     bint from_zero              # the initial h is zeros: the first step needs no product with U
-    const real* x               # (N, T, D): any strides for batch and time
+    const real* x               # (N, T, D): any strides for batch and time; or a table (V, D),
     long x_n, x_t
+    const int* index            # (N, T) or NULL: of which these are the rows
+    long index_n, index_t
     real* y                     # (N, T, H) or NULL
     long y_n, y_t
     const unsigned char* mask   # (N, T) or NULL: 0 is a masked step
@@ -45,8 +47,8 @@ cdef struct Rnn:
 
 cdef struct Step:
     # one time step: where its rows begin; row n is n * J (z) or n * HP (states) further
+    long t
     bint state                  # h may be other than zeros
-    const real* x               # row n is n * x_n further
     real* z
     real* h                     # state before the step, and after it
     real* h_next
@@ -62,8 +64,8 @@ cdef struct Step:
 cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     cdef Step s
     cdef long before = t % p.h_slots * p.N * p.HP, after = (t + 1) % p.h_slots * p.N * p.HP
+    s.t = t
     s.state = t > 0 or not p.from_zero
-    s.x = p.x + t * p.x_t
     s.z = p.z if p.z_slots == 0 else p.z + t % p.z_slots * p.N * p.J
     s.h = p.h + before
     s.h_next = p.h + after
@@ -77,6 +79,13 @@ cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     s.dy = p.dy + t * p.dy_t
     s.mask = p.mask + t * p.mask_t
     return s
+
+
+cdef inline const real* input_row(const Rnn* p, long t, long n) noexcept nogil:
+    """x of step t and row n: D elements."""
+    if p.index == NULL:
+        return p.x + n * p.x_n + t * p.x_t
+    return p.x + p.index[n * p.index_n + t * p.index_t] * p.D
 
 
 cdef inline bint is_active(const Rnn* p, const Step* s, long n) noexcept nogil:
@@ -173,7 +182,7 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
             if R == 0:
                 break
             for r in range(R):
-                a[r] = p.x + rows[r] * p.x_n + times[r] * p.x_t
+                a[r] = input_row(p, times[r], rows[r])
                 out[r] = z + (times[r] * p.N + rows[r]) * p.J
             panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
         q += columns

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import _core, runtime
+from fastrnn import _core, arrays, runtime
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.recurrent_forward import check_sequences
@@ -144,7 +144,7 @@ class Bidirectional(Layer):
             self.build(x.shape)
         return self.forward(x, training, self.check_mask(mask, x), initial_state)
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None,
+    def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
         one, two = self.forward_layer, self.backward_layer
         batch, time = x.shape[:2]

@@ -9,8 +9,16 @@ from typing import Any, Self
 import numpy as np
 
 from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.bidirectional import Bidirectional
+from fastrnn.layers.embedding import Embedding
+from fastrnn.layers.gru import GRU
 from fastrnn.layers.input import InputLayer
+from fastrnn.layers.lstm import LSTM
+from fastrnn.layers.simple_rnn import SimpleRNN
 from fastrnn.layers.table import deserialize, serialize
+
+# Layers that can read the rows of an Embedding's table where they are. A class derived from one may not know how.
+_READ_ROWS = (SimpleRNN, LSTM, GRU, Bidirectional)
 
 
 class Chain(Layer):
@@ -306,10 +314,18 @@ class Chain(Layer):
                     layer.takes(x.shape)
                 x, mask = layer.run(x, training, mask)
             else:
-                y = layer.forward(x, training=training, mask=mask)
+                if not training and layer is self._stack[0] and self._reads_rows(x):
+                    y = layer.rows(x)  # type: ignore[attr-defined]
+                else:
+                    y = layer.forward(x, training=training, mask=mask)
                 mask = layer.compute_mask(x, mask)
                 x = y
         return x, mask
+
+    def _reads_rows(self, x: np.ndarray) -> bool:
+        """Whether an `Embedding` need not copy its rows for the layer on top of it."""
+        return (x.ndim == 2 and type(self._stack[0]) is Embedding and len(self._stack) > 1
+                and type(self._stack[1]) in _READ_ROWS)
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
         return self.run(x, training, mask)[0]

@@ -133,6 +133,10 @@ class Embedding(Layer):
         _core.kernels(self.dtype).gather_rows(self.embeddings.data, x.reshape(-1), y, runtime.get_num_threads())
         return y.reshape(*x.shape, self.output_dim)
 
+    def rows(self, x: np.ndarray) -> arrays.Rows:
+        """What `forward` gives in inference, for indices (batch, time), without a copy of it."""
+        return arrays.Rows(self.embeddings.data, x)
+
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
         if self._indices is None:
             raise self.not_called()

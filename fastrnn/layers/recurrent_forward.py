@@ -86,8 +86,9 @@ class RecurrentForward(RecurrentWeights):
             self.build(x.shape)
         return self.forward(x, training, self.check_mask(mask, x), initial_state)
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None,
+    def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
+        """The output for a checked input, in inference also for rows of a table."""
         states = self._initial_states(initial_state, len(x))
         out = None
         if self.return_sequences:
@@ -124,7 +125,7 @@ class RecurrentForward(RecurrentWeights):
                                  f"got {state.shape}")
         return checked
 
-    def run(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
+    def run(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
             states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a
         step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
@@ -133,13 +134,17 @@ class RecurrentForward(RecurrentWeights):
         _core.kernels(self.dtype).forward(threads, call.arguments)
         return self.called(call)
 
-    def forward_call(self, x: np.ndarray, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
+    def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
                      states: Sequence[np.ndarray | None], threads: int) -> Call:
         """What `run` has the kernel do."""
         kernels = _core.kernels(self.dtype)
         batch, time, width = x.shape
+        index: np.ndarray | None = None
+        if isinstance(x, arrays.Rows):
+            index, x = x.indices, x.table
         if self.go_backwards:
-            x = x[:, ::-1]
+            x = x[:, ::-1] if index is None else x
+            index = None if index is None else index[:, ::-1]
             mask = None if mask is None else mask[:, ::-1]
         recurrent_drop = None
         if training:
@@ -156,7 +161,7 @@ class RecurrentForward(RecurrentWeights):
             except IndexError:
                 lent = arrays.Buffers()
         tape = (lent or self._training).flat("tape", size, self.dtype)
-        arguments = (*self._options(), training, x, w, u, b, b_recurrent, states[0],
+        arguments = (*self._options(), training, x, index, w, u, b, b_recurrent, states[0],
                      states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0] if wanted else None,
                      final[1] if wanted == 2 else None, tape, self.kernel.data)
         return Call(arguments, final, Tape(x, mask, tape, states[0] is not None) if training else None, lent)

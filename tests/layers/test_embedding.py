@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastrnn
-from fastrnn import Sequential, _core, optimizers
-from fastrnn.layers import LSTM, Dense, Embedding
+from fastrnn import Sequential, _core, arrays, optimizers
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN
 from tests.optimizers.cases import CASES
 
 V, D = 11, 6
@@ -235,6 +235,52 @@ def test_bad_indices_read_and_change_nothing(layer, rng):
         layer.backward(np.ones((2, D)))
     with pytest.raises(RuntimeError, match="backward needs a call with training=True"):
         Embedding(3, 2).backward(np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("mask_zero", [False, True])
+@pytest.mark.parametrize("shape", [(1, 7, 5, 9), (3, 4, 130, 33), (70, 12, 16, 128), (2, 90, 3, 40), (5, 0, 4, 6)],
+                         ids=str)
+@pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"return_sequences": True, "reset_after": False}],
+                         ids=str)
+@pytest.mark.parametrize("both", [False, True], ids=["", "both ways"])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+def test_a_model_reads_rows_in_the_table(cell, both, options, shape, mask_zero, rng, monkeypatch):
+    """To the same bits as from a copy of them, for any number of threads, and without one."""
+    N, T, width, units = shape
+    options = {key: value for key, value in options.items() if key != "reset_after" or cell is GRU}
+    above = cell(units, **options)
+    model = Sequential([Embedding(V, width, mask_zero=mask_zero), Bidirectional(above) if both else above])
+    x = rng.integers(0, V, (N, T))
+    words, above = model.layers
+    model.build((None, None))
+    expected = above(words(x), mask=x != 0 if mask_zero else None)
+    monkeypatch.setattr(Embedding, "forward", None)
+    for threads in (1, 2, 3):
+        fastrnn.set_num_threads(threads)
+        np.testing.assert_array_equal(model(x), expected)
+        np.testing.assert_array_equal(model.predict_on_batch(x), expected)
+
+
+def test_rows_beyond_the_table_are_not_read(layer, rng):
+    """By the kernels either, which check once more."""
+    above = LSTM(4)
+    above.build((None, None, D))
+    for bad in (-1, V, 2**31 - 1):
+        indices = rng.integers(0, V, (3, 5)).astype("int32")
+        indices[2, 4] = bad
+        with pytest.raises(ValueError, match=f"expected 0 to {V - 1}, got"):
+            above.forward(arrays.Rows(layer.embeddings.data, indices))
+
+
+def test_a_layer_of_ones_own_gets_a_copy(layer, rng):
+    class Doubled(LSTM):
+        def forward(self, x, *args, **kwargs):
+            return super().forward(2 * x, *args, **kwargs)
+
+    x = rng.integers(0, V, (3, 5))
+    doubled = Doubled(4)
+    model = Sequential([layer, doubled])
+    np.testing.assert_array_equal(model(x), LSTM.forward(doubled, 2 * layer(x)))
 
 
 def test_frozen_layers_have_no_gradient(rng):
