@@ -42,8 +42,9 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
 
 cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
     """The products that the weights' gradients are made of, up to four; returns their number."""
-    cdef int k, count = 4 if cell == GRU_CELL else 2
-    for k in range(count):          # the input's and the state's, of all gates; of a GRU's candidate apart
+    cdef bint apart = cell == GRU_CELL and not p.reset_after
+    cdef int k, count = 4 if apart else 2
+    for k in range(count):          # the input's and the state's, of all gates; of the candidate apart where its state is r h
         outer[k].a = p.x if k % 2 == 0 else p.hu
         outer[k].a_n = p.x_n if k % 2 == 0 else p.HP
         outer[k].a_t = p.x_t if k % 2 == 0 else p.N * p.HP
@@ -56,15 +57,15 @@ cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* 
             outer[k].bias = db + 3 * p.H
         outer[k].ldo = p.G * p.H
         outer[k].g0 = 0 if k < 2 else 2
-        outer[k].g1 = 2 if k < 2 and cell == GRU_CELL else <int>p.G
+        outer[k].g1 = 2 if k < 2 and apart else <int>p.G
         outer[k].blas = goes_to_blas(WEIGHTS, outer[k].M, p.G * p.H, p.N * p.T)
-    if cell == GRU_CELL and not p.reset_after:      # the candidate's rows are r h
+    if apart:
         outer[3].a = p.z + 3 * p.HP
         outer[3].a_n = p.J
         outer[3].a_t = p.N * p.J
     for k in range(count):
-        outer[k].with_next = k % 2 == 0 and p.w_block[outer[k].g0] == p.u_block[outer[k].g0] \
-            and outer[k].M + p.H <= a_columns() and not (outer[k].blas or outer[k + 1].blas)
+        outer[k].with_next = k % 2 == 0 and outer[k].M + p.H <= a_columns() \
+            and not (outer[k].blas or outer[k + 1].blas)
     return count
 
 

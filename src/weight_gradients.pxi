@@ -17,7 +17,7 @@ cdef struct Outer:
     real* bias                  # (gates, H) likewise or NULL
     bint of_state               # a is the state, or r h: zeros in the first step if p.from_zero
     bint blas                   # through BLAS: goes_to_blas, and there is one
-    bint with_next              # the product that follows has the same columns of z: both are computed at once
+    bint with_next              # the product that follows, of the same gates, is computed along with this one
 
 
 cdef inline long strip_size() noexcept nogil:
@@ -39,6 +39,11 @@ cdef long outer_scratch(long M) noexcept nogil:
     return strips_of(min(M, a_columns())) * strip_size() + MC * VL * K_BLOCK
 
 
+cdef inline bint same_block(const Outer* o, const Outer* other, long g) noexcept nogil:
+    """Whether both products have the same columns of z for a gate, counted from their first."""
+    return o.block[o.g0 + g] == other.block[other.g0 + g]
+
+
 cdef void outer_shares(const Rnn* p, const Outer* o, long i, long team, real* scratch) noexcept nogil:
     """Thread i's share: of columns, or of rows where these are clearly more, as every thread packs all of the others."""
     cdef long columns = (o.g1 - o.g0) * p.P, strips = strips_of(o.M)
@@ -54,6 +59,7 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
     """Rows of strips s0 to s1 and column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose strips
     are counted on, and whose columns of a a_columns() holds. Sums go in the order of (t, n), in blocks of K_BLOCK."""
     cdef const Outer* other = o + 1 if o.with_next else NULL        # of the state
+    cdef const Outer* along
     cdef long m0, m1, end = min(o.M, s1 * MR)
     cdef long other0 = max(0, s0 * MR - strips_of(o.M) * MR), other1 = max(0, s1 * MR - strips_of(o.M) * MR)
     cdef real* b_packed = scratch                           # [columns][K][VL]
@@ -62,7 +68,7 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
     cdef long t = 0, n = 0, K, v, columns, wide = full_width()
-    cdef bint first = True, zeros, this_one, other_one, stored = False, other_stored = other == NULL
+    cdef bint first = True, zeros, apart, this_one, other_one, stored = False, other_stored = other == NULL
     if s0 == s1 or v0 == v1:
         return
     if other != NULL:
@@ -82,9 +88,15 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
-                pack_gate_columns(p, o, other, v, columns, K, times, rows, first, m0 == 0, b_packed)
+                apart = other != NULL and not same_block(o, other, v // p.P)
+                along = other
+                if apart:
+                    along = NULL
+                pack_gate_columns(p, o, along, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if this_one:
                     outer_block(p, o, m0, m1, v, <int>columns, K, stored, a_packed, b_packed)
+                if apart:
+                    pack_gate_columns(p, other, NULL, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if other_one:
                     outer_block(p, other, other0, other1, v, <int>columns, K, other_stored, a_other, b_packed)
                 v += columns
