@@ -107,7 +107,7 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         overwrite: replace a file that is there.
 
     Raises:
-        TypeError: the model is none.
+        TypeError: it is no `Sequential`.
         ValueError: the model is not built, or has something that ONNX lacks; says which layer and what.
         FileExistsError: there is a file and `overwrite` is False.
         ImportError: onnx is not installed.
