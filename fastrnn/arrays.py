@@ -110,6 +110,10 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __getitem__(self, which: Any) -> Rows:
+        """Those of some samples and steps."""
+        return Rows(self.table, self.indices[which])
+
 
 class Buffers:
     """Arrays that a layer keeps and uses again: each grows to the largest size it was asked for."""

@@ -77,11 +77,30 @@ cdef inline int* integers(ndarray a, long size, str name) except? NULL:
     return <int*>cnp.PyArray_DATA(a)
 
 
+cdef int check_below(ndarray a, long N, long T, long n_stride, long t_stride, long V, str name) except -1:
+    """Every one of the int32 (N, T) in `a`, with these strides in elements, names a row of a table of V."""
+    cdef const int* rows = <const int*>cnp.PyArray_DATA(a)
+    cdef long n, t
+    cdef bint bad = False
+    with nogil:
+        for n in range(N):
+            for t in range(T):
+                bad |= <unsigned int>rows[n * n_stride + t * t_stride] >= <unsigned long>V
+    if bad:
+        raise ValueError(f"kernel argument '{name}': expected 0 to {V - 1}, got {a.min()} to {a.max()}")
+    return 0
+
+
+cdef inline int* indices_below(ndarray a, long M, long V, str name) except? NULL:
+    """A contiguous int32 (M,), each a row of a table of V."""
+    cdef int* rows = integers(a, M, name)
+    check_below(a, 1, M, 0, 1, V, name)
+    return rows
+
+
 cdef inline int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
                             str name) except? NULL:
-    """int32 (N, T) with any strides (in elements), each a row of a table of V, every one of which is checked; or None."""
-    cdef int* rows
-    cdef long n, t, bad = 0
+    """int32 (N, T) with any strides, each a row of a table of V; or None."""
     if a is None:
         return NULL
     check(a, cnp.NPY_INT32, 2, name)
@@ -89,14 +108,8 @@ cdef inline int* table_rows(ndarray a, long N, long T, long V, long* n_stride, l
         refuse(a, name, f"({N}, {T})")
     n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(int)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(int)
-    rows = <int*>cnp.PyArray_DATA(a)
-    with nogil:
-        for n in range(N):
-            for t in range(T):
-                bad |= <unsigned int>rows[n * n_stride[0] + t * t_stride[0]] >= <unsigned long>V
-    if bad:
-        raise ValueError(f"kernel argument '{name}': expected 0 to {V - 1}, got {a.min()} to {a.max()}")
-    return rows
+    check_below(a, N, T, n_stride[0], t_stride[0], V, name)
+    return <int*>cnp.PyArray_DATA(a)
 
 
 cdef inline unsigned char* flags(ndarray a, long size, str name) except? NULL:

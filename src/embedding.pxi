@@ -2,27 +2,6 @@
 from libc.string cimport memcpy, memset
 
 
-cdef long highest(const int* indices, long M) noexcept nogil:
-    """The largest index, where one below 0 counts as very large."""
-    cdef unsigned int index, found = 0
-    cdef long m
-    for m in range(M):
-        index = <unsigned int>indices[m]
-        found = index if index > found else found
-    return found
-
-
-cdef int* indices_below(ndarray indices, long M, long V) except? NULL:
-    """The pointer to indices (M,) of a table of V rows, every one of which is checked."""
-    cdef int* indices_ = integers(indices, M, "indices")
-    cdef long top
-    with nogil:
-        top = highest(indices_, M)
-    if M > 0 and top >= V:
-        raise ValueError(f"kernel argument 'indices': expected 0 to {V - 1}, got {indices.min()} to {indices.max()}")
-    return indices_
-
-
 cdef void gather_share(const real* table, long D, const int* indices, real* out, long m0, long m1) noexcept nogil:
     cdef long m
     for m in range(m0, m1):
@@ -35,7 +14,7 @@ def gather_rows(ndarray table not None, ndarray indices not None, ndarray out no
     cdef long workers = 1 if M * D < SMALL_WORK else min(threads, M)
     cdef real* table_ = matrix(table, V, D, "table")
     cdef real* out_ = matrix(out, M, D, "out")
-    cdef int* indices_ = indices_below(indices, M, V)
+    cdef int* indices_ = indices_below(indices, M, V, "indices")
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()
@@ -74,7 +53,7 @@ def scatter_rows(ndarray dy not None, ndarray indices not None, ndarray grad not
     cdef real* dy_ = matrix(dy, M, D, "dy")
     cdef real* grad_ = matrix(grad, V, D, "grad")
     cdef unsigned char* touched_ = flags(touched, V, "touched")
-    cdef int* indices_ = indices_below(indices, M, V)
+    cdef int* indices_ = indices_below(indices, M, V, "indices")
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()

@@ -69,12 +69,15 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     require(U, "U")
     require(b, "b")
     require(tape, "tape")
-    N = extent(x if index is None else index, 0)
-    T = extent(x if index is None else index, 1)
-    D = extent(x, 2 if index is None else 1)
     if index is None:
+        N = extent(x, 0)
+        T = extent(x, 1)
+        D = extent(x, 2)
         x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
     else:
+        N = extent(index, 0)
+        T = extent(index, 1)
+        D = extent(x, 1)
         x_ = matrix(x, extent(x, 0), D, "x")
     f.cell = cell
     f.how = plan(N, T, D, H, GATE_COUNT[cell], threads)

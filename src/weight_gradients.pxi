@@ -39,9 +39,11 @@ cdef long outer_scratch(long M) noexcept nogil:
     return strips_of(min(M, a_columns())) * strip_size() + MC * VL * K_BLOCK
 
 
-cdef inline bint same_block(const Outer* o, const Outer* other, long g) noexcept nogil:
-    """Whether both products have the same columns of z for a gate, counted from their first."""
-    return o.block[o.g0 + g] == other.block[other.g0 + g]
+cdef inline const Outer* sharing(const Outer* o, const Outer* other, long g) noexcept nogil:
+    """`other`, if there is one and it has o's columns of z for the gate g, counted from their first; else NULL."""
+    if other != NULL and o.block[o.g0 + g] == other.block[other.g0 + g]:
+        return other
+    return NULL
 
 
 cdef void outer_shares(const Rnn* p, const Outer* o, long i, long team, real* scratch) noexcept nogil:
@@ -60,15 +62,15 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
     are counted on, and whose columns of a a_columns() holds. Sums go in the order of (t, n), in blocks of K_BLOCK."""
     cdef const Outer* other = o + 1 if o.with_next else NULL        # of the state
     cdef const Outer* along
-    cdef long m0, m1, end = min(o.M, s1 * MR)
-    cdef long other0 = max(0, s0 * MR - strips_of(o.M) * MR), other1 = max(0, s1 * MR - strips_of(o.M) * MR)
+    cdef long strips = strips_of(o.M), m0, m1, end = min(o.M, s1 * MR)
+    cdef long other0 = max(0, s0 - strips) * MR, other1 = max(0, s1 - strips) * MR
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
-    cdef real* a_other = a_packed + strips_of(o.M) * strip_size()
+    cdef real* a_other = a_packed + strips * strip_size()
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
     cdef long t = 0, n = 0, K, v, columns, wide = full_width()
-    cdef bint first = True, zeros, apart, this_one, other_one, stored = False, other_stored = other == NULL
+    cdef bint first = True, zeros, this_one, other_one, stored = False, other_stored = other == NULL
     if s0 == s1 or v0 == v1:
         return
     if other != NULL:
@@ -88,14 +90,11 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
-                apart = other != NULL and not same_block(o, other, v // p.P)
-                along = other
-                if apart:
-                    along = NULL
+                along = sharing(o, other, v // p.P)
                 pack_gate_columns(p, o, along, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if this_one:
                     outer_block(p, o, m0, m1, v, <int>columns, K, stored, a_packed, b_packed)
-                if apart:
+                if along != other:
                     pack_gate_columns(p, other, NULL, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if other_one:
                     outer_block(p, other, other0, other1, v, <int>columns, K, other_stored, a_other, b_packed)

@@ -76,13 +76,13 @@ class RecurrentBackward(RecurrentForward):
             if self.bias is not None:
                 db = self.bias.gradient().reshape(-1)
         self.initial_state_grads = None
-        dh0 = dc0 = None
         if tape.initial:
             self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
-            dh0, dc0, *_ = *self.initial_state_grads, None
+        dinitial: Sequence[np.ndarray | None] = self.initial_state_grads or (None,) * self.states
         return (*self._options(), tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
                 dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
-                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dh0, dc0)
+                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dinitial[0],
+                dinitial[1] if self.states == 2 else None)
 
     def called_back(self, dx: np.ndarray | None) -> None:
         """After the kernel: through the input's dropout."""

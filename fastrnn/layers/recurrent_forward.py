@@ -139,13 +139,12 @@ class RecurrentForward(RecurrentWeights):
         """What `run` has the kernel do."""
         kernels = _core.kernels(self.dtype)
         batch, time, width = x.shape
+        if self.go_backwards:
+            x = x[:, ::-1]
+            mask = None if mask is None else mask[:, ::-1]
         index: np.ndarray | None = None
         if isinstance(x, arrays.Rows):
             index, x = x.indices, x.table
-        if self.go_backwards:
-            x = x[:, ::-1] if index is None else x
-            index = None if index is None else index[:, ::-1]
-            mask = None if mask is None else mask[:, ::-1]
         recurrent_drop = None
         if training:
             x, recurrent_drop = self._drop(x)
