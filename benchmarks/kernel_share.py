@@ -13,6 +13,7 @@ import statistics
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cases import select
@@ -29,17 +30,29 @@ class Watches:
     def __init__(self, module: Any) -> None:
         self.module = module
         self.originals = {name: value for name, value in vars(module).items()
-                          if callable(value) and not isinstance(value, type) and not name.startswith("_")}
+                          if callable(value) and not name.startswith("_")}
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
 
     def start(self) -> None:
         for name, kernel in self.originals.items():
-            setattr(self.module, name, self._watched(name, kernel))
+            watched = self._watched_class if isinstance(kernel, type) else self._watched
+            setattr(self.module, name, watched(name, kernel))
 
     def stop(self) -> None:
         for name, kernel in self.originals.items():
             setattr(self.module, name, kernel)
+
+    def _watched_class(self, name: str, kind: type) -> Any:
+        """What makes objects of a class whose methods are kernels."""
+
+        def make(*arguments: Any) -> Any:
+            instance = kind(*arguments)
+            methods = [method for method in vars(kind) if not method.startswith("_")]
+            return SimpleNamespace(**{method: self._watched(f"{name}.{method}", getattr(instance, method))
+                                      for method in methods})
+
+        return make
 
     def _watched(self, name: str, kernel: Any) -> Any:
         seconds, calls, clock = self.seconds, self.calls, time.perf_counter

@@ -127,7 +127,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     T = extent(x, 1)
     D = extent(x, 2)
     f.cell = cell
-    f.how = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    f.how = plan(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, f.how.chunk)
     f.dhT = matrix(dhT, N, H, "dhT")
     f.dcT = matrix(dcT, N, H, "dcT")
@@ -186,7 +186,7 @@ def backward(long threads, tuple first not None, tuple second=None):
     for k in range(calls):
         take_backward(&f[k], first if k == 0 else second, threads)
         blas = blas or (f[k].products > 0 and (f[k].outer[0].blas or f[k].outer[1].blas))
-        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G)
+        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G, f[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):
         for j in range(f[k].products):

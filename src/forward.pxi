@@ -52,23 +52,20 @@ cdef struct Forward:
     real* hT
     real* cT
     const real* w               # (D, G H) if BLAS projects, or NULL
+    long tape                   # elements of the tape
     Barrier barrier, everyone
 
 
-cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
-    """Check a call's arguments, see `forward`; what it points to belongs to them."""
-    cdef int cell, activation, recurrent_activation
-    cdef bint reset_after, zero_output, training
-    cdef ndarray x, index, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w
-    cdef long N, T, D, H, x_n = 0, x_t = 0
+cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_activation, bint reset_after,
+                    bint zero_output, bint training, ndarray x, ndarray index, ndarray W, ndarray U, ndarray b,
+                    ndarray b_recurrent, ndarray w, bint dropout, bint from_zero, long threads) except -1:
+    """Check a layer and its input, and plan the call: all but what take_forward adds. What it points to belongs to them."""
+    cdef long N, T, D, x_n = 0, x_t = 0
     cdef real* x_
-    (cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b, b_recurrent, h0, c0,
-     mask, h_drop, y, hT, cT, tape, w) = arguments
     require(x, "x")
     require(W, "W")
     require(U, "U")
     require(b, "b")
-    require(tape, "tape")
     if index is None:
         N = extent(x, 0)
         T = extent(x, 1)
@@ -80,33 +77,49 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
         D = extent(x, 1)
         x_ = matrix(x, extent(x, 0), D, "x")
     f.cell = cell
-    f.how = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    f.how = plan(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
     f.w = matrix(w, D, GATE_COUNT[cell] * H, "w")
     f.blas = f.w != NULL and index is None and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
         and goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, f.chunk)
-    f.h0 = matrix(h0, N, H, "h0")
-    f.p.from_zero = h0 is None
-    f.c0 = matrix(c0, N, H, "c0")
-    f.hT = matrix(hT, N, H, "hT")
-    f.cT = matrix(cT, N, H, "cT")
+    f.p.from_zero = from_zero
     f.p.x = x_
     f.p.x_n = x_n
     f.p.x_t = x_t
     f.p.index = table_rows(index, N, T, extent(x, 0), &f.p.index_n, &f.p.index_t, "index")
-    f.p.y = sequence(y, N, T, H, &f.p.y_n, &f.p.y_t, "y")
-    f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
-    f.p.h_drop = matrix(h_drop, N, H, "h_drop")
     f.p.W = aligned(vector(W, f.p.G * f.p.HP * D + SLACK, "W"))
     f.p.U = aligned(vector(U, f.p.G * f.p.HP * H + SLACK, "U"))
     f.p.b = aligned(vector(b, f.p.G * f.p.HP + SLACK, "b"))
     if cell == GRU_CELL and reset_after:
         require(b_recurrent, "b_recurrent")
         f.p.b_recurrent = aligned(vector(b_recurrent, f.p.HP + SLACK, "b_recurrent"))
-    vector(tape, carve(&f.p, NULL, h_drop is not None), "tape")
-    carve(&f.p, <real*>cnp.PyArray_DATA(tape), h_drop is not None)
+    f.h0 = f.c0 = NULL
+    f.hT = f.cT = NULL
+    f.tape = carve(&f.p, NULL, dropout)
     f.barrier.arrived = f.barrier.generation = f.everyone.arrived = f.everyone.generation = 0
+    return 0
+
+
+cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
+    """Check a call's arguments, see `forward`; what it points to belongs to them."""
+    cdef ndarray x, index, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w
+    cdef long N, T, H
+    (cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b, b_recurrent, h0, c0,
+     mask, h_drop, y, hT, cT, tape, w) = arguments
+    take_layer(f, cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b,
+               b_recurrent, w, h_drop is not None, h0 is None, threads)
+    N = f.p.N
+    T = f.p.T
+    f.h0 = matrix(h0, N, H, "h0")
+    f.c0 = matrix(c0, N, H, "c0")
+    f.hT = matrix(hT, N, H, "hT")
+    f.cT = matrix(cT, N, H, "cT")
+    f.p.y = sequence(y, N, T, H, &f.p.y_n, &f.p.y_t, "y")
+    f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
+    f.p.h_drop = matrix(h_drop, N, H, "h_drop")
+    require(tape, "tape")
+    carve(&f.p, vector(tape, f.tape, "tape"), h_drop is not None)
     return 0
 
 
@@ -121,19 +134,14 @@ cdef void forward_part(void* call, long i, long team) noexcept nogil:
                       0, P, i, &f.everyone, team, &f.barrier, 1)
 
 
-def forward(long threads, tuple first not None, tuple second=None):
-    """All time steps of one recurrent layer, or of two at once, with `threads` for each. Of a layer: cell, H, activation,
-    recurrent_activation, reset_after, zero_output, training; x (N, T, D) and None, or a table (V, D) and index (N, T), the
-    rows of it that x is; W, U, b, b_recurrent, packed; h0, c0, mask (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H);
-    tape: tape_size elements; w: W (D, G H) itself, which BLAS reads, or None."""
-    cdef Forward f[2]
-    cdef int k, calls = 1 if second is None else 2
+cdef int run_forward(Forward* f, int calls, long threads) except -1:
+    """One call, or two at once with `threads` for each."""
+    cdef int k
     cdef long work = 0
     cdef bint blas = False
     for k in range(calls):
-        take_forward(&f[k], first if k == 0 else second, threads)
         blas = blas or f[k].blas
-        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G)
+        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G, f[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):
         if not (blas and f[k].blas):
@@ -145,3 +153,16 @@ def forward(long threads, tuple first not None, tuple second=None):
             for k in range(calls):
                 run_call(forward_part, &f[k], f[k].how.team)
     blas_leave(blas)
+    return 0
+
+
+def forward(long threads, tuple first not None, tuple second=None):
+    """All time steps of one recurrent layer, or of two at once, with `threads` for each. Of a layer: cell, H, activation,
+    recurrent_activation, reset_after, zero_output, training; x (N, T, D) and None, or a table (V, D) and index (N, T), the
+    rows of it that x is; W, U, b, b_recurrent, packed; h0, c0, mask (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H);
+    tape: tape_size elements; w: W (D, G H) itself, which BLAS reads, or None."""
+    cdef Forward f[2]
+    take_forward(&f[0], first, threads)
+    if second is not None:
+        take_forward(&f[1], second, threads)
+    run_forward(f, 1 if second is None else 2, threads)

@@ -16,12 +16,12 @@ cdef enum:
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
 
 
-cdef inline long call_work(long N, long T, long D, long H, long G) noexcept nogil:
+cdef inline long call_work(long N, long T, long D, long H, long G, bint from_zero) noexcept nogil:
     """Multiply-adds of a forward pass."""
-    return N * T * (D + H) * G * H
+    return N * (T * (D + H) - (H if from_zero else 0)) * G * H
 
 
-cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept nogil:
+cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long threads) noexcept nogil:
     cdef Plan p
     cdef long P = (H + VL - 1) // VL, rows
     p.team = 1
@@ -29,7 +29,7 @@ cdef Plan plan(long N, long T, long D, long H, long G, long threads) noexcept no
     if forced.team > 0:
         p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
         p.split_units = forced.split_units and p.team > 1
-    elif threads > 1 and call_work(N, T, D, H, G) >= SMALL_WORK:
+    elif threads > 1 and call_work(N, T, D, H, G, from_zero) >= SMALL_WORK:
         if N >= 4 * threads or (N > 1 and N * H * G * H < SMALL_STEP):
             p.team = min(threads, N)
         elif N * H * G * H >= SMALL_STEP and P > 1:
@@ -58,8 +58,8 @@ def force_plan(long team=0, bint split_units=False, bint fused=False):
 
 
 def planned(int cell, long N, long T, long D, long H, long threads):
-    """What `plan` chooses: team, split_units and fused."""
-    cdef Plan p = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    """What `plan` chooses without initial states: team, split_units and fused."""
+    cdef Plan p = plan(N, T, D, H, GATE_COUNT[cell], True, threads)
     return p.team, bool(p.split_units), bool(p.fused)
 
 

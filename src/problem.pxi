@@ -79,7 +79,8 @@ cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil
 
 def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
     """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
-    cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], threads)
+    # from zeros or not: a call alone on its thread never needs more than one that is shared out
+    cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], False, threads)
     cdef bint blas = goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
     # BLAS may yet refuse x's strides
     cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))

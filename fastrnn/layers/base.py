@@ -135,6 +135,7 @@ class Layer:
         self._batch_input_shape = self._legacy_shape(legacy)
         #: First values that a file has, by the weight's name, in place of the initializers'.
         self.stored: dict[str, np.ndarray] = {}
+        self.forget()
 
     def _dtype_name(self, dtype: Any) -> str:
         if isinstance(dtype, dict):         # Keras 3 writes {"class_name": "DTypePolicy", "config": {"name": ...}}
@@ -167,6 +168,18 @@ class Layer:
 
     def _pieces_to_shape(self, length: int | None, width: int) -> tuple[int | None, ...]:
         return (width,)
+
+    def forget(self) -> None:
+        """Drop what a call of this layer leaves for later ones: weights packed for the kernels, buffers, and what
+        `backward` needs."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy starts with, from `copy.deepcopy` or a pickle: it packs its weights itself, as they are
+        packed for the address that they lie at."""
+        bare = object.__new__(type(self))
+        bare.__dict__.update(self.__dict__)
+        bare.forget()
+        return bare.__dict__
 
     def __str__(self) -> str:
         return f"{type(self).__name__} '{self.name}'"

@@ -79,9 +79,12 @@ class Bidirectional(Layer):
         # As in Keras, whatever the layers say: a masked step's output in a sequence is zero in both directions.
         self._zero_output_for_mask = (one.zero_output_for_mask, two.zero_output_for_mask)
         one.zero_output_for_mask = two.zero_output_for_mask = self.return_sequences
+        self._initial_weights = weights
+
+    def forget(self) -> None:
+        super().forget()
         self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
         self._shape: tuple[int, ...] | None = None
-        self._initial_weights = weights
 
     @property
     def layer(self) -> Recurrent:

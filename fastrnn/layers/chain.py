@@ -38,7 +38,6 @@ class Chain(Layer):
         self._input: InputLayer | None = None
         self._strict = False  # whether the user gave the input's shape, so that every array must have it
         self._inside = False  # whether it is a layer of another model
-        self._known = {id(self)}  # this, its layers and those inside them
         for layer in layers or ():
             self.add(layer)
 
@@ -90,8 +89,9 @@ class Chain(Layer):
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(f"{self}: there is a layer named {layer.name!r} already; names must differ, "
                              "and a layer can be added only once")
+        known = list(self.walk())
         for inner in layer.walk():
-            if id(inner) in self._known:
+            if any(inner is other for other in known):
                 raise ValueError(f"{self}: {inner} is in the model already; a layer can be added only once, "
                                  "and no model is a layer of itself")
             if isinstance(inner, Chain) and not inner._stack:
@@ -111,7 +111,6 @@ class Chain(Layer):
                 # Keras's input_length of an Embedding names a length, it does not demand it.
                 self._strict = layer._strict if isinstance(layer, Chain) else layer.input_kind != "index"
         for inner in layer.walk():
-            self._known.add(id(inner))
             if isinstance(inner, Chain):
                 inner._inside = True
         self._stack.append(layer)
@@ -127,7 +126,6 @@ class Chain(Layer):
         if not self._stack:
             raise ValueError(f"{self}: there is no layer to take off")
         layer = self._stack.pop()
-        self._known -= {id(inner) for inner in layer.walk()}
         self._shapes = self._shapes[: len(self._stack)]
         self.built = bool(self._shapes)
         self._changed()

@@ -48,10 +48,6 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self._buffers = arrays.Buffers()
-        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
-        self._packed: tuple[Any, ...] = ()
-        self._packed_t: tuple[Any, ...] = ()
         # An activation that the kernel knows is applied there.
         codes = _core.kernels(self.dtype).ACTIVATIONS
         name = self.activation.name
@@ -59,6 +55,13 @@ class Dense(Layer):
         self._code = codes[name] if plain else codes["linear"]
         self._after = None if plain else self.activation
         self._softmax = activations.serialize(self.activation) == "softmax"
+
+    def forget(self) -> None:
+        super().forget()
+        self._buffers = arrays.Buffers()
+        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
+        self._packed: tuple[Any, ...] = ()
+        self._packed_t: tuple[Any, ...] = ()
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"kernel": (int(input_shape[-1]), self.units), **({"bias": (self.units,)} if self.use_bias else {})}

@@ -36,6 +36,9 @@ class Dropout(Layer):
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed
         self._rng = None if seed is None else np.random.Generator(np.random.SFC64(seed))
+
+    def forget(self) -> None:
+        super().forget()
         self._buffers = arrays.Buffers()
         self._mask: np.ndarray | None = None
         self._called = False

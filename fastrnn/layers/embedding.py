@@ -96,7 +96,6 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
-        self._indices: np.ndarray | None = None
         if weights is not None:
             self.build(None)
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
@@ -104,6 +103,10 @@ class Embedding(Layer):
     @property
     def supports_masking(self) -> bool:  # type: ignore[override]
         return self.mask_zero
+
+    def forget(self) -> None:
+        super().forget()
+        self._indices: np.ndarray | None = None
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"embeddings": (self.input_dim, self.output_dim)}

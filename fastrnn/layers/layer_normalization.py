@@ -60,6 +60,9 @@ class LayerNormalization(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
         self._widths: dict[int, int] = {}       # of the normalized axes, once built
         self._rank = 0
+
+    def forget(self) -> None:
+        super().forget()
         self._saved: tuple[np.ndarray, np.ndarray] | None = None
 
     def _axes(self, rank: int) -> tuple[int, ...]:

@@ -49,13 +49,17 @@ class RecurrentForward(RecurrentWeights):
         codes = _core.kernels(self.dtype).ACTIVATIONS
         self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
+        self._states: list[np.ndarray] | None = None
+
+    def forget(self) -> None:
+        super().forget()
         self.dropout_mask: np.ndarray | None = None
         self.recurrent_dropout_mask: np.ndarray | None = None
         self.initial_state_grads: list[np.ndarray] | None = None
-        self._states: list[np.ndarray] | None = None
         self._tape: Tape | None = None
         self._training = arrays.Buffers()
         self._idle = [arrays.Buffers()]     # inference buffers, one for each thread that predicts at the moment
+        self._inference: Any = None         # the kernels' short way from an input to an output, once there was one
 
     def _options(self) -> tuple[Any, ...]:
         """What the kernels must know of the layer."""
@@ -81,6 +85,8 @@ class RecurrentForward(RecurrentWeights):
         Raises:
             ValueError: an argument does not fit.
         """
+        if not training and mask is None and initial_state is None and (y := self._infer(x)) is not None:
+            return y
         x = self.check_input(x)
         if not self.built:
             self.build(x.shape)
@@ -89,6 +95,8 @@ class RecurrentForward(RecurrentWeights):
     def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
         """The output for a checked input, in inference also for rows of a table."""
+        if not training and mask is None and initial_state is None and (y := self._infer(x, checked=True)) is not None:
+            return y
         states = self._initial_states(initial_state, len(x))
         out = None
         if self.return_sequences:
@@ -99,6 +107,24 @@ class RecurrentForward(RecurrentWeights):
         if out is None:
             out = self._last_output(final[0], mask)
         return [out, *final] if self.return_state else out
+
+    def _infer(self, x: Any, checked: bool = False) -> np.ndarray | None:
+        """The output where only an input is given and only an output asked for; None where it takes more than that.
+
+        checked: x went through `check_input`, and the layer is built; else None too where x must go there first.
+        """
+        if self.return_state or self.stateful or self.go_backwards:
+            return None
+        y = None
+        if self._inference is not None:
+            y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
+        if y is None and checked and type(x) is np.ndarray and type(self).forward is RecurrentForward.forward:
+            _, w, u, b, b_recurrent = self._pack()
+            self._inference = _core.kernels(self.dtype).Inference(
+                self.cell, self.units, *self._codes, self.reset_after, w, u, b, b_recurrent, self.kernel.data,
+                self._variables)
+            y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
+        return y
 
     def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""

@@ -66,6 +66,9 @@ class RecurrentWeights(Layer):
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
         self.zero_output_for_mask = bool(zero_output_for_mask)
+
+    def forget(self) -> None:
+        super().forget()
         self._packed: tuple[Any, ...] = ()
         self._packed_t: tuple[Any, ...] = ()
 

@@ -1,0 +1,79 @@
+# The call that services make most: an array goes in, an output comes out, with no mask, no states and nothing kept. A small
+# layer's arithmetic takes less time than saying in Python what `forward` must know; so it is said once.
+
+cdef class Inference:
+    """A recurrent layer's forward pass over all steps, from states of zeros.
+
+    Args:
+        cell, H, activation, recurrent_activation, reset_after: as `forward` has them.
+        W, U, b, b_recurrent, w: as `forward` has them.
+        variables: objects whose `version` changes with the weights: from then on `output` gives None.
+    """
+
+    cdef int cell, activation, recurrent_activation
+    cdef long D, H, version
+    cdef bint reset_after
+    cdef ndarray W, U, b, b_recurrent, w
+    cdef list variables
+    cdef list idle              # tapes, one for each thread that predicts at the moment
+
+    def __init__(self, int cell, long H, int activation, int recurrent_activation, bint reset_after, ndarray W, ndarray U,
+                 ndarray b, ndarray b_recurrent, ndarray w not None, list variables not None):
+        self.cell = cell
+        self.H = H
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation
+        self.reset_after = reset_after
+        self.D = extent(w, 0)
+        self.W = W
+        self.U = U
+        self.b = b
+        self.b_recurrent = b_recurrent
+        self.w = w
+        self.variables = variables
+        self.version = versions(variables)
+        self.idle = []
+
+    def output(self, x, long threads, bint sequences):
+        """(N, T, H) with `sequences`, else (N, H), for x (N, T, D); None if the weights have changed, or x is not a
+        contiguous array of the kernel's type and that width, with at least one step and sample."""
+        cdef Forward f
+        cdef ndarray y, tape
+        cdef cnp.npy_intp shape[3]
+        if not cnp.PyArray_CheckExact(x) or not is_ready(x, self.D) or versions(self.variables) != self.version:
+            return None
+        take_layer(&f, self.cell, self.H, self.activation, self.recurrent_activation, self.reset_after, False, False, x,
+                   None, self.W, self.U, self.b, self.b_recurrent, self.w, False, True, threads)
+        shape[0] = f.p.N
+        shape[1] = f.p.T if sequences else self.H
+        shape[2] = self.H
+        y = cnp.PyArray_EMPTY(3 if sequences else 2, shape, REAL_TYPE, 0)
+        if sequences:
+            f.p.y = <real*>cnp.PyArray_DATA(y)
+            f.p.y_n = f.p.T * self.H
+            f.p.y_t = self.H
+        else:
+            f.hT = <real*>cnp.PyArray_DATA(y)
+        tape = self.idle.pop() if self.idle else None
+        if tape is None or cnp.PyArray_DIM(tape, 0) < f.tape:
+            shape[0] = f.tape
+            tape = cnp.PyArray_EMPTY(1, shape, REAL_TYPE, 0)
+        carve(&f.p, <real*>cnp.PyArray_DATA(tape), False)
+        run_forward(&f, 1, threads)
+        self.idle.append(tape)
+        return y
+
+
+cdef inline bint is_ready(ndarray x, long D) noexcept:
+    """A contiguous native array (N, T, D) of the kernel's type, none of them 0."""
+    return cnp.PyArray_TYPE(x) == REAL_TYPE and cnp.PyArray_NDIM(x) == 3 and cnp.PyArray_IS_C_CONTIGUOUS(x) \
+        and cnp.PyArray_ISALIGNED(x) and not cnp.PyArray_ISBYTESWAPPED(x) and cnp.PyArray_DIM(x, 2) == D \
+        and cnp.PyArray_SIZE(x) > 0
+
+
+cdef inline long versions(list variables) except -1:
+    """Grows with every change of a weight."""
+    cdef long version = 0
+    for variable in variables:
+        version += variable.version
+    return version
