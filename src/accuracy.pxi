@@ -3,23 +3,20 @@
 cdef inline long first_largest(const real* row, long C) noexcept nogil:
     """Index of the row's first largest element; of its first NaN, if there is one."""
     cdef real largest = row_max(row, C)
-    cdef vf spoilt = vzero()
+    cdef unsigned int bits
     cdef long c = 0
-    while c < C:                # x * 0 is zero unless x is NaN or infinite
-        spoilt = spoilt + vload_part(row + c, C - c) * vzero()
+    while c < C:
+        bits = lanes_nan(vload_part(row + c, C - c))
+        if bits != 0:
+            return c + lowest_bit(bits)
         c += VL
     c = 0
-    if lane_sum(spoilt) == 0:
-        while row[c] != largest:
-            c += 1
-        return c
-    for c in range(C):
-        if row[c] != row[c]:
-            return c
-    c = 0
-    while row[c] < largest:
-        c += 1
-    return c
+    while c < C:                # lanes beyond the row are zeros: too late to be the first
+        bits = lanes_equal(vload_part(row + c, C - c), largest)
+        if bits != 0:
+            return c + lowest_bit(bits)
+        c += VL
+    return C
 
 
 cdef void same_largest_share(const real* t, const real* p, cnp.npy_bool* same, long C, long m0, long m1) noexcept nogil:

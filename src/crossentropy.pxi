@@ -6,45 +6,33 @@ cdef extern from *:
     #include <float.h>
     #define TINY (sizeof(real) == 4 ? (real)FLT_MIN : (real)DBL_MIN)
     #define LOG(x) (sizeof(real) == 4 ? (real)logf((float)(x)) : (real)log((double)(x)))
-
-    /* The next element from i on that is not zero, n if there is none: four at a time, one-hot rows being zeros. */
-    SIMD long next_nonzero(const real *t, long i, long n) {
-      for (; i + 4 <= n; i += 4) {
-        uint64_t bits[sizeof(real) / 2];
-        memcpy(bits, t + i, sizeof(bits));
-        uint64_t any = 0;
-        for (size_t k = 0; k < sizeof(bits) / sizeof(*bits); k++) any |= bits[k];
-        if (any) break;
-      }
-      while (i < n && t[i] == 0) i++;
-      return i;
-    }
     """
     real TINY
     real LOG(real) nogil
-    long next_nonzero(const real*, long, long) nogil
 
 
 cdef void crossentropy_share(const real* t, const real* p, real* values, real* gradient, long C, long m0,
                              long m1) noexcept nogil:
     cdef uint64_t state = denormals_off()
-    cdef long m, c
+    cdef long m, c, k
     cdef vf total
     cdef real value
+    cdef unsigned int bits
     for m in range(m0, m1):
         total = vzero()
         value = 0
-        c = next_nonzero(t + m * C, 0, C)
-        while c < C:
-            value -= t[m * C + c] * LOG(TINY if p[m * C + c] < TINY else p[m * C + c])
-            c = next_nonzero(t + m * C, c + 1, C)
-        values[m] = value
-        if gradient == NULL:
-            continue
         c = 0
         while c < C:
             total = total + vload_part(t + m * C + c, C - c)
+            bits = lanes_nonzero(vload_part(t + m * C + c, C - c))
+            while bits != 0:            # of one-hot rows but one
+                k = m * C + c + lowest_bit(bits)
+                value -= t[k] * LOG(TINY if p[k] < TINY else p[k])
+                bits &= bits - 1
             c += VL
+        values[m] = value
+        if gradient == NULL:
+            continue
         total = vset1(lane_sum(total))
         c = 0
         while c < C:

@@ -114,32 +114,83 @@ SIMD vf from_bits(vi x) { vf r; memcpy(&r, &x, sizeof r); return r; }
 SIMD vf vselect(vi mask, vf yes, vf no) {
   return from_bits((mask & as_bits(yes)) | (~mask & as_bits(no)));
 }
-/* The instruction sets' own forms of what the compilers do not find by themselves. A NaN in x stays. */
+/* The instruction sets' own forms of what the compilers do not find by themselves. vlarger and vsmaller give b where one
+   of the two is NaN; lane_bits has bit i for lane i of a comparison's result. */
 #if defined(__AVX512F__) && VBYTES == 64 && FASTRNN_WIDTH(REAL) == 4
-SIMD vf vmax(vf x, real low) { return (vf)_mm512_max_ps((__m512)vset1(low), (__m512)x); }
-SIMD vf vmin(vf x, real high) { return (vf)_mm512_min_ps((__m512)vset1(high), (__m512)x); }
+SIMD vf vlarger(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+SIMD vf vsmaller(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+SIMD unsigned lane_bits(vi mask) { return _mm512_movepi32_mask((__m512i)mask); }
 SIMD vf vselect_negative(vf x, vf yes, vf no) {
   return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)x), (__m512)no, (__m512)yes);
 }
 #elif defined(__AVX512F__) && VBYTES == 64
-SIMD vf vmax(vf x, real low) { return (vf)_mm512_max_pd((__m512d)vset1(low), (__m512d)x); }
-SIMD vf vmin(vf x, real high) { return (vf)_mm512_min_pd((__m512d)vset1(high), (__m512d)x); }
+SIMD vf vlarger(vf a, vf b) { return (vf)_mm512_max_pd((__m512d)a, (__m512d)b); }
+SIMD vf vsmaller(vf a, vf b) { return (vf)_mm512_min_pd((__m512d)a, (__m512d)b); }
+SIMD unsigned lane_bits(vi mask) { return _mm512_movepi64_mask((__m512i)mask); }
 SIMD vf vselect_negative(vf x, vf yes, vf no) {
   return (vf)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)x), (__m512d)no, (__m512d)yes);
 }
 #elif defined(__AVX2__) && VBYTES == 32 && FASTRNN_WIDTH(REAL) == 4
-SIMD vf vmax(vf x, real low) { return (vf)_mm256_max_ps((__m256)vset1(low), (__m256)x); }
-SIMD vf vmin(vf x, real high) { return (vf)_mm256_min_ps((__m256)vset1(high), (__m256)x); }
+SIMD vf vlarger(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+SIMD vf vsmaller(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+SIMD unsigned lane_bits(vi mask) { return (unsigned)_mm256_movemask_ps((__m256)mask); }
 SIMD vf vselect_negative(vf x, vf yes, vf no) { return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)x); }
 #elif defined(__AVX2__) && VBYTES == 32
-SIMD vf vmax(vf x, real low) { return (vf)_mm256_max_pd((__m256d)vset1(low), (__m256d)x); }
-SIMD vf vmin(vf x, real high) { return (vf)_mm256_min_pd((__m256d)vset1(high), (__m256d)x); }
+SIMD vf vlarger(vf a, vf b) { return (vf)_mm256_max_pd((__m256d)a, (__m256d)b); }
+SIMD vf vsmaller(vf a, vf b) { return (vf)_mm256_min_pd((__m256d)a, (__m256d)b); }
+SIMD unsigned lane_bits(vi mask) { return (unsigned)_mm256_movemask_pd((__m256d)mask); }
 SIMD vf vselect_negative(vf x, vf yes, vf no) { return (vf)_mm256_blendv_pd((__m256d)no, (__m256d)yes, (__m256d)x); }
 #else
-SIMD vf vmax(vf x, real low) { return vselect(x < low, vset1(low), x); }
-SIMD vf vmin(vf x, real high) { return vselect(x > high, vset1(high), x); }
+SIMD vf vlarger(vf a, vf b) { return vselect(a > b, a, b); }
+SIMD vf vsmaller(vf a, vf b) { return vselect(a < b, a, b); }
+SIMD unsigned lane_bits(vi mask) {
+  unsigned bits = 0;
+  for (int i = 0; i < VL; i++) bits |= (unsigned)(mask[i] & 1) << i;
+  return bits;
+}
 SIMD vf vselect_negative(vf x, vf yes, vf no) { return vselect(as_bits(x) < 0, yes, no); }
 #endif
+/* A NaN in x stays. */
+SIMD vf vmax(vf x, real low) { return vlarger(vset1(low), x); }
+SIMD vf vmin(vf x, real high) { return vsmaller(vset1(high), x); }
+
+/* Across the lanes of a vector, by halves. */
+#define LANE_NUMBERS_2 0, 1
+#define LANE_NUMBERS_4 LANE_NUMBERS_2, 2, 3
+#define LANE_NUMBERS_8 LANE_NUMBERS_4, 4, 5, 6, 7
+#define LANE_NUMBERS_16 LANE_NUMBERS_8, 8, 9, 10, 11, 12, 13, 14, 15
+#if VBYTES == 8 * FASTRNN_WIDTH(REAL) * 2
+#define LANE_NUMBERS {LANE_NUMBERS_16}
+#elif VBYTES == 8 * FASTRNN_WIDTH(REAL)
+#define LANE_NUMBERS {LANE_NUMBERS_8}
+#elif VBYTES == 4 * FASTRNN_WIDTH(REAL)
+#define LANE_NUMBERS {LANE_NUMBERS_4}
+#else
+#define LANE_NUMBERS {LANE_NUMBERS_2}
+#endif
+SIMD vf rotated(vf x, int by) {
+#if defined(__clang__)
+  vf r;
+  _Pragma("GCC unroll 16") for (int i = 0; i < VL; i++) r[i] = x[(i + by) % VL];
+  return r;
+#else
+  return __builtin_shuffle(x, ((vi)LANE_NUMBERS + by) & (VL - 1));
+#endif
+}
+SIMD real lane_sum(vf x) {
+  _Pragma("GCC unroll 4") for (int w = VL / 2; w > 0; w /= 2) x = x + rotated(x, w);
+  return x[0];
+}
+SIMD real lane_max(vf x) {
+  _Pragma("GCC unroll 4") for (int w = VL / 2; w > 0; w /= 2) x = vlarger(x, rotated(x, w));
+  return x[0];
+}
+SIMD vf first_of(vf x, long n) { return from_bits(as_bits(x) & ((vi)LANE_NUMBERS < (ireal)n)); } /* zeros beyond */
+SIMD unsigned lanes_equal(vf x, real value) { return lane_bits(x == value); }
+SIMD unsigned lanes_nonzero(vf x) { return lane_bits(x != 0); }
+SIMD unsigned lanes_nan(vf x) { return lane_bits(x != x); }
+SIMD int lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
+
 SIMD vi sign_mask(void) { return (vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1)); }
 SIMD vf vabs(vf x) { return from_bits(as_bits(x) & ~sign_mask()); }
 SIMD vf vnegabs(vf x) { return from_bits(as_bits(x) | sign_mask()); }

@@ -1,62 +1,37 @@
 # Softmax of rows, and its gradient. Each row is one thread's, in one order.
 
-cdef extern from *:
-    """
-    SIMD vf vlarger(vf a, vf b) { return vselect(a > b, a, b); }
-    """
-    vf vlarger(vf, vf) nogil
-
-
 cdef inline real row_max(const real* z, long C) noexcept nogil:
-    cdef real lanes[64]
     cdef real largest = z[0]
     cdef vf top
     cdef long c = VL
     if C >= VL:
         top = vload(z)
-        while c + VL <= C:
-            top = vlarger(vload(z + c), top)
+        while c < C:            # the last vector begins early enough to be a whole one
+            top = vlarger(vload(z + min(c, C - VL)), top)
             c += VL
-        vstore(lanes, top)
-        for c in range(VL):
-            largest = lanes[c] if lanes[c] > largest else largest
-    for c in range(C // VL * VL, C):
+        return lane_max(top)
+    for c in range(1, C):
         largest = z[c] if z[c] > largest else largest
     return largest
 
 
-cdef inline real lane_sum(vf x) noexcept nogil:
-    cdef real lanes[64]
-    cdef real total = 0
-    cdef int k
-    vstore(lanes, x)
-    for k in range(VL):
-        total += lanes[k]
-    return total
-
-
 cdef void softmax_share(const real* z, real* out, long C, long m0, long m1) noexcept nogil:
     cdef uint64_t state = denormals_off()
-    cdef long m, c, k
+    cdef long m, c
     cdef vf top, total, e
-    cdef real rest
     for m in range(m0, m1):
         top = vset1(row_max(z + m * C, C))
         total = vzero()
-        rest = 0
         c = 0
         while c < C:
             e = vexp(vload_part(z + m * C + c, C - c) - top)
             vstore_part(out + m * C + c, e, C - c)
-            if c + VL <= C:
-                total = total + e
+            total = total + first_of(e, C - c)
             c += VL
-        for k in range(C // VL * VL, C):
-            rest += out[m * C + k]
-        total = vset1(lane_sum(total) + rest)
+        total = vset1(1 / lane_sum(total))
         c = 0
         while c < C:
-            vstore_part(out + m * C + c, vload_part(out + m * C + c, C - c) / total, C - c)
+            vstore_part(out + m * C + c, vload_part(out + m * C + c, C - c) * total, C - c)
             c += VL
     denormals_restore(state)
 
