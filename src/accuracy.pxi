@@ -1,22 +1,40 @@
 # Whether the largest of a row of predictions is where the largest of its targets is.
 
-cdef inline long first_largest(const real* row, long C) noexcept nogil:
-    """Index of the row's first largest element; of its first NaN, if there is one."""
-    cdef real largest = row_max(row, C)
-    cdef unsigned int bits
-    cdef long c = 0
-    while c < C:
-        bits = lanes_nan(vload_part(row + c, C - c))
-        if bits != 0:
-            return c + lowest_bit(bits)
-        c += VL
-    c = 0
-    while c < C:                # lanes beyond the row are zeros: too late to be the first
-        bits = lanes_equal(vload_part(row + c, C - c), largest)
-        if bits != 0:
-            return c + lowest_bit(bits)
-        c += VL
-    return C
+cdef extern from *:
+    """
+    SIMD vi lane_numbers(void) { return (vi)LANE_NUMBERS; }
+
+    SIMD vi vchoose(vi mask, vi yes, vi no) { return (mask & yes) | (~mask & no); }
+
+    SIMD long first_nan(const real *row) {
+      long i = 0;
+      while (row[i] == row[i]) i++;
+      return i;
+    }
+
+    /* Index of the first largest of a row's n elements; of its first NaN, if there is one. No branch depends on where
+       the largest stands, which no processor guesses. */
+    SIMD long first_largest(const real *row, long n) {
+      vf top = n >= VL ? vload(row) : vselect(lane_numbers() < (ireal)n, load_lanes(row, n), vset1(row[0]));
+      vi at = lane_numbers(), spoilt = top != top;
+      for (long c = VL; c < n; c += VL) {   /* the last vector begins early enough to be a whole one */
+        long start = c + VL <= n ? c : n - VL;
+        vf x = vload(row + start);
+        vi larger = x > top;
+        top = vselect(larger, x, top);
+        at = vchoose(larger, lane_numbers() + (ireal)start, at);
+        spoilt |= x != x;
+      }
+      if (lane_bits(spoilt)) return first_nan(row);
+      at = vchoose(top == lane_max(top), at, (vi){0} + (ireal)n);
+      _Pragma("GCC unroll 4") for (int w = VL / 2; w > 0; w /= 2) {
+        vi other = as_bits(rotated(from_bits(at), w));
+        at = vchoose(other < at, other, at);
+      }
+      return (long)at[0];
+    }
+    """
+    long first_largest(const real*, long) nogil
 
 
 cdef void same_largest_share(const real* t, const real* p, cnp.npy_bool* same, long C, long m0, long m1) noexcept nogil:

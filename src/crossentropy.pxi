@@ -11,29 +11,37 @@ cdef extern from *:
     real LOG(real) nogil
 
 
+cdef inline real soft_crossentropy(const real* t, const real* p, long C) noexcept nogil:
+    cdef real value = 0
+    cdef long c
+    for c in range(C):
+        if t[c] != 0:
+            value -= t[c] * LOG(TINY if p[c] < TINY else p[c])
+    return value
+
+
 cdef void crossentropy_share(const real* t, const real* p, real* values, real* gradient, long C, long m0,
                              long m1) noexcept nogil:
     cdef uint64_t state = denormals_off()
-    cdef long m, c, k
-    cdef vf total
-    cdef real value
-    cdef unsigned int bits
+    cdef long m, c, count
+    cdef vf total, hit
+    cdef real probability
     for m in range(m0, m1):
-        total = vzero()
-        value = 0
-        c = 0
+        total = hit = vzero()
+        count = c = 0
         while c < C:
             total = total + vload_part(t + m * C + c, C - c)
-            bits = lanes_nonzero(vload_part(t + m * C + c, C - c))
-            while bits != 0:            # of one-hot rows but one
-                k = m * C + c + lowest_bit(bits)
-                value -= t[k] * LOG(TINY if p[k] < TINY else p[k])
-                bits &= bits - 1
+            hit = hit + where_nonzero(vload_part(t + m * C + c, C - c), vload_part(p + m * C + c, C - c))
+            count += nonzeros(vload_part(t + m * C + c, C - c))
             c += VL
-        values[m] = value
+        total = vset1(lane_sum(total))
+        if count == 1:          # a one-hot row, whose element is found without a branch on where it is
+            probability = lane_sum(hit)
+            values[m] = -first_lane(total) * LOG(TINY if probability < TINY else probability)
+        else:
+            values[m] = soft_crossentropy(t + m * C, p + m * C, C)
         if gradient == NULL:
             continue
-        total = vset1(lane_sum(total))
         c = 0
         while c < C:
             vstore_part(gradient + m * C + c, vload_part(p + m * C + c, C - c) * total

@@ -186,10 +186,9 @@ SIMD real lane_max(vf x) {
   return x[0];
 }
 SIMD vf first_of(vf x, long n) { return from_bits(as_bits(x) & ((vi)LANE_NUMBERS < (ireal)n)); } /* zeros beyond */
-SIMD unsigned lanes_equal(vf x, real value) { return lane_bits(x == value); }
-SIMD unsigned lanes_nonzero(vf x) { return lane_bits(x != 0); }
-SIMD unsigned lanes_nan(vf x) { return lane_bits(x != x); }
-SIMD int lowest_bit(unsigned bits) { return __builtin_ctz(bits); }
+SIMD real first_lane(vf x) { return x[0]; }
+SIMD vf where_nonzero(vf x, vf yes) { return from_bits((x != 0) & as_bits(yes)); }
+SIMD int nonzeros(vf x) { return __builtin_popcount(lane_bits(x != 0)); }
 
 SIMD vi sign_mask(void) { return (vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1)); }
 SIMD vf vabs(vf x) { return from_bits(as_bits(x) & ~sign_mask()); }

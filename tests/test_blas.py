@@ -30,7 +30,7 @@ def always():
 
 
 def scipy_threads() -> int:
-    found = blas.control()
+    found = blas.SCIPY.control()
     assert found is not None, "SciPy's wheels have OpenBLAS, whose threads can be controlled"
     return found.get()
 
@@ -38,7 +38,7 @@ def scipy_threads() -> int:
 @pytest.fixture
 def two_threads():
     """SciPy's own BLAS set to two threads."""
-    found, before = blas.control(), scipy_threads()
+    found, before = blas.SCIPY.control(), scipy_threads()
     found.set(2)
     yield
     found.set(before)
@@ -184,7 +184,7 @@ class TestThreads:
         assert scipy_threads() == 2
 
     def test_without_control_the_tile_does_it(self, monkeypatch):
-        monkeypatch.setattr(blas, "_control", None)
+        monkeypatch.setattr(blas.SCIPY, "_control", None)
         bound = []
         runtime.set_blas("auto")
         assert not blas.enter("float32", bound.append)
@@ -202,11 +202,11 @@ class TestThreads:
             "from fastrnn import _core\n"
             "layer, x = Dense(70), np.ones((200, 60), 'f4')\n"
             "y = layer(x).copy()\n"
-            "before = _core.blas.control().get()\n"
+            "before = _core.blas.SCIPY.control().get()\n"
             "_core.blas.enter('float32', None)\n"       # as if another thread were inside while this one forks
             "child = os.fork()\n"
             "if not child:\n"
-            "    same = (layer(x) == y).all() and _core.blas.control().get() == before\n"
+            "    same = (layer(x) == y).all() and _core.blas.SCIPY.control().get() == before\n"
             "    os._exit(0 if same else 1)\n"
             "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
             "_core.blas.leave()\n"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastrnn import initializers, runtime
+from fastrnn._core import blas_threads
 from fastrnn.initializers.random import fans
 
 SCALINGS = ["GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal"]
@@ -91,6 +92,25 @@ def test_orthogonal_has_the_sign_rule_of_keras(monkeypatch):
     expected = np.asarray(keras.initializers.Orthogonal()((5, 8), "float32"))
     got = initializers.Orthogonal(seed=0)((5, 8))
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_orthogonal_wakes_no_thread_of_numpys(monkeypatch):
+    """One would spin beside those of the kernels for a tenth of a second."""
+    control, qr, during = blas_threads.NUMPY.control(), np.linalg.qr, []
+    assert control is not None, "NumPy's wheels have OpenBLAS, whose threads can be controlled"
+
+    def watched(a):
+        during.append(control.get())
+        return qr(a)
+
+    monkeypatch.setattr(np.linalg, "qr", watched)
+    before = control.get()
+    control.set(2)
+    try:
+        initializers.Orthogonal()((8, 8))
+        assert (during, control.get()) == ([1], 2)
+    finally:
+        control.set(before)
 
 
 @pytest.mark.parametrize(("name", "arguments"), ALL)

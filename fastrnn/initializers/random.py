@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import runtime
+from fastrnn._core import blas_threads
 from fastrnn.initializers.base import Initializer, Shape
 
 # The standard deviation of a standard normal variable cut at -2 and 2.
@@ -250,7 +251,9 @@ class Orthogonal(RandomInitializer):
         if len(shape) < 2:
             raise ValueError(f"Orthogonal: expected a weight of two axes or more, got shape {tuple(shape)}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        q, r = np.linalg.qr(self.rng().standard_normal((max(rows, columns), min(rows, columns))))
+        normal = self.rng().standard_normal((max(rows, columns), min(rows, columns)))
+        with blas_threads.NUMPY:
+            q, r = np.linalg.qr(normal)
         q *= np.where(np.diagonal(r) < 0, -self.gain, self.gain)
         if rows < columns:
             q = q.T
