@@ -27,7 +27,7 @@ cdef extern from "simd.h" nogil:
     void vtanh_each(int, vf*)
     real lane_sum(vf)
     real lane_max(vf)
-    vf first_of(vf, long)
+    vf lanes_from(vf, long, long)
     real first_lane(vf)
     vf where_nonzero(vf, vf)
     int nonzeros(vf)

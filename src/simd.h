@@ -185,7 +185,9 @@ SIMD real lane_max(vf x) {
   _Pragma("GCC unroll 4") for (int w = VL / 2; w > 0; w /= 2) x = vlarger(x, rotated(x, w));
   return x[0];
 }
-SIMD vf first_of(vf x, long n) { return from_bits(as_bits(x) & ((vi)LANE_NUMBERS < (ireal)n)); } /* zeros beyond */
+SIMD vf lanes_from(vf x, long first, long end) {    /* zeros outside */
+  return from_bits(as_bits(x) & ((vi)LANE_NUMBERS >= (ireal)first) & ((vi)LANE_NUMBERS < (ireal)end));
+}
 SIMD real first_lane(vf x) { return x[0]; }
 SIMD vf where_nonzero(vf x, vf yes) { return from_bits((x != 0) & as_bits(yes)); }
 SIMD int nonzeros(vf x) { return __builtin_popcount(lane_bits(x != 0)); }

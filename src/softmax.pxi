@@ -16,23 +16,29 @@ cdef inline real row_max(const real* z, long C) noexcept nogil:
 
 
 cdef void softmax_share(const real* z, real* out, long C, long m0, long m1) noexcept nogil:
+    """A row's end that is no whole vector stays in a register: a masked store makes the loads around it wait."""
     cdef uint64_t state = denormals_off()
-    cdef long m, c
-    cdef vf top, total, e
+    cdef long m, c, whole = C // VL * VL, begin = max(0, C - VL)
+    cdef vf top, total, e, end = vzero()
     for m in range(m0, m1):
         top = vset1(row_max(z + m * C, C))
         total = vzero()
+        if whole < C:
+            end = vexp(vload_part(z + m * C + begin, C) - top)
+            total = lanes_from(end, whole - begin, C - begin)
         c = 0
-        while c < C:
-            e = vexp(vload_part(z + m * C + c, C - c) - top)
-            vstore_part(out + m * C + c, e, C - c)
-            total = total + first_of(e, C - c)
+        while c < whole:
+            e = vexp(vload(z + m * C + c) - top)
+            vstore(out + m * C + c, e)
+            total = total + e
             c += VL
         total = vset1(1 / lane_sum(total))
         c = 0
-        while c < C:
-            vstore_part(out + m * C + c, vload_part(out + m * C + c, C - c) * total, C - c)
+        while c < whole:
+            vstore(out + m * C + c, vload(out + m * C + c) * total)
             c += VL
+        if whole < C:
+            vstore_part(out + m * C + begin, end * total, C)
     denormals_restore(state)
 
 
