@@ -114,11 +114,11 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `backward`; what it points to belongs to them."""
     cdef int cell, activation, recurrent_activation
     cdef bint reset_after, zero_output, from_zero
-    cdef ndarray x, WT, UT, mask, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
+    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
     cdef long N, T, D, H
     cdef real* db_
-    (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, h_drop, dy, dhT, dcT, tape,
-     from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
+    (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
+     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
     require(x, "x")
     require(UT, "UT")
     require(tape, "tape")
@@ -138,6 +138,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.dy = sequence(dy, N, T, H, &f.p.dy_n, &f.p.dy_t, "dy")
     f.p.dx = sequence(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
     f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
+    f.p.x_drop = matrix(x_drop, N, D, "x_drop")
     f.p.h_drop = matrix(h_drop, N, H, "h_drop")
     f.p.from_zero = from_zero
     if dx is not None:
@@ -176,7 +177,7 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
 def backward(long threads, tuple first not None, tuple second=None):
     """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
     (whose gates are overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
-    zero_output, x (N, T, D), WT, UT, packed, mask, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
+    zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
     dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""
     cdef Backward f[2]

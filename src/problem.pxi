@@ -61,7 +61,7 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.z_slots = max(1, T) if training else (max(1, chunk) if cell == GRU_CELL else chunk)
     p.h_slots = T + 1 if training else 2
     p.c_slots = T + 1 if training else 1
-    p.x = p.W = p.U = p.b = p.b_recurrent = p.h_drop = p.dy = p.WT = p.UT = NULL
+    p.x = p.W = p.U = p.b = p.b_recurrent = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
     p.y = p.dx = p.dh = p.du = p.dc = NULL
     p.mask = NULL
     p.index = NULL

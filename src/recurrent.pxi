@@ -23,6 +23,7 @@ cdef struct Rnn:
     long y_n, y_t
     const unsigned char* mask   # (N, T) or NULL: 0 is a masked step
     long mask_n, mask_t
+    const real* x_drop          # (N, D) or NULL: dropout that made x, scaled; for dx alone
     const real* h_drop          # (N, H) or NULL: recurrent dropout, scaled
     const real* W               # packed [P][G][D][VL]
     const real* U               # packed [P][G][H][VL]

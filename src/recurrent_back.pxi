@@ -55,7 +55,7 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
 
 
 cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexcept nogil:
-    """dx = dz W^T for steps t0 to t1; zero where masked."""
+    """dx = dz W^T for steps t0 to t1, through the input's dropout; zero where masked."""
     cdef long vectors = (p.D + VL - 1) // VL, v = 0, t, n, c, columns, i
     cdef long wide = MC if (t1 - t0) * (n1 - n0) < 3 else full_width()
     cdef const real* a[MR]
@@ -87,6 +87,10 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
                 out[r] = p.dx + rows[r] * p.dx_n + times[r] * p.dx_t
             panel(R, <int>columns, a, 1, p.G * p.HP, p.WT + v * p.G * p.HP * VL, False, NULL, out, offset,
                   min(<long>VL, p.D - (v + columns - 1) * VL))
+            if p.x_drop != NULL:
+                for r in range(R):
+                    for i in range(v * VL, min(p.D, (v + columns) * VL)):
+                        out[r][i] = out[r][i] * p.x_drop[rows[r] * p.D + i]
         v += columns
 
 

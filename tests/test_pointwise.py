@@ -93,6 +93,7 @@ def arrays(dtype="float32"):
     index, touched = np.zeros(5, np.int32), np.zeros(4, np.uint8)
     return {
         "gather_rows": ([zeros(4, 3), index, zeros(5, 3)], [1]),
+        "gather_rows scaled": ([zeros(4, 3), index, zeros(5, 3), zeros(5, 3)], [1]),
         "scatter_rows": ([zeros(5, 3), index, zeros(4, 3), touched], [1]),
         "softmax_rows": ([zeros(4, 3), zeros(4, 3)], [1]),
         "softmax_rows_backward": ([zeros(4, 3), zeros(4, 3), zeros(4, 3)], [1]),
@@ -102,6 +103,8 @@ def arrays(dtype="float32"):
 
 
 def call(kernels, name, arguments, numbers):
+    if name == "gather_rows scaled":
+        return kernels.gather_rows(*arguments[:3], *numbers, arguments[3])
     numbers_first = [0] if name == "activate_array" else []
     return getattr(kernels, name)(*numbers_first, *arguments, *numbers)
 
@@ -144,6 +147,36 @@ def test_indices_are_checked_before_any_read(bad, dtype):
         with pytest.raises(ValueError, match="kernel argument 'indices': expected 0 to 3, got"):
             kernels.scatter_rows(np.zeros((5, 3), dtype), index, grad, touched, 1)
         assert (out == 7).all() and (grad == 7).all() and touched.all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("often", [0.0, 0.9])
+def test_rows_are_summed_by_index(often, dtype, rng):
+    """Into rows that had another gradient before, whichever thread they belong to."""
+    kernels, V, D, M = _core.kernels(dtype), 500, 41, 3000
+    index = np.where(rng.random(M) < often, 7, rng.integers(0, V // 2, M)).astype(np.int32)
+    dy, expected = rng.standard_normal((M, D)).astype(dtype), np.zeros((V, D))
+    np.add.at(expected, index, dy)
+    found = []
+    for threads in (1, 2, 3, 5):
+        grad, touched = np.zeros((V, D), dtype), np.zeros(V, np.uint8)
+        kernels.scatter_rows(dy, (V - 1 - index).astype(np.int32), grad, touched, threads)
+        kernels.scatter_rows(dy, index, grad, touched, threads)
+        np.testing.assert_array_equal(touched, np.bincount(index, minlength=V) > 0)
+        found.append(grad)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-3)
+    for grad in found[1:]:
+        np.testing.assert_array_equal(grad, found[0])
+
+
+def test_scales_must_fit_the_rows_taken(rng):
+    kernels, index = _core.kernels("float32"), np.zeros(6, np.int32)
+    table, scale = rng.standard_normal((4, 3)).astype("f4"), rng.random((2, 3)).astype("f4")
+    out = np.zeros((6, 3), "f4")
+    kernels.gather_rows(table, index, out, 1, scale)
+    np.testing.assert_array_equal(out, table[index] * scale.repeat(3, axis=0))
+    with pytest.raises(ValueError, match="kernel argument 'scale': expected a number of rows that divides 6"):
+        kernels.gather_rows(table, index, out, 1, np.zeros((4, 3), "f4"))
 
 
 @given(sizes, st.sampled_from(DTYPES), st.integers(1, 5), st.booleans(), st.integers(0, 2**32))

@@ -1,8 +1,8 @@
 """How many threads a BLAS library has: one, while products of ours are in it.
 
 `SCIPY` is the BLAS that the kernels call from threads of their own. `NUMPY` is that of `numpy.linalg`: a thread that it
-wakes waits for more by spinning, a tenth of a second beside the kernels' threads, and another number of threads may give
-other bits.
+wakes waits for more by spinning, a tenth of a second beside the kernels' threads, and another number of threads may
+give other bits.
 """
 
 from __future__ import annotations
@@ -83,9 +83,10 @@ class Threads:
 def _find_control(module: str) -> Control | None:
     import ctypes
 
-    extension, package = str(importlib.import_module(module).__file__), importlib.import_module(module.partition(".")[0])
+    extension = str(importlib.import_module(module).__file__)
+    package = str(importlib.import_module(module.partition(".")[0]).__file__)
     # A symbol is looked for in a library and in those that it needs; Windows looks into the library itself alone.
-    beside = os.path.dirname(str(package.__file__)) + ".libs"
+    beside = os.path.dirname(package) + ".libs"
     files = sorted(os.listdir(beside)) if os.name == "nt" and os.path.isdir(beside) else []
     for path in [extension, *(os.path.join(beside, f) for f in files if f.endswith(".dll"))]:
         library = ctypes.CDLL(path)

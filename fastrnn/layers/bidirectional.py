@@ -230,8 +230,6 @@ class Bidirectional(Layer):
             dx.append(np.empty((batch, time, width), self.dtype) if input_gradient else None)
             calls.append(inner.backward_call(steps, dx[k], final, threads))
         kernels.backward(threads, *calls)
-        for inner, target in zip((one, two), dx):
-            inner.called_back(target)
         self._shape = self._outputs = None
         if dx[0] is not None:
             kernels.add(dx[0], dx[1], runtime.get_num_threads())

@@ -312,8 +312,8 @@ class Chain(Layer):
                     layer.takes(x.shape)
                 x, mask = layer.run(x, training, mask)
             else:
-                if not training and layer is self._stack[0] and self._reads_rows(x):
-                    y = layer.rows(x)  # type: ignore[attr-defined]
+                if layer is self._stack[0] and self._reads_rows(x):
+                    y = layer.rows(x, training)  # type: ignore[attr-defined]
                 else:
                     y = layer.forward(x, training=training, mask=mask)
                 mask = layer.compute_mask(x, mask)

@@ -136,8 +136,10 @@ class Embedding(Layer):
         _core.kernels(self.dtype).gather_rows(self.embeddings.data, x.reshape(-1), y, runtime.get_num_threads())
         return y.reshape(*x.shape, self.output_dim)
 
-    def rows(self, x: np.ndarray) -> arrays.Rows:
-        """What `forward` gives in inference, for indices (batch, time), without a copy of it."""
+    def rows(self, x: np.ndarray, training: bool = False) -> arrays.Rows:
+        """What `forward` gives for indices (batch, time), without a copy of it."""
+        if training:
+            self._indices = x
         return arrays.Rows(self.embeddings.data, x)
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:

@@ -56,7 +56,6 @@ class RecurrentBackward(RecurrentForward):
         threads = runtime.get_num_threads()
         arguments = self.backward_call(dy, dx, dstates, threads)
         _core.kernels(self.dtype).backward(threads, arguments)
-        self.called_back(dx)
 
     def backward_call(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None],
                       threads: int) -> tuple[Any, ...]:
@@ -79,12 +78,7 @@ class RecurrentBackward(RecurrentForward):
         if tape.initial:
             self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
         dinitial: Sequence[np.ndarray | None] = self.initial_state_grads or (None,) * self.states
-        return (*self._options(), tape.x, w, u, tape.mask, self.recurrent_dropout_mask, dy, dstates[0],
-                dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
+        return (*self._options(), tape.x, w, u, tape.mask, self.dropout_mask, self.recurrent_dropout_mask, dy,
+                dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
                 dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dinitial[0],
                 dinitial[1] if self.states == 2 else None)
-
-    def called_back(self, dx: np.ndarray | None) -> None:
-        """After the kernel: through the input's dropout."""
-        if dx is not None and self.dropout_mask is not None:
-            _core.kernels(self.dtype).scale_rows(dx, self.dropout_mask, dx, runtime.get_num_threads())

@@ -169,11 +169,11 @@ class RecurrentForward(RecurrentWeights):
             x = x[:, ::-1]
             mask = None if mask is None else mask[:, ::-1]
         index: np.ndarray | None = None
-        if isinstance(x, arrays.Rows):
-            index, x = x.indices, x.table
         recurrent_drop = None
         if training:
             x, recurrent_drop = self._drop(x)
+        elif isinstance(x, arrays.Rows):
+            index, x = x.indices, x.table
         _, w, u, b, b_recurrent = self._pack()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
@@ -199,13 +199,21 @@ class RecurrentForward(RecurrentWeights):
             self._tape = call.tape
         return call.final
 
-    def _drop(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Draw the batch's dropout masks, shared over time and gates; apply the input's."""
+    def _drop(self, x: np.ndarray | arrays.Rows) -> tuple[np.ndarray, np.ndarray | None]:
+        """Draw the batch's dropout masks, shared over time and gates; apply the input's, to rows on their way out of
+        their table."""
+        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
         self.dropout_mask = self.recurrent_dropout_mask = None
         if self.dropout > 0:
             self.dropout_mask = self._draw(self.dropout, (x.shape[0], x.shape[2]), "dropout")
+        if isinstance(x, arrays.Rows):
+            taken = self._training.array("x", x.shape, self.dtype)
+            kernels.gather_rows(x.table, np.ascontiguousarray(x.indices).reshape(-1), taken.reshape(-1, x.shape[2]),
+                                threads, self.dropout_mask)
+            x = taken
+        elif self.dropout_mask is not None:
             dropped = self._training.array("x", x.shape, self.dtype)
-            _core.kernels(self.dtype).scale_rows(x, self.dropout_mask, dropped, runtime.get_num_threads())
+            kernels.scale_rows(x, self.dropout_mask, dropped, threads)
             x = dropped
         if self.recurrent_dropout > 0:
             self.recurrent_dropout_mask = self._draw(self.recurrent_dropout, (x.shape[0], self.units), "recurrent")

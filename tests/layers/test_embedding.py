@@ -272,6 +272,28 @@ def test_rows_beyond_the_table_are_not_read(layer, rng):
             above.forward(arrays.Rows(layer.embeddings.data, indices))
 
 
+@pytest.mark.parametrize("above", [LSTM, GRU, SimpleRNN])
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.5}, {"dropout": 0.5, "go_backwards": True}], ids=str)
+def test_rows_are_dropped_on_their_way_out_of_the_table(above, options, layer, rng, monkeypatch):
+    """In training: what the layer gets, and what its gradient does, are as with a copy of the rows."""
+    x, dy = rng.integers(0, V, (33, 7)), rng.standard_normal((33, 4)).astype("f4")
+    model = Sequential([layer, above(4, seed=3, **options)])
+    model(x)
+    alone = above.from_config(model.layers[1].get_config())
+    alone.build((None, None, D))
+    alone.set_weights(model.layers[1].get_weights())
+    expected = alone(layer(x), training=True)
+    layer(x, training=True)
+    layer.backward(alone.backward(dy))
+    gradient = layer.embeddings.grad.copy()
+    monkeypatch.setattr(Embedding, "forward", None)
+    np.testing.assert_array_equal(model(x, training=True), expected)
+    model.backward(dy, input_gradient=False)
+    np.testing.assert_array_equal(layer.embeddings.grad, gradient)
+    for one, other in zip(model.layers[1].trainable_weights, alone.trainable_weights):
+        np.testing.assert_array_equal(one.grad, other.grad)
+
+
 def test_a_layer_of_ones_own_gets_a_copy(layer, rng):
     class Doubled(LSTM):
         def forward(self, x, *args, **kwargs):
