@@ -25,6 +25,7 @@ cdef extern from "simd.h" nogil:
     vf vtanh(vf)
     void vsigmoid_each(int, vf*)
     void vtanh_each(int, vf*)
+    void transpose(vf*)
     real lane_sum(vf)
     real lane_max(vf)
     vf lanes_from(vf, long, long)

@@ -177,6 +177,18 @@ SIMD vf rotated(vf x, int by) {
   return __builtin_shuffle(x, ((vi)LANE_NUMBERS + by) & (VL - 1));
 #endif
 }
+/* VL vectors as the rows of a square, to its columns: blocks of 1, 2, 4, ... change places across the diagonal. */
+SIMD void transpose(vf *rows) {
+  _Pragma("GCC unroll 4") for (int w = 1; w < VL; w *= 2) {
+    _Pragma("GCC unroll 16") for (int i = 0; i < VL; i++) {
+      if (i & w) continue;
+      vf a = rows[i], b = rows[i + w];
+      vi odd = ((vi)LANE_NUMBERS & w) != 0;
+      rows[i] = vselect(odd, rotated(b, VL - w), a);
+      rows[i + w] = vselect(odd, b, rotated(a, w));
+    }
+  }
+}
 SIMD real lane_sum(vf x) {
   _Pragma("GCC unroll 4") for (int w = VL / 2; w > 0; w /= 2) x = x + rotated(x, w);
   return x[0];

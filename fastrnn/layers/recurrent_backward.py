@@ -66,7 +66,7 @@ class RecurrentBackward(RecurrentForward):
         self._tape = None               # its gates are overwritten
         kernels = _core.kernels(self.dtype)
         batch, time, width = tape.x.shape
-        _, w, u = self._pack_transposed()
+        w, u = self._pack_transposed(dx is not None)
         size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads)
         scratch = self._training.flat("scratch", size, self.dtype)
         dw = du = db = None

@@ -70,7 +70,7 @@ class RecurrentWeights(Layer):
     def forget(self) -> None:
         super().forget()
         self._packed: tuple[Any, ...] = ()
-        self._packed_t: tuple[Any, ...] = ()
+        self._packed_t: dict[str, tuple[int, np.ndarray]] = {}
 
     def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
         activation = activations.get(identifier)
@@ -149,23 +149,29 @@ class RecurrentWeights(Layer):
         self._packed = (versions, *targets)
         return self._packed
 
-    def _pack_transposed(self) -> tuple[Any, ...]:
-        """The transposed weights that gradients pass through."""
-        packed = self._packed_t
-        versions = self._versions()
-        if packed and packed[0] == versions:
-            return packed
+    def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray]:
+        """The transposed weights that gradients pass through: the input's, if its gradient is wanted, and the state's."""
         kernels = _core.kernels(self.dtype)
         padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
-        targets = packed[1:] or (arrays.aligned_empty(self.gates * padded * width, self.dtype),
-                                 arrays.aligned_empty(self.gates * padded * padded, self.dtype))
-        kernels.pack_t(self.kernel.data, self.units, self.input_blocks, targets[0])
-        start = 0
-        for gates in self.state_blocks:     # products of their own, one after the other
-            kernels.pack_t(self.recurrent_kernel.data, self.units, gates, targets[1][start:])
-            start += len(gates) * padded * padded
-        self._packed_t = (versions, *targets)
-        return self._packed_t
+        w = None
+        if input_gradient:
+            w, stale = self._transposed("kernel", self.kernel.version, self.gates * padded * width)
+            if stale:
+                kernels.pack_t(self.kernel.data, self.units, self.input_blocks, w)
+        u, stale = self._transposed("recurrent_kernel", self.recurrent_kernel.version, self.gates * padded * padded)
+        if stale:
+            start = 0
+            for gates in self.state_blocks:     # products of their own, one after the other
+                kernels.pack_t(self.recurrent_kernel.data, self.units, gates, u[start:])
+                start += len(gates) * padded * padded
+        return w, u
+
+    def _transposed(self, name: str, version: int, size: int) -> tuple[np.ndarray, bool]:
+        """Where the transpose of a weight is kept, and whether that is of another version than its data."""
+        kept = self._packed_t.get(name)
+        array = arrays.aligned_empty(size, self.dtype) if kept is None else kept[1]
+        self._packed_t[name] = version, array
+        return array, kept is None or kept[0] != version
 
     # shapes --------------------------------------------------------------------------------------------------------
 
