@@ -20,7 +20,7 @@ cdef inline real soft_crossentropy(const real* t, const real* p, long C) noexcep
     return value
 
 
-cdef void crossentropy_share(const real* t, const real* p, real* values, real* gradient, long C, long m0,
+cdef void crossentropy_share(const real* t, const real* p, real* values, real* gradient, real scale, long C, long m0,
                              long m1) noexcept nogil:
     cdef uint64_t state = denormals_off()
     cdef long m, c, count
@@ -44,23 +44,29 @@ cdef void crossentropy_share(const real* t, const real* p, real* values, real* g
             continue
         c = 0
         while c < C:
-            vstore_part(gradient + m * C + c, vload_part(p + m * C + c, C - c) * total
-                        - vload_part(t + m * C + c, C - c), C - c)
+            vstore_part(gradient + m * C + c, (vload_part(p + m * C + c, C - c) * total
+                        - vload_part(t + m * C + c, C - c)) * vset1(scale), C - c)
             c += VL
     denormals_restore(state)
 
 
-def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not None, ndarray gradient, long threads):
+def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not None, ndarray gradient, long threads,
+                      double scale=1):
     """values (M,) = -sum of t log p, row by row, for probabilities p (M, C) that a softmax gave, at least the smallest
-    normal number; gradient (M, C) = p sum(t) - t: that of the softmax's logits, or None."""
-    cdef long M = extent(p, 0), C = extent(p, 1), i, team
+    normal number; gradient (M, C) = (p sum(t) - t) scale: that of the softmax's logits, or None. Returns the sum of the
+    values times scale."""
+    cdef long M = extent(p, 0), C = extent(p, 1), m, i, team
     cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
     cdef real* t_ = matrix(t, M, C, "t")
     cdef real* p_ = matrix(p, M, C, "p")
     cdef real* gradient_ = matrix(gradient, M, C, "gradient")
     cdef real* values_ = elements(values, M, "values")
+    cdef double total = 0
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()
         team = TEAM_SIZE()
-        crossentropy_share(t_, p_, values_, gradient_, C, share(M, i, team), share(M, i + 1, team))
+        crossentropy_share(t_, p_, values_, gradient_, <real>scale, C, share(M, i, team), share(M, i + 1, team))
+    for m in range(M):
+        total += values_[m]
+    return total * scale

@@ -150,7 +150,7 @@ class RecurrentWeights(Layer):
         return self._packed
 
     def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray]:
-        """The transposed weights that gradients pass through: the input's, if its gradient is wanted, and the state's."""
+        """The transposed weights that gradients go through: the state's, and the input's if its gradient is wanted."""
         kernels = _core.kernels(self.dtype)
         padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
         w = None

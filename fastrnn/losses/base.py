@@ -107,6 +107,9 @@ class Loss(Configurable):
         Raises:
             ValueError: the shapes do not fit, or a class index is outside the classes.
         """
+        whole = self._whole(y_true, y_pred, False) if fused and sample_weight is None and mask is None else None
+        if whole is not None:
+            return whole[0]
         terms, _ = self._prepared(y_true, y_pred, sample_weight, mask, False, fused)
         weights, divisor = self._weights(terms, sample_weight, mask)
         if self.reduction in ("none", None):
@@ -175,6 +178,11 @@ class Loss(Configurable):
         with np.errstate(all="ignore"):
             return self._terms(t, p, gradient, fused), y_pred
 
+    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, np.ndarray] | None:
+        """What `value_and_logits_gradient` returns without weights, where a kernel gives it in one go, else None; the
+        gradient means something where it is wanted."""
+        return None
+
     def _weights(self, terms: Terms, sample_weight: Any, mask: Any) -> tuple[np.ndarray | None, float]:
         """The rows' weights, and what the weighted sum is divided by."""
         if terms.mask is not None:
@@ -196,6 +204,9 @@ class Loss(Configurable):
                 f"{self.name}: reduction {self.reduction!r} gives one value a row, and training needs one number; "
                 "use reduction='sum' or 'sum_over_batch_size'"
             )
+        whole = self._whole(y_true, y_pred, True) if fused and sample_weight is None and mask is None else None
+        if whole is not None:
+            return whole
         terms, y_pred = self._prepared(y_true, y_pred, sample_weight, mask, True, fused)
         weights, divisor = self._weights(terms, sample_weight, mask)
         scale = _inverse(divisor * terms.per_row)

@@ -127,6 +127,20 @@ class CategoricalCrossentropy(RowLoss):
             return _categorical_of_logits(t, p, gradient) if at is None else _sparse_of_logits(at, p, gradient)
         return _categorical_fused(t, p, gradient) if fused else _categorical(t, p, gradient)
 
+    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, np.ndarray] | None:
+        name = arrays.dtype_name(y_pred) if type(y_pred) is np.ndarray else None
+        if (name is None or self.label_smoothing or self.reduction in ("sum", "none", None) or y_pred.ndim < 2
+                or y_pred.shape[-1] == 1 or not y_pred.size or not arrays.is_ready(y_pred, name)
+                or not arrays.is_ready(y_true, name) or y_true.shape != y_pred.shape):
+            return None
+        classes = y_pred.shape[-1]
+        p, values = y_pred.reshape(-1, classes), np.empty(y_pred.size // classes, y_pred.dtype)
+        derivative = np.empty_like(y_pred) if gradient else None
+        value = _core.kernels(name).crossentropy_rows(
+            y_true.reshape(-1, classes), p, values, None if derivative is None else derivative.reshape(-1, classes),
+            runtime.get_num_threads(), 1 / len(p))
+        return value, y_pred if derivative is None else derivative
+
     def get_config(self) -> dict[str, Any]:
         config = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
         return {**super().get_config(), **config}

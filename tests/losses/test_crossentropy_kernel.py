@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastrnn import _core
+from fastrnn.losses import CategoricalCrossentropy
 
 TINY = {dtype: np.finfo(dtype).tiny for dtype in ("float32", "float64")}
 
@@ -37,6 +38,35 @@ def test_is_the_formula(rows, classes, one_hot, dtype, seed):
     np.testing.assert_allclose(gradient, p * t.sum(axis=1, keepdims=True) - t, rtol=tolerance, atol=tolerance)
     if one_hot:
         np.testing.assert_array_equal(gradient, p - t)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scale_and_sum(dtype):
+    rng = np.random.default_rng(0)
+    p, t = rng.dirichlet(np.ones(53), 700).astype(dtype), np.eye(53, dtype=dtype)[rng.integers(0, 53, 700)]
+    values, gradient = run(t, p)
+    scaled, kernels = np.empty_like(p), _core.kernels(dtype)
+    totals = {kernels.crossentropy_rows(t, p, values, scaled, threads, 0.125) for threads in (1, 2, 3, 5)}
+    assert len(totals) == 1
+    assert totals.pop() == pytest.approx(values.sum(dtype="float64") / 8, rel=1e-13)
+    np.testing.assert_array_equal(scaled, gradient / 8)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (33, 7), (128, 5, 52)], ids=str)
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum"])
+def test_the_short_way_is_the_long_one(shape, reduction):
+    """The loss without weights, which the kernel reduces, beside that with weights of one, which it does not."""
+    rng, loss = np.random.default_rng(0), CategoricalCrossentropy(reduction=reduction)
+    p = rng.dirichlet(np.ones(shape[-1]), shape[:-1]).astype("float32")
+    t = np.eye(shape[-1], dtype="float32")[rng.integers(0, shape[-1], shape[:-1])]
+    value, gradient = loss.value_and_logits_gradient(t, p)
+    expected, derivative = loss.value_and_logits_gradient(t, p, sample_weight=np.ones(shape[0], "float32"))
+    assert gradient.shape == shape
+    assert value == pytest.approx(expected, rel=1e-12) == loss(t, p, fused=True)
+    np.testing.assert_array_equal(gradient, derivative)
+    half = loss.value_and_logits_gradient(t.astype("float16"), p)
+    assert half[0] == pytest.approx(value, rel=1e-12)
+    np.testing.assert_array_equal(half[1], gradient)
 
 
 def test_same_bits_for_any_number_of_threads():
