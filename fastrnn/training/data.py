@@ -72,7 +72,7 @@ class ArrayBatches:
             rows = order[start : start + self._batch_size]
             yield Batch(*[None if source is None or buffer is None else
                           # mode="clip" writes straight into `out`; the default would make a copy first.
-                          np.take(source, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+                          source.take(rows, 0, buffer[: len(rows)], "clip")
                           for source, buffer in zip(self._data, self._buffers, strict=True)])  # type: ignore[arg-type]
 
     def _order(self) -> np.ndarray:
