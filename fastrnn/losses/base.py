@@ -178,9 +178,9 @@ class Loss(Configurable):
         with np.errstate(all="ignore"):
             return self._terms(t, p, gradient, fused), y_pred
 
-    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, np.ndarray] | None:
-        """What `value_and_logits_gradient` returns without weights, where a kernel gives it in one go, else None; the
-        gradient means something where it is wanted."""
+    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, Any] | None:
+        """What `value_and_logits_gradient` returns without weights, where a kernel gives it in one go, else None. The
+        gradient is None where it is not wanted."""
         return None
 
     def _weights(self, terms: Terms, sample_weight: Any, mask: Any) -> tuple[np.ndarray | None, float]:

@@ -127,19 +127,14 @@ class CategoricalCrossentropy(RowLoss):
             return _categorical_of_logits(t, p, gradient) if at is None else _sparse_of_logits(at, p, gradient)
         return _categorical_fused(t, p, gradient) if fused else _categorical(t, p, gradient)
 
-    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, np.ndarray] | None:
+    def _whole(self, y_true: Any, y_pred: Any, gradient: bool) -> tuple[float, Any] | None:
         name = arrays.dtype_name(y_pred) if type(y_pred) is np.ndarray else None
         if (name is None or self.label_smoothing or self.reduction in ("sum", "none", None) or y_pred.ndim < 2
                 or y_pred.shape[-1] == 1 or not y_pred.size or not arrays.is_ready(y_pred, name)
                 or not arrays.is_ready(y_true, name) or y_true.shape != y_pred.shape):
             return None
-        classes = y_pred.shape[-1]
-        p, values = y_pred.reshape(-1, classes), np.empty(y_pred.size // classes, y_pred.dtype)
-        derivative = np.empty_like(y_pred) if gradient else None
-        value = _core.kernels(name).crossentropy_rows(
-            y_true.reshape(-1, classes), p, values, None if derivative is None else derivative.reshape(-1, classes),
-            runtime.get_num_threads(), 1 / len(p))
-        return value, y_pred if derivative is None else derivative
+        value, _, derivative = _rows_of_softmax(name, y_true, y_pred, gradient, y_pred.shape[-1] / y_pred.size)
+        return value, derivative
 
     def get_config(self) -> dict[str, Any]:
         config = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
@@ -250,13 +245,22 @@ def _categorical(t: np.ndarray, p: np.ndarray, gradient: bool) -> Terms:
 
 def _categorical_fused(t: np.ndarray, p: np.ndarray, gradient: bool) -> Terms:
     """`-sum(t * log(p))`, and the derivative `p * sum(t) - t` of the logits that p is the softmax of."""
-    shape, name = p.shape, arrays.dtype_name(p)
+    name = arrays.dtype_name(p)
     assert name is not None
-    t, p = arrays.as_float(t, name).reshape(-1, shape[-1]), p.reshape(-1, shape[-1])
-    values = np.empty(shape[:-1], p.dtype)
-    derivative = np.empty_like(p) if gradient else None
-    _core.kernels(name).crossentropy_rows(t, p, values, derivative, runtime.get_num_threads())
-    return Terms(values, None if derivative is None else derivative.reshape(shape), shape[:-1])
+    _, values, derivative = _rows_of_softmax(name, arrays.as_float(t, name), p, gradient, 1.0)
+    return Terms(values, derivative, p.shape[:-1])
+
+
+def _rows_of_softmax(
+    dtype: str, t: np.ndarray, p: np.ndarray, gradient: bool, scale: float
+) -> tuple[float, np.ndarray, np.ndarray | None]:
+    """What the kernel gives: the sum of the rows' values times `scale`, the values, and their derivative times it."""
+    rows, classes = p.shape[:-1], p.shape[-1]
+    values, derivative = np.empty(rows, p.dtype), np.empty_like(p) if gradient else None
+    total = _core.kernels(dtype).crossentropy_rows(
+        t.reshape(-1, classes), p.reshape(-1, classes), values,
+        None if derivative is None else derivative.reshape(-1, classes), runtime.get_num_threads(), scale)
+    return total, values, derivative
 
 
 def _softmax_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
