@@ -36,6 +36,7 @@ cdef extern from "simd.h" nogil:
     vf vinside(vf, real, real)
     uint64_t denormals_off()
     void denormals_restore(uint64_t)
+    long singly(long)
     void prefetch(const real*, long)
     void prefetch_to_write(const real*, long)
     void cpu_relax()

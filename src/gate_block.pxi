@@ -60,6 +60,7 @@ cdef inline void start_blocks(const Rnn* p, Block* b, long n0, long n1, long u0,
 cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long ldh) noexcept nogil:
     """The next active rows, and what U multiplies of row n at h + n * ldh; False if there are none."""
     cdef int r, most
+    cdef long n
     while b.u < b.u1:
         b.vectors = min(b.vectors, b.u1 - b.u)
         most = <int>min(<long>BLOCK_ROWS, BLOCK // block_slots(p) // b.vectors)
@@ -67,9 +68,10 @@ cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long 
         if b.R > 0:
             b.size = b.R * b.vectors * VL
             for r in range(b.R):
-                b.x[r] = input_row(p, s.t, b.rows[r])
-                b.h[r] = h + b.rows[r] * ldh
-                b.z[r] = s.z + b.rows[r] * p.J
+                n = singly(b.rows[r])
+                b.x[r] = input_row(p, s.t, n)
+                b.h[r] = h + n * ldh
+                b.z[r] = s.z + n * p.J
             return True
         b.n = b.n0
         b.u += b.vectors

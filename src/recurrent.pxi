@@ -164,7 +164,7 @@ cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
 
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
     """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
-    cdef long q = u0 * p.G, t, n, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
+    cdef long q = u0 * p.G, t, n, time, row, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
     cdef real* z = z_rows(p, t0)
     cdef const real* a[MR]
     cdef real* out[MR]
@@ -183,8 +183,10 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
             if R == 0:
                 break
             for r in range(R):
-                a[r] = input_row(p, times[r], rows[r])
-                out[r] = z + (times[r] * p.N + rows[r]) * p.J
+                time = singly(times[r])
+                row = singly(rows[r])
+                a[r] = input_row(p, time, row)
+                out[r] = z + (time * p.N + row) * p.J
             panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
         q += columns
 

@@ -28,7 +28,7 @@ cdef void carry_back(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
 cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, long k0, long K, const real* UT,
                             bint add) noexcept nogil:
     """du (+)= z[t, :, k0:k0 + K] UT for the active rows and the units of vectors u0 to u1; UT: packed [P][K][VL]."""
-    cdef long u = u0, n, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else full_width())
+    cdef long u = u0, n, row, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else full_width())
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long rows[MR]
@@ -42,21 +42,22 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
         while n < n1:
             R = next_rows(p, s, &n, n1, tile_rows(n1 - n), rows)
             for r in range(R):
-                a[r] = s.z + rows[r] * p.J + k0
-                out[r] = p.du + rows[r] * p.HP
+                row = singly(rows[r])
+                a[r] = s.z + row * p.J + k0
+                out[r] = p.du + row * p.HP
                 if u == u0 and s.z != p.z:      # the step before, which comes next
-                    prefetch(s.z + (rows[r] - p.N) * p.J, p.J)
+                    prefetch(s.z + (row - p.N) * p.J, p.J)
                     if p.dy != NULL:
-                        prefetch(s.dy + rows[r] * p.dy_n - p.dy_t, p.H)
+                        prefetch(s.dy + row * p.dy_n - p.dy_t, p.H)
                     if p.c != NULL and s.c != p.c:
-                        prefetch(s.c + (rows[r] - p.N) * p.HP, p.HP)
+                        prefetch(s.c + (row - p.N) * p.HP, p.HP)
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
 
 
 cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexcept nogil:
     """dx = dz W^T for steps t0 to t1, through the input's dropout; zero where masked."""
-    cdef long vectors = (p.D + VL - 1) // VL, v = 0, t, n, c, columns, i
+    cdef long vectors = (p.D + VL - 1) // VL, v = 0, t, n, time, row, c, columns, i
     cdef long wide = MC if (t1 - t0) * (n1 - n0) < 3 else full_width()
     cdef const real* a[MR]
     cdef real* out[MR]
@@ -83,8 +84,10 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
             if R == 0:
                 break
             for r in range(R):
-                a[r] = p.z + (times[r] * p.N + rows[r]) * p.J
-                out[r] = p.dx + rows[r] * p.dx_n + times[r] * p.dx_t
+                time = singly(times[r])
+                row = singly(rows[r])
+                a[r] = p.z + (time * p.N + row) * p.J
+                out[r] = p.dx + row * p.dx_n + time * p.dx_t
             panel(R, <int>columns, a, 1, p.G * p.HP, p.WT + v * p.G * p.HP * VL, False, NULL, out, offset,
                   min(<long>VL, p.D - (v + columns - 1) * VL))
             if p.x_drop != NULL:

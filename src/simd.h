@@ -329,6 +329,13 @@ SIMD void denormals_restore(uint64_t old) {
 }
 
 /* Ask for the n elements at p ahead of their use: rows of a batch lie too far apart for the hardware to guess. */
+/* x, such that no loop over it is made one of vectors: a vector loaded from where several numbers were just stored waits
+   until they are in the cache, behind all that was stored before. */
+SIMD long singly(long x) {
+  __asm__("" : "+r"(x));
+  return x;
+}
+
 SIMD void prefetch(const real *p, long n) {
   for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
 }
