@@ -3,6 +3,7 @@
 cdef enum:
     K_BLOCK = 256           # rows of z that one pass sums over, at most: two of their packed columns fit into L1
     A_BLOCK = 1 << 20       # and bytes of the other factor: each strip of it is read in a row, so L3 will do
+    IN_PLACE = 1024         # bytes from row to row up to which it is read where it is: rows farther apart share few sets
     FIRST_ROWS = 32         # of a step, from which on it pays to leave the first one out where the state is zeros
 
 
@@ -67,6 +68,8 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
     cdef real* b_packed = scratch                           # [columns][K][VL]
     cdef real* a_packed = scratch + MC * VL * K_BLOCK       # [strips][K_BLOCK][MR]
     cdef real* a_other = a_packed + strips * strip_size()
+    cdef const real* there = NULL                           # a, if it is not packed
+    cdef const real* other_there = NULL
     cdef long times[K_BLOCK]
     cdef long rows[K_BLOCK]
     cdef long t = 0, n = 0, K, v, columns, wide = full_width()
@@ -84,20 +87,20 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
         while True:
             m1 = min(end, m0 + a_columns())
             if this_one:
-                pack_strips(o, m0, m1, K, times, rows, a_packed)
+                there = rows_of(p, o, m0, m1, K, times, rows, a_packed)
             if other_one:
-                pack_strips(other, other0, other1, K, times, rows, a_other)
+                other_there = rows_of(p, other, other0, other1, K, times, rows, a_other)
             v = v0
             while v < v1:
                 columns = min(wide, v1 - v, p.P - v % p.P)
                 along = sharing(o, other, v // p.P)
                 pack_gate_columns(p, o, along, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if this_one:
-                    outer_block(p, o, m0, m1, v, <int>columns, K, stored, a_packed, b_packed)
+                    outer_block(p, o, m0, m1, v, <int>columns, K, stored, there, a_packed, b_packed)
                 if along != other:
                     pack_gate_columns(p, other, NULL, v, columns, K, times, rows, first, m0 == 0, b_packed)
                 if other_one:
-                    outer_block(p, other, other0, other1, v, <int>columns, K, other_stored, a_other, b_packed)
+                    outer_block(p, other, other0, other1, v, <int>columns, K, other_stored, other_there, a_other, b_packed)
                 v += columns
             m0 = m1
             if m0 == end:
@@ -105,6 +108,16 @@ cdef void outer_product(const Rnn* p, const Outer* o, long s0, long s1, long v0,
         first = False
         stored = stored or this_one
         other_stored = other_stored or other_one
+
+
+cdef inline const real* rows_of(const Rnn* p, const Outer* o, long m0, long m1, long K, const long* times, const long* rows,
+                                real* packed) noexcept nogil:
+    """The first of K rows of a if they follow one another at one distance that suits the cache; else NULL, and their
+    columns m0 to m1 are packed."""
+    if p.mask == NULL and K > 0 and (p.T == 1 or o.a_t == p.N * o.a_n) and o.a_n * <long>sizeof(real) <= IN_PLACE:
+        return o.a + rows[0] * o.a_n + times[0] * o.a_t
+    pack_strips(o, m0, m1, K, times, rows, packed)
+    return NULL
 
 
 cdef void pack_strips(const Outer* o, long m0, long m1, long K, const long* times, const long* rows,
@@ -160,8 +173,8 @@ cdef inline void add_bias(const Rnn* p, const Outer* o, long v, long columns, co
 
 
 cdef void outer_block(const Rnn* p, const Outer* o, long m0, long m1, long v, int columns, long K, bint add,
-                      const real* a_packed, const real* b_packed) noexcept nogil:
-    """out[m0:m1, column vectors v on] (+)= the product of what is packed."""
+                      const real* there, const real* a_packed, const real* b_packed) noexcept nogil:
+    """out[m0:m1, column vectors v on] (+)= the product of a, which is there or packed, and of b, packed."""
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long offset[MC]
@@ -172,10 +185,11 @@ cdef void outer_block(const Rnn* p, const Outer* o, long m0, long m1, long v, in
     while m < m1:
         R = <int>min(<long>MR, m1 - m)
         for r in range(R):
-            a[r] = a_packed + (m - m0) // MR * S + r
+            a[r] = (there + m if there != NULL else a_packed + (m - m0) // MR * S) + r
             out[r] = o.out + (m + r) * o.ldo
         if add:
             for r in range(<int>min(<long>MR, m1 - m - R)):     # what the next tile adds to
                 prefetch_to_write(out[R - 1] + (r + 1) * o.ldo + first, columns * VL)
-        panel(R, columns, a, MR, K, b_packed, add, NULL, out, offset, unit_width(p, u + columns - 1))
+        panel(R, columns, a, o.a_n if there != NULL else MR, K, b_packed, add, NULL, out, offset,
+              unit_width(p, u + columns - 1))
         m += R
