@@ -2,10 +2,6 @@
 
 cdef extern from *:
     """
-    SIMD vi lane_numbers(void) { return (vi)LANE_NUMBERS; }
-
-    SIMD vi vchoose(vi mask, vi yes, vi no) { return (mask & yes) | (~mask & no); }
-
     SIMD long first_nan(const real *row) {
       long i = 0;
       while (row[i] == row[i]) i++;

@@ -7,7 +7,7 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
     share each step; chunk: steps whose input is projected ahead, 0 for none; w: W (D, G H) if BLAS does that, or NULL."""
     cdef uint64_t state = denormals_off()
     cdef long t, ahead = 0      # steps up to here are projected
-    cdef real memory[(BLOCK + 1) * 16]          # VL is 16 at most
+    cdef real memory[(BLOCK + 1) * LARGEST_VL]
     cdef Block block
     cdef Step s
     block.gates = aligned(memory)

@@ -62,7 +62,7 @@ cdef inline void lstm_gates_back(const Rnn* p, const Step* s, long n, long u, vf
 cdef void lstm_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """dz of the step; what flows on to h through U is the caller's next product."""
     cdef long n, u = u0, v, vectors = MR
-    cdef real c[MR * 16 + 16]                   # VL is 16 at most
+    cdef real c[(MR + 1) * LARGEST_VL]
     cdef real* a = aligned(c)
     carry_back(p, s, n0, n1, u0, u1)
     while u < u1:

@@ -1,7 +1,8 @@
 # Packing: weights into the column vectors that tiles read, once after each update.
 
 cdef enum:
-    LARGEST_VL = 16
+    LARGEST_VL = 16     # for the sizes of arrays, which Cython must know: VL is known to the C compiler alone
+
 
 cdef void pack_columns(const real* w, long ld, long K, long H, const int* gates, long G, real* out) noexcept nogil:
     """(K, gates of H columns) -> [P][G][K][VL], zeros beyond H; gates: where gate g's columns begin, in units of H."""

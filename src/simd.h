@@ -111,9 +111,8 @@ SIMD void vstore_part(real *p, vf v, long n) {
 
 SIMD vi as_bits(vf x) { vi r; memcpy(&r, &x, sizeof r); return r; }
 SIMD vf from_bits(vi x) { vf r; memcpy(&r, &x, sizeof r); return r; }
-SIMD vf vselect(vi mask, vf yes, vf no) {
-  return from_bits((mask & as_bits(yes)) | (~mask & as_bits(no)));
-}
+SIMD vi vchoose(vi mask, vi yes, vi no) { return (mask & yes) | (~mask & no); }
+SIMD vf vselect(vi mask, vf yes, vf no) { return from_bits(vchoose(mask, as_bits(yes), as_bits(no))); }
 /* The instruction sets' own forms of what the compilers do not find by themselves. vlarger and vsmaller give b where one
    of the two is NaN; lane_bits has bit i for lane i of a comparison's result. */
 #if defined(__AVX512F__) && VBYTES == 64 && FASTRNN_WIDTH(REAL) == 4
@@ -155,18 +154,18 @@ SIMD vf vmax(vf x, real low) { return vlarger(vset1(low), x); }
 SIMD vf vmin(vf x, real high) { return vsmaller(vset1(high), x); }
 
 /* Across the lanes of a vector, by halves. */
-#define LANE_NUMBERS_2 0, 1
-#define LANE_NUMBERS_4 LANE_NUMBERS_2, 2, 3
-#define LANE_NUMBERS_8 LANE_NUMBERS_4, 4, 5, 6, 7
-#define LANE_NUMBERS_16 LANE_NUMBERS_8, 8, 9, 10, 11, 12, 13, 14, 15
-#if VBYTES == 8 * FASTRNN_WIDTH(REAL) * 2
-#define LANE_NUMBERS {LANE_NUMBERS_16}
+#define FIRST_2 0, 1
+#define FIRST_4 FIRST_2, 2, 3
+#define FIRST_8 FIRST_4, 4, 5, 6, 7
+#define FIRST_16 FIRST_8, 8, 9, 10, 11, 12, 13, 14, 15
+#if VBYTES == 16 * FASTRNN_WIDTH(REAL)
+SIMD vi lane_numbers(void) { return (vi){FIRST_16}; }
 #elif VBYTES == 8 * FASTRNN_WIDTH(REAL)
-#define LANE_NUMBERS {LANE_NUMBERS_8}
+SIMD vi lane_numbers(void) { return (vi){FIRST_8}; }
 #elif VBYTES == 4 * FASTRNN_WIDTH(REAL)
-#define LANE_NUMBERS {LANE_NUMBERS_4}
+SIMD vi lane_numbers(void) { return (vi){FIRST_4}; }
 #else
-#define LANE_NUMBERS {LANE_NUMBERS_2}
+SIMD vi lane_numbers(void) { return (vi){FIRST_2}; }
 #endif
 SIMD vf rotated(vf x, int by) {
 #if defined(__clang__)
@@ -174,7 +173,7 @@ SIMD vf rotated(vf x, int by) {
   _Pragma("GCC unroll 16") for (int i = 0; i < VL; i++) r[i] = x[(i + by) % VL];
   return r;
 #else
-  return __builtin_shuffle(x, ((vi)LANE_NUMBERS + by) & (VL - 1));
+  return __builtin_shuffle(x, (lane_numbers() + by) & (VL - 1));
 #endif
 }
 /* VL vectors as the rows of a square, to its columns: blocks of 1, 2, 4, ... change places across the diagonal. */
@@ -183,7 +182,7 @@ SIMD void transpose(vf *rows) {
     _Pragma("GCC unroll 16") for (int i = 0; i < VL; i++) {
       if (i & w) continue;
       vf a = rows[i], b = rows[i + w];
-      vi odd = ((vi)LANE_NUMBERS & w) != 0;
+      vi odd = (lane_numbers() & w) != 0;
       rows[i] = vselect(odd, rotated(b, VL - w), a);
       rows[i + w] = vselect(odd, b, rotated(a, w));
     }
@@ -198,14 +197,13 @@ SIMD real lane_max(vf x) {
   return x[0];
 }
 SIMD vf lanes_from(vf x, long first, long end) {    /* zeros outside */
-  return from_bits(as_bits(x) & ((vi)LANE_NUMBERS >= (ireal)first) & ((vi)LANE_NUMBERS < (ireal)end));
+  return from_bits(as_bits(x) & (lane_numbers() >= (ireal)first) & (lane_numbers() < (ireal)end));
 }
 SIMD real first_lane(vf x) { return x[0]; }
 SIMD vf where_nonzero(vf x, vf yes) { return from_bits((x != 0) & as_bits(yes)); }
 SIMD int nonzeros(vf x) { return __builtin_popcount(lane_bits(x != 0)); }
 
 SIMD vi sign_mask(void) { return (vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1)); }
-SIMD vf vabs(vf x) { return from_bits(as_bits(x) & ~sign_mask()); }
 SIMD vf vnegabs(vf x) { return from_bits(as_bits(x) | sign_mask()); }
 SIMD vf vcopysign(vf x, vf sign) { return from_bits(as_bits(x) | (as_bits(sign) & sign_mask())); } /* x >= 0 */
 
@@ -328,7 +326,6 @@ SIMD void denormals_restore(uint64_t old) {
 #endif
 }
 
-/* Ask for the n elements at p ahead of their use: rows of a batch lie too far apart for the hardware to guess. */
 /* x, such that no loop over it is made one of vectors: a vector loaded from where several numbers were just stored waits
    until they are in the cache, behind all that was stored before. */
 SIMD long singly(long x) {
@@ -336,6 +333,7 @@ SIMD long singly(long x) {
   return x;
 }
 
+/* Ask for the n elements at p ahead of their use: rows of a batch lie too far apart for the hardware to guess. */
 SIMD void prefetch(const real *p, long n) {
   for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
 }
