@@ -1,16 +1,15 @@
 # The backward pass over all time steps with all gradients, and its entry point from Python.
 
-cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dcT, real* dh0, real* dc0, long chunk,
-                         long n0, long n1, long u0, long u1, long i, Barrier* barrier, long team) noexcept nogil:
-    """dz of all steps, dx, and the gradients of the initial states; rows, units and team as in forward_share."""
-    cdef uint64_t state = denormals_off()
-    cdef long t, t0, t1 = p.T
+cdef void steps_back(const Rnn* p, int cell, bint dh0, long chunk, long t0, long t1, long n0, long n1, long u0, long u1,
+                     long i, Barrier* barrier, long team) noexcept nogil:
+    """dz and dx of steps t0 to t1; rows, units and team as in forward_share; dh0: whether that is asked for."""
+    cdef long t, end
     cdef Step s
-    start_back(p, dhT, dcT, n0, n1, u0, u1)
-    while t1 > 0:
-        t0 = max(0, t1 - chunk)
-        t = t1
-        while t > t0:
+    while t1 > t0:
+        end = t1
+        t1 = max(t0, end - chunk)
+        t = end
+        while t > t1:
             t -= 1
             s = step_at(p, t)
             if cell == SIMPLE_RNN:
@@ -20,7 +19,7 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
             else:
                 gru_step_back(p, &s, n0, n1, u0, u1)
             barrier_wait(barrier, team)
-            if t == 0 and dh0 == NULL and (cell != GRU_CELL or p.reset_after):
+            if t == 0 and not dh0 and (cell != GRU_CELL or p.reset_after):
                 continue                # nobody asks for what flows further
             if cell != GRU_CELL:
                 through_recurrent(p, &s, n0, n1, u0, u1, 0, p.G * p.HP, p.UT, False)
@@ -32,19 +31,18 @@ cdef void backward_share(const Rnn* p, int cell, const real* dhT, const real* dc
                 barrier_wait(barrier, team)
                 through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 2 * p.HP, p.UT, True)
         if team == 1:
-            input_gradient(p, t0, t1, n0, n1)
+            input_gradient(p, t1, end, n0, n1)
         else:
-            input_gradient(p, t0 + share(t1 - t0, i, team), t0 + share(t1 - t0, i + 1, team), n0, n1)
-        t1 = t0
-    finish_back(p, dh0, dc0, n0, n1, u0, u1)
-    denormals_restore(state)
+            input_gradient(p, t1 + share(end - t1, i, team), t1 + share(end - t1, i + 1, team), n0, n1)
 
 
-cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
-    """The products that the weights' gradients are made of, up to four; returns their number."""
+cdef int weight_products(Rnn* p, int cell, long n0, long n1, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
+    """The products over rows n0 to n1 that the weights' gradients are made of, up to four; returns their number."""
     cdef bint apart = cell == GRU_CELL and not p.reset_after
     cdef int k, count = 4 if apart else 2
     for k in range(count):          # the input's and the state's, of all gates; of the candidate apart where its state is r h
+        outer[k].n0 = n0
+        outer[k].n1 = n1
         outer[k].a = p.x if k % 2 == 0 else p.hu
         outer[k].a_n = p.x_n if k % 2 == 0 else p.HP
         outer[k].a_t = p.x_t if k % 2 == 0 else p.N * p.HP
@@ -69,23 +67,26 @@ cdef int weight_products(Rnn* p, int cell, real* dW, real* dU, real* db, Outer* 
     return count
 
 
-cdef void weights_share(const Rnn* p, const Outer* outer, int products, long i, long team, real* scratch) noexcept nogil:
-    """Thread i's share of each outer product."""
+cdef void weights_share(const Rnn* p, const Outer* outer, int products, long groups, long t0, long t1, long i, long team,
+                        real* scratch) noexcept nogil:
+    """Thread i's share of what steps t0 to t1 add to each outer product, of each group four; the last steps, which come
+    first, store it."""
     cdef uint64_t state = denormals_off()
     cdef int k = 0
     while k < products:
         if outer[k].blas:
-            blas_outer_product(p, &outer[k], i, team, scratch)
+            blas_outer_product(p, &outer[k], t0, t1, i, team, scratch)
         else:
-            outer_shares(p, &outer[k], i, team, scratch)
+            outer_shares(p, &outer[k], groups, t0, t1, i, team, scratch)
         k += 2 if outer[k].with_next else 1
     denormals_restore(state)
 
 
 def backward_scratch(int cell, long N, long T, long D, long H, long threads):
     """Elements of scratch that a backward pass needs."""
-    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 1)
-    return 3 * N * p.HP + threads * thread_scratch(&p) + 2 * SLACK
+    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 0)
+    p.dz_slots = steps_at_once(&p)
+    return 3 * N * p.HP + own_dz(&p) + sums_size(&p) + threads * thread_scratch(&p) + 2 * SLACK
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -103,8 +104,14 @@ cdef struct Backward:
     const real* dcT
     real* dh0
     real* dc0
-    Outer outer[4]
-    int products
+    long groups                 # of rows, see row_groups
+    real* dW
+    real* dU
+    real* db
+    long biases                 # elements of it
+    real* sums                  # the second group's dW, dU and db
+    Outer outer[8]              # four of each group
+    int products                # that it has
     real* work                  # scratch of the threads
     long per_thread             # elements of it
     Barrier barrier
@@ -128,12 +135,14 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     D = extent(x, 2)
     f.cell = cell
     f.how = plan(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
-    f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, f.how.chunk)
+    f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, 0)
+    f.p.dz_slots = steps_at_once(&f.p)
     f.dhT = matrix(dhT, N, H, "dhT")
     f.dcT = matrix(dcT, N, H, "dcT")
     f.dh0 = matrix(dh0, N, H, "dh0")
     f.dc0 = matrix(dc0, N, H, "dc0")
-    db_ = vector(db, f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1), "db")
+    f.biases = f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1)
+    db_ = vector(db, f.biases, "db")
     f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
     f.p.dy = sequence(dy, N, T, H, &f.p.dy_n, &f.p.dy_t, "dy")
     f.p.dx = sequence(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
@@ -147,36 +156,62 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.UT = aligned(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
     vector(tape, carve(&f.p, NULL, h_drop is not None), "tape")
     carve(&f.p, <real*>cnp.PyArray_DATA(tape), h_drop is not None)
+    f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
-    vector(scratch, 3 * N * f.p.HP + threads * f.per_thread + 2 * SLACK, "scratch")
+    f.groups = row_groups(&f.p)
+    vector(scratch, 3 * N * f.p.HP + own_dz(&f.p) + sums_size(&f.p) + threads * f.per_thread + 2 * SLACK, "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
     f.p.du = f.p.dh + N * f.p.HP
     f.p.dc = f.p.du + N * f.p.HP if cell == LSTM_CELL else NULL
-    f.work = aligned(f.p.dh + 3 * N * f.p.HP)
+    f.p.dz = f.p.z if dz_on_tape(&f.p) else f.p.dh + 3 * N * f.p.HP
+    f.sums = f.p.dh + 3 * N * f.p.HP + own_dz(&f.p)
+    f.work = aligned(f.sums + sums_size(&f.p))
     f.products = 0
     if dW is not None and dU is not None:
-        f.products = weight_products(&f.p, cell, matrix(dW, D, f.p.G * H, "dW"), matrix(dU, H, f.p.G * H, "dU"), db_,
-                                     f.outer)
+        f.dW = matrix(dW, D, f.p.G * H, "dW")
+        f.dU = matrix(dU, H, f.p.G * H, "dU")
+        f.db = db_
+        f.products = weight_products(&f.p, cell, 0, share(N, 1, f.groups), f.dW, f.dU, f.db, f.outer)
+        if f.groups > 1:
+            weight_products(&f.p, cell, share(N, 1, 2), N, f.sums, f.sums + D * f.p.G * H,
+                            NULL if db_ == NULL else f.sums + (D + H) * f.p.G * H, f.outer + 4)
     f.barrier.arrived = f.barrier.generation = 0
     return 0
 
 
 cdef void backward_part(void* call, long i, long team) noexcept nogil:
     cdef Backward* f = <Backward*>call
-    cdef long N = f.p.N, P = f.p.P
+    cdef Rnn* p = &f.p
+    cdef uint64_t state = denormals_off()
+    cdef long n0 = 0, n1 = p.N, u0 = 0, u1 = p.P, sharing = 1, together, t0, t1 = p.T
     if f.how.split_units:
-        backward_share(&f.p, f.cell, f.dhT, f.dcT, f.dh0, f.dc0, f.how.chunk, 0, N, share(P, i, team),
-                       share(P, i + 1, team), i, &f.barrier, team)
+        u0 = share(p.P, i, team)
+        u1 = share(p.P, i + 1, team)
+        sharing = team
     else:
-        backward_share(&f.p, f.cell, f.dhT, f.dcT, f.dh0, f.dc0, f.how.chunk, share(N, i, team), share(N, i + 1, team),
-                       0, P, i, &f.barrier, 1)
-    barrier_wait(&f.barrier, team)
-    weights_share(&f.p, f.outer, f.products, i, team, f.work + i * f.per_thread)
+        n0 = share(p.N, i, team)
+        n1 = share(p.N, i + 1, team)
+    together = 1 if f.groups == team and not f.how.split_units else team    # 1: each thread sums over its own rows
+    start_back(p, f.dhT, f.dcT, n0, n1, u0, u1)
+    while True:
+        t0 = max(0, t1 - 1) // p.dz_slots * p.dz_slots
+        steps_back(p, f.cell, f.dh0 != NULL, f.how.chunk, t0, t1, n0, n1, u0, u1, i, &f.barrier, sharing)
+        if f.products > 0:
+            barrier_wait(&f.barrier, together)
+            weights_share(p, f.outer, f.products, f.groups, t0, t1, i, team, f.work + i * f.per_thread)
+        if t0 == 0:
+            break
+        barrier_wait(&f.barrier, together)      # their dz makes room for that of the steps before
+        t1 = t0
+    finish_back(p, f.dh0, f.dc0, n0, n1, u0, u1)
+    if f.products > 0 and f.groups > 1:
+        barrier_wait(&f.barrier, team)
+        add_sums(p, f.dW, f.dU, f.db, f.biases, f.sums, i, team)
+    denormals_restore(state)
 
 
 def backward(long threads, tuple first not None, tuple second=None):
-    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
-    (whose gates are overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
+    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape. Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
     zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
     dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""

@@ -18,7 +18,7 @@ cdef long weights_scratch(long rows, long M, long H, long columns) noexcept nogi
     return outer_scratch(M)
 
 
-cdef void blas_outer_product(const Rnn* p, const Outer* o, long i, long team, real* scratch) noexcept nogil:
+cdef void blas_outer_product(const Rnn* p, const Outer* o, long t0, long t1, long i, long team, real* scratch) noexcept nogil:
     """What outer_product computes: the parts of thread i."""
     cdef long down = parts_of(o.M, PART_ROWS), across = parts_of(p.H, PART_COLUMNS), parts = down * across
     cdef long part, k
@@ -26,11 +26,11 @@ cdef void blas_outer_product(const Rnn* p, const Outer* o, long i, long team, re
     for part in range(share(parts * (o.g1 - o.g0), i, team), share(parts * (o.g1 - o.g0), i + 1, team)):
         g = o.g0 + <int>(part // parts)
         k = part % parts
-        blas_part(p, o, g, share(o.M, k // across, down), share(o.M, k // across + 1, down),
+        blas_part(p, o, t0, t1, g, share(o.M, k // across, down), share(o.M, k // across + 1, down),
                   share(p.H, k % across, across), share(p.H, k % across + 1, across), scratch)
 
 
-cdef void blas_part(const Rnn* p, const Outer* o, int g, long m0, long m1, long j0, long j1,
+cdef void blas_part(const Rnn* p, const Outer* o, long t0, long t1, int g, long m0, long m1, long j0, long j1,
                     real* scratch) noexcept nogil:
     """dW[m0:m1, columns j0 to j1 of gate g], summed in blocks of PART_SUM rows in the order of (t, n)."""
     cdef const real* a
@@ -38,12 +38,12 @@ cdef void blas_part(const Rnn* p, const Outer* o, int g, long m0, long m1, long 
     cdef real* out = o.out + m0 * o.ldo + g * p.H + j0
     cdef long times[PART_SUM]
     cdef long rows[PART_SUM]
-    cdef long t = 0, n = 0, K, lda, ldz
-    cdef bint first = True
-    while t < p.T or first:
-        K = next_cells(p, &t, &n, p.T, 0, p.N, PART_SUM, times, rows)
+    cdef long t = t0, n = 0, K, lda, ldz
+    cdef bint first = t1 == p.T
+    while t < t1 or (first and t1 == 0):
+        K = next_cells(p, &t, &n, t1, 0, p.N, PART_SUM, times, rows)
         a = gathered(p, o.a + m0, o.a_n, o.a_t, m1 - m0, K, times, rows, scratch, &lda)
-        z = gathered(p, p.z + o.block[g] * p.HP + j0, p.J, p.N * p.J, j1 - j0, K, times, rows,
+        z = gathered(p, dz_rows(p, t0) + o.block[g] * p.HP + j0, p.J, p.N * p.J, j1 - j0, K, times, rows,
                      scratch + PART_SUM * (m1 - m0), &ldz)
         gemm(True, False, m1 - m0, j1 - j0, K, a, lda, z, ldz, not first, out, o.ldo)
         if o.bias != NULL and m0 == 0:

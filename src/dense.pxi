@@ -130,11 +130,13 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     cdef Outer outer
     cdef bint blas, blas_dx = dx_ != NULL and plain != NULL and goes_to_blas(BACKWARD, M, K, O)
     p.J = p.HP = O              # rows of dz are not padded
-    p.z = dz_
+    p.dz = dz_
     outer.a = matrix(x, M, K, "x")
     outer.a_n = K
     outer.a_t = 0
     outer.M = K
+    outer.n0 = 0
+    outer.n1 = M
     outer.g0 = 0
     outer.g1 = 1
     outer.block = p.w_block
@@ -155,7 +157,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
         elif dx_ != NULL:
             rows_by_packed(dz_, O, O, wt_, NULL, dx_, K, K, share(M, i, team), share(M, i + 1, team))
         if outer.out != NULL:
-            weights_share(&p, &outer, 1, i, team, work + i * per_thread)
+            weights_share(&p, &outer, 1, 1, 0, 1, i, team, work + i * per_thread)
     blas_leave(blas)
 
 

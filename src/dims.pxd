@@ -13,6 +13,9 @@ cdef extern from "simd.h" nogil:
     int ACCUMULATORS
     vf vload(const real*)
     void vstore(real*, vf)
+    void vstream(real*, vf)
+    void streams_end()
+    bint STREAMS
     vf vload_part(const real*, long)
     void vstore_part(real*, vf, long)
     vf vset1(real)

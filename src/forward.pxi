@@ -37,6 +37,7 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
         emit(p, &s, n0, n1, u0, u1)
         barrier_wait(barrier, team)
     finish(p, hT, cT, n0, n1, u0, u1)
+    streams_end()
     denormals_restore(state)
 
 

@@ -183,5 +183,5 @@ cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead)
             prefetch_to_write(s.y + b.rows[r] * p.y_n + p.y_t, p.H)
         if next < p.T:
             prefetch(input_row(p, next, b.rows[r]), p.D)
-        if p.training and p.G > 1:
+        if p.training and p.G > 1 and not p.long_tape:
             prefetch_to_write(s.z + (b.rows[r] + p.N) * p.J, p.J)

@@ -25,10 +25,10 @@ cdef void gru_gates(const Rnn* p, const Step* s, const Block* b) noexcept nogil:
             k = (v * b.R + r) * VL
             if p.training:
                 z = s.z + b.rows[r] * p.J + (b.u + v) * VL
-                vstore(z, vload(hh + k))
-                vstore(z + p.HP, vload(update + k))
-                vstore(z + 2 * p.HP, vload(reset + k))
-                vstore(z + 3 * p.HP, vload(state + k))
+                keep(p, z, vload(hh + k))
+                keep(p, z + p.HP, vload(update + k))
+                keep(p, z + 2 * p.HP, vload(reset + k))
+                keep(p, z + 3 * p.HP, vload(state + k))
             gru_state(p, s, b.rows[r], b.u + v, vload(hh + k), vload(update + k))
 
 
@@ -91,7 +91,8 @@ cdef void gru_candidate_step(const Rnn* p, const Step* s, Block* b, long ahead, 
 cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """dz of the step. Without reset_after the reset gate's gradient waits for d(r h): see gru_reset_back."""
     cdef long n, u
-    cdef real* z
+    cdef const real* z
+    cdef real* dz
     cdef vf hh, update, reset, dh, dhh
     carry_back(p, s, n0, n1, u0, u1)
     for n in range(n0, n1):
@@ -99,32 +100,33 @@ cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, 
             continue
         for u in range(u0, u1):
             z = s.z + n * p.J + u * VL
+            dz = s.dz + n * p.J + u * VL
             hh = vload(z)
             update = vload(z + p.HP)
             dh = incoming(p, s, n, u)
             dhh = dh * (vset1(1) - update) * derivative(p.activation, hh)
-            vstore(z, dhh)
-            vstore(z + p.HP, dh * (vload(s.h + n * p.HP + u * VL) - hh)
+            vstore(dz, dhh)
+            vstore(dz + p.HP, dh * (vload(s.h + n * p.HP + u * VL) - hh)
                    * derivative(p.recurrent_activation, update))
             vstore(p.dh + n * p.HP + u * VL, dh * update)
             if p.reset_after:
                 reset = vload(z + 2 * p.HP)
-                vstore(z + 2 * p.HP, dhh * vload(z + 3 * p.HP) * derivative(p.recurrent_activation, reset))
-                vstore(z + 3 * p.HP, dhh * reset)
+                vstore(dz + 2 * p.HP, dhh * vload(z + 3 * p.HP) * derivative(p.recurrent_activation, reset))
+                vstore(dz + 3 * p.HP, dhh * reset)
 
 
 cdef void gru_reset_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, real* dr) noexcept nogil:
     """Without reset_after: dr [N][HP] is d(r h); gives the reset gate's gradient, and leaves d(r h) r in dr."""
     cdef long n, u
-    cdef real* z
+    cdef long at
     cdef real* d
     cdef vf reset
     for n in range(n0, n1):
         if not is_active(p, s, n):
             continue
         for u in range(u0, u1):
-            z = s.z + n * p.J + 2 * p.HP + u * VL
+            at = n * p.J + 2 * p.HP + u * VL
             d = dr + n * p.HP + u * VL
-            reset = vload(z)
-            vstore(z, vload(d) * vload(s.hu + n * p.HP + u * VL) * derivative(p.recurrent_activation, reset))
+            reset = vload(s.z + at)
+            vstore(s.dz + at, vload(d) * vload(s.hu + n * p.HP + u * VL) * derivative(p.recurrent_activation, reset))
             vstore(d, vload(d) * reset)

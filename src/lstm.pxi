@@ -20,12 +20,12 @@ cdef void lstm_gates(const Rnn* p, const Step* s, const Block* b) noexcept nogil
             at = b.rows[r] * p.HP + (b.u + v) * VL
             if p.training:
                 z = s.z + b.rows[r] * p.J + (b.u + v) * VL
-                vstore(z, vload(i + k))
-                vstore(z + p.HP, vload(f + k))
-                vstore(z + 2 * p.HP, vload(o + k))
-                vstore(z + 3 * p.HP, vload(g + k))
+                keep(p, z, vload(i + k))
+                keep(p, z + p.HP, vload(f + k))
+                keep(p, z + 2 * p.HP, vload(o + k))
+                keep(p, z + 3 * p.HP, vload(g + k))
             vstore(g + k, vload(f + k) * vload(s.c + at) + vload(i + k) * vload(g + k))
-            vstore(s.c_next + at, vload(g + k))
+            store_cell(s, at, vload(g + k))
     activate_run(p.activation, g, b.R * b.vectors)
     for v in range(b.vectors):
         for r in range(b.R):
@@ -45,16 +45,17 @@ cdef void lstm_step(const Rnn* p, const Step* s, Block* b, long ahead, long n0, 
 
 cdef inline void lstm_gates_back(const Rnn* p, const Step* s, long n, long u, vf a, int activation,
                                  int recurrent_activation) noexcept nogil:
-    """Gates -> gradients of their pre-activations, in place; the gradient of c carried on; a = tanh(c')."""
-    cdef real* z = s.z + n * p.J + u * VL
+    """Gates -> gradients of their pre-activations; the gradient of c carried on; a = tanh(c')."""
+    cdef const real* z = s.z + n * p.J + u * VL
+    cdef real* dz = s.dz + n * p.J + u * VL
     cdef long at = n * p.HP + u * VL
     cdef vf i = vload(z), f = vload(z + p.HP), o = vload(z + 2 * p.HP), g = vload(z + 3 * p.HP)
     cdef vf dh = incoming(p, s, n, u)
     cdef vf dc = vload(p.dc + at) + dh * o * derivative(activation, a)
-    vstore(z, dc * g * derivative(recurrent_activation, i))
-    vstore(z + p.HP, dc * vload(s.c + at) * derivative(recurrent_activation, f))
-    vstore(z + 2 * p.HP, dh * a * derivative(recurrent_activation, o))
-    vstore(z + 3 * p.HP, dc * i * derivative(activation, g))
+    vstore(dz, dc * g * derivative(recurrent_activation, i))
+    vstore(dz + p.HP, dc * vload(s.c + at) * derivative(recurrent_activation, f))
+    vstore(dz + 2 * p.HP, dh * a * derivative(recurrent_activation, o))
+    vstore(dz + 3 * p.HP, dc * i * derivative(activation, g))
     vstore(p.dc + at, dc * f)
     vstore(p.dh + at, vzero())
 

@@ -8,15 +8,28 @@ cdef enum Cell:
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "hard_sigmoid": HARD_SIGMOID}
 
 
+cdef enum:
+    LONG_TAPE = 1 << 24         # bytes of z from which on it leaves the caches before the backward pass comes to it
+
+cdef long long_tape = LONG_TAPE if STREAMS else -1          # or -1: none is
+
+
+def set_long_tape(long size):
+    """Have tapes of so many bytes of z, or more, stored past the caches, -1: none; returns what it was. It changes no
+    result: it is for tests."""
+    global long_tape
+    cdef long before = long_tape
+    long_tape = size
+    return before
+
+
 cdef int* GATE_COUNT = [1, 4, 3]
 
 
 cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
-    """Lay z, h, hu and c out on the tape; returns its size in elements (tape may be NULL to ask for that alone)."""
+    """Lay h, hu, c and z out on the tape; returns its size in elements (tape may be NULL to ask for that alone)."""
     cdef real* start = aligned(tape)
     cdef real* at = start
-    p.z = at
-    at += p.z_slots * p.N * p.J
     p.h = at
     at += p.h_slots * p.N * p.HP
     p.hu = p.h
@@ -27,6 +40,12 @@ cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
     if p.G == 4:
         p.c = at
         at += p.c_slots * p.N * p.HP
+    p.z = at                # last, as the backward pass does not know how many slots a SimpleRNN's has
+    at += p.z_slots * p.N * p.J
+    p.near = NULL
+    if p.long_tape:
+        p.near = at
+        at += 6 * p.N * p.HP
     return (at - start) + SLACK
 
 
@@ -58,11 +77,17 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.zero_output = zero_output
     p.training = training
     p.from_zero = False
-    p.z_slots = max(1, T) if training else (max(1, chunk) if cell == GRU_CELL else chunk)
+    p.long_tape = training and 0 <= long_tape <= T * N * p.J * <long>sizeof(real)
+    p.z_slots = chunk
+    if cell == GRU_CELL:
+        p.z_slots = max(1, chunk)
+    if training and cell != SIMPLE_RNN:
+        p.z_slots = max(1, T)
+    p.dz_slots = 1
     p.h_slots = T + 1 if training else 2
     p.c_slots = T + 1 if training else 1
     p.x = p.W = p.U = p.b = p.b_recurrent = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
-    p.y = p.dx = p.dh = p.du = p.dc = NULL
+    p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = NULL
     p.mask = NULL
     p.index = NULL
     p.index_n = p.index_t = 0

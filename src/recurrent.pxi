@@ -1,8 +1,8 @@
 # What the three cells share on the way forward: one call's problem, its buffers, the input projected ahead of the steps, and
 # what becomes of a new state. The products of a step are in gate_block.pxi.
 #
-# z, row-major [time slot][N][J], holds what is projected ahead (x W + b), and for training each step's gates, which the
-# backward pass replaces by the gradients of the pre-activations. Within a row each gate has a block of HP elements.
+# z, row-major [time slot][N][J], holds what is projected ahead (x W + b), and for training each step's gates. Within a row
+# each gate has a block of HP elements. So has dz, for the gradients of the pre-activations of some steps at a time.
 
 cdef enum:
     PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
@@ -14,6 +14,7 @@ cdef struct Rnn:
     int u_block[4]              # and for U's
     int activation, recurrent_activation
     bint reset_after, zero_output, training
+    bint long_tape              # what only the backward pass reads is stored past the caches
     bint from_zero              # the initial h is zeros: the first step needs no product with U
     const real* x               # (N, T, D): any strides for batch and time; or a table (V, D),
     long x_n, x_t
@@ -34,7 +35,10 @@ cdef struct Rnn:
     real* h                     # [h_slots][N][HP], slot t holds the state before step t
     real* hu                    # the same times h_drop: what U multiplies (h itself without dropout)
     real* c                     # [c_slots][N][HP]: LSTM only
+    real* near                  # h, hu and c of the step at hand and the next, each [2][N][HP], if the tape is long
     # backward only
+    long dz_slots
+    real* dz                    # [dz_slots][N][J]
     const real* dy              # (N, T, H) or NULL
     long dy_n, dy_t
     real* dx                    # (N, T, D) or NULL
@@ -51,12 +55,16 @@ cdef struct Step:
     long t
     bint state                  # h may be other than zeros
     real* z
+    real* dz
     real* h                     # state before the step, and after it
     real* h_next
     real* hu
     real* hu_next
     real* c
     real* c_next
+    real* h_tape                # where the backward pass finds h_next, hu_next and c_next; NULL if they are there
+    real* hu_tape
+    real* c_tape
     real* y                     # row n is n * y_n further; NULL without
     const real* dy
     const unsigned char* mask   # n * mask_n further
@@ -68,18 +76,39 @@ cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     s.t = t
     s.state = t > 0 or not p.from_zero
     s.z = p.z if p.z_slots == 0 else p.z + t % p.z_slots * p.N * p.J
+    s.dz = p.dz + t % p.dz_slots * p.N * p.J
     s.h = p.h + before
     s.h_next = p.h + after
     s.hu = p.hu + before
     s.hu_next = p.hu + after
-    s.c = s.c_next = NULL
+    s.c = s.c_next = s.h_tape = s.hu_tape = s.c_tape = NULL
     if p.c != NULL:
         s.c = p.c + t % p.c_slots * p.N * p.HP
         s.c_next = p.c + (t + 1) % p.c_slots * p.N * p.HP
+    if p.near != NULL:
+        take_near(p, &s)
     s.y = p.y + t * p.y_t
     s.dy = p.dy + t * p.dy_t
     s.mask = p.mask + t * p.mask_t
     return s
+
+
+cdef inline void take_near(const Rnn* p, Step* s) noexcept nogil:
+    """Have the states at hand in a place that stays in the caches, and the tape's as a copy."""
+    cdef long slot = p.N * p.HP, before = s.t % 2 * slot, after = (s.t + 1) % 2 * slot
+    s.h_tape = s.h_next
+    s.hu_tape = s.hu_next
+    s.c_tape = s.c_next
+    s.h = p.near + before
+    s.h_next = p.near + after
+    s.hu = s.h
+    s.hu_next = s.h_next
+    if p.h_drop != NULL:
+        s.hu += 2 * slot
+        s.hu_next += 2 * slot
+    if p.c != NULL:
+        s.c = p.near + 4 * slot + before
+        s.c_next = p.near + 4 * slot + after
 
 
 cdef inline const real* input_row(const Rnn* p, long t, long n) noexcept nogil:
@@ -131,18 +160,27 @@ cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, lo
 cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1, long u0, long u1) noexcept nogil:
     """The initial states, (N, H) or NULL for zeros. Padded units start, and therefore stay, at zero."""
     cdef Step s = step_at(p, 0)
-    cdef long n, u, w
-    cdef vf h, c
+    cdef long n, u
     for n in range(n0, n1):
         for u in range(u0, u1):
-            w = unit_width(p, u)
-            h = vzero() if h0 == NULL else vload_part(h0 + n * p.H + u * VL, w)
-            vstore(s.h + n * p.HP + u * VL, h)
+            begin(p, s.h, p.h, h0, NULL, n, u)
             if p.h_drop != NULL:
-                vstore(s.hu + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, w))
+                begin(p, s.hu, p.hu, h0, p.h_drop, n, u)
             if p.c != NULL:
-                c = vzero() if c0 == NULL else vload_part(c0 + n * p.H + u * VL, w)
-                vstore(s.c + n * p.HP + u * VL, c)
+                begin(p, s.c, p.c, c0, NULL, n, u)
+
+
+cdef inline void begin(const Rnn* p, real* state, real* tape, const real* initial, const real* drop, long n,
+                       long u) noexcept nogil:
+    """One vector of an initial state, at hand and on the tape."""
+    cdef long w = unit_width(p, u), at = n * p.HP + u * VL
+    cdef vf value = vzero()
+    if initial != NULL:
+        value = vload_part(initial + n * p.H + u * VL, w)
+        if drop != NULL:
+            value = value * vload_part(drop + n * p.H + u * VL, w)
+    vstore(state + at, value)
+    vstore(tape + at, value)
 
 
 cdef void finish(const Rnn* p, real* hT, real* cT, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -160,6 +198,11 @@ cdef void finish(const Rnn* p, real* hT, real* cT, long n0, long n1, long u0, lo
 cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:
     """Where z of time 0 would be, for a chunk of steps from t0 on: step t is at t * N * J."""
     return p.z + (t0 % p.z_slots - t0) * p.N * p.J
+
+
+cdef inline real* dz_rows(const Rnn* p, long t0) noexcept nogil:
+    """The same for dz."""
+    return p.dz + (t0 % p.dz_slots - t0) * p.N * p.J
 
 
 cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -201,18 +244,37 @@ cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
             continue
         for u in range(u0, u1):
             i = n * p.HP + u * VL
-            vstore(s.h_next + i, vload(s.h + i))
-            if p.h_drop != NULL:
-                vstore(s.hu_next + i, vload(s.hu + i))
+            store_state(p, s, n, u, vload(s.h + i))
             if p.c != NULL:
-                vstore(s.c_next + i, vload(s.c + i))
+                store_cell(s, i, vload(s.c + i))
+
+
+cdef inline void keep(const Rnn* p, real* z, vf gate) noexcept nogil:
+    """Store a gate for the backward pass."""
+    if p.long_tape:
+        vstream(z, gate)
+    else:
+        vstore(z, gate)
 
 
 cdef inline void store_state(const Rnn* p, const Step* s, long n, long u, vf h) noexcept nogil:
     """The new state, and what U multiplies in the next step."""
-    vstore(s.h_next + n * p.HP + u * VL, h)
+    cdef long at = n * p.HP + u * VL
+    vstore(s.h_next + at, h)
+    if s.h_tape != NULL:
+        vstream(s.h_tape + at, h)
     if p.h_drop != NULL:
-        vstore(s.hu_next + n * p.HP + u * VL, h * vload_part(p.h_drop + n * p.H + u * VL, unit_width(p, u)))
+        h = h * vload_part(p.h_drop + n * p.H + u * VL, unit_width(p, u))
+        vstore(s.hu_next + at, h)
+        if s.h_tape != NULL:
+            vstream(s.hu_tape + at, h)
+
+
+cdef inline void store_cell(const Step* s, long at, vf c) noexcept nogil:
+    """An LSTM's new cell state."""
+    vstore(s.c_next + at, c)
+    if s.h_tape != NULL:
+        vstream(s.c_tape + at, c)
 
 
 cdef void emit(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:

@@ -27,7 +27,7 @@ cdef void carry_back(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
 
 cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, long k0, long K, const real* UT,
                             bint add) noexcept nogil:
-    """du (+)= z[t, :, k0:k0 + K] UT for the active rows and the units of vectors u0 to u1; UT: packed [P][K][VL]."""
+    """du (+)= dz[t, :, k0:k0 + K] UT for the active rows and the units of vectors u0 to u1; UT: packed [P][K][VL]."""
     cdef long u = u0, n, row, c, columns, wide = MC if n1 - n0 < 3 else (4 if n1 - n0 < 4 else full_width())
     cdef const real* a[MR]
     cdef real* out[MR]
@@ -43,13 +43,14 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
             R = next_rows(p, s, &n, n1, tile_rows(n1 - n), rows)
             for r in range(R):
                 row = singly(rows[r])
-                a[r] = s.z + row * p.J + k0
+                a[r] = s.dz + row * p.J + k0
                 out[r] = p.du + row * p.HP
-                if u == u0 and s.z != p.z:      # the step before, which comes next
-                    prefetch(s.z + (row - p.N) * p.J, p.J)
+                if u == u0 and s.t > 0:         # the step before, which comes next
+                    if p.G > 1:
+                        prefetch(s.z + (row - p.N) * p.J, p.J)
                     if p.dy != NULL:
                         prefetch(s.dy + row * p.dy_n - p.dy_t, p.H)
-                    if p.c != NULL and s.c != p.c:
+                    if p.c != NULL:
                         prefetch(s.c + (row - p.N) * p.HP, p.HP)
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
@@ -59,6 +60,7 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
     """dx = dz W^T for steps t0 to t1, through the input's dropout; zero where masked."""
     cdef long vectors = (p.D + VL - 1) // VL, v = 0, t, n, time, row, c, columns, i
     cdef long wide = MC if (t1 - t0) * (n1 - n0) < 3 else full_width()
+    cdef const real* dz = dz_rows(p, t0)
     cdef const real* a[MR]
     cdef real* out[MR]
     cdef long times[MR]
@@ -86,7 +88,7 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
             for r in range(R):
                 time = singly(times[r])
                 row = singly(rows[r])
-                a[r] = p.z + (time * p.N + row) * p.J
+                a[r] = dz + (time * p.N + row) * p.J
                 out[r] = p.dx + row * p.dx_n + time * p.dx_t
             panel(R, <int>columns, a, 1, p.G * p.HP, p.WT + v * p.G * p.HP * VL, False, NULL, out, offset,
                   min(<long>VL, p.D - (v + columns - 1) * VL))

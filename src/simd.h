@@ -72,6 +72,17 @@ SIMD void vstore(real *p, vf v) { *(vf_anywhere *)p = v; }
 SIMD vf vset1(real x) { return x - (vf){0}; }
 SIMD vf vzero(void) { return (vf){0}; }
 
+/* Stores past the caches, of whole lines at aligned addresses; streams_end before another thread reads them. */
+#if VBYTES == 64 && defined(__AVX512F__)
+#define STREAMS 1
+SIMD void vstream(real *p, vf v) { _mm512_stream_ps((float *)p, (__m512)v); }
+SIMD void streams_end(void) { _mm_sfence(); }
+#else
+#define STREAMS 0
+SIMD void vstream(real *p, vf v) { vstore(p, v); }
+SIMD void streams_end(void) {}
+#endif
+
 /* Masked loads and stores touch no lane beyond the n first, and are far quicker than copying a few bytes. */
 #if VBYTES == 64 && defined(__AVX512F__)
 #if FASTRNN_WIDTH(REAL) == 4

@@ -28,5 +28,5 @@ cdef void simple_rnn_step_back(const Rnn* p, const Step* s, long n0, long n1, lo
         if is_active(p, s, n):
             for u in range(u0, u1):
                 at = n * p.HP + u * VL
-                vstore(s.z + n * p.J + u * VL, incoming(p, s, n, u) * derivative(p.activation, vload(s.h_next + at)))
+                vstore(s.dz + n * p.J + u * VL, incoming(p, s, n, u) * derivative(p.activation, vload(s.h_next + at)))
                 vstore(p.dh + at, vzero())

@@ -18,8 +18,10 @@ from tests.conftest import make_layer, states_of
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 THREADS = [1, 2, 3, 5]
-# One sequence of a wide layer (split over units), batches that split evenly, with a remainder, and not at all.
-SHAPES = [(1, 6, 64, 512), (1, 5, 3, 37), (3, 5, 20, 256), (8, 10, 32, 64), (33, 7, 20, 37), (128, 10, 64, 128)]
+# One sequence of a wide layer (split over units), batches that split evenly, with a remainder, and not at all; and one
+# long enough for its weights' gradients to be summed in two halves, some steps at a time.
+SHAPES = [(1, 6, 64, 512), (1, 5, 3, 37), (3, 5, 20, 256), (8, 10, 32, 64), (33, 7, 20, 37), (128, 10, 64, 128),
+          (33, 270, 5, 16)]
 
 
 def same_bits(a, b) -> bool:
@@ -80,6 +82,34 @@ def test_plans(cell, shape, rng):
                 assert same_bits(value, expected[name]), f"{name} differs with {plan}"
     finally:
         kernels.force_plan()
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+def test_long_tapes(cell, shape, dtype, options, rng):
+    """The same bits whether what the backward pass reads is stored past the caches or not."""
+    if cell == "GRU before":
+        cell, options = "GRU", options | {"reset_after": False}
+    N, T, D, H = shape
+    layer = make_layer(cell, D, H, rng, dtype=dtype, return_sequences=True, return_state=True, **options)
+    x, dy = rng.standard_normal((N, T, D)).astype(dtype), rng.standard_normal((N, T, H)).astype(dtype)
+    mask = reference.random_mask("holes", N, T, rng) if options else None
+    initial = states_of(cell, N, H, rng, dtype) if options else None
+    arguments = x, mask, initial, dy, states_of(cell, N, H, rng, dtype)
+    kernels = fastrnn._core.kernels(dtype)
+    fastrnn.set_num_threads(2)
+    found = []
+    for size in (-1, 0):
+        before = kernels.set_long_tape(size)
+        try:
+            layer.forget()
+            found.append(everything(layer, *arguments))
+        finally:
+            kernels.set_long_tape(before)
+    for name, value in found[1].items():
+        assert same_bits(value, found[0][name]), f"{name} differs if the tape is a long one"
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
