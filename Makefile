@@ -12,15 +12,22 @@ PYTEST := $(BIN)/python -m pytest -q
 # What runs once more for each further instruction set: what the kernels compute, against the plain NumPy cells.
 KERNEL_TESTS := -m "not slow" -k "not keras and not torch" \
     tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
+ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*_core.available)")
 OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
 
-.PHONY: help demo test test-full fuzz bench lint wheel install clean
+# What the kernels with sanitizers run: every cell and option on odd sizes and threads, and bad input. Not the peers, which
+# do not load beside them.
+SANITIZED_TESTS := $(addprefix tests/,layers/test_threads.py layers/test_recurrent_gradients.py layers/test_bad_input.py \
+    layers/test_copies.py test_pointwise.py test_blas.py)
+
+.PHONY: help demo test test-full sanitize fuzz bench lint wheel install clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests"
 	@echo "make test-full  all tests for each instruction set of this processor"
+	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
 	@echo "make fuzz       a million changed files for each reader of models (RUNS=... for another number)"
 	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
 	@echo "make lint       ruff and mypy"
@@ -36,14 +43,29 @@ demo: $(VENV)/.demo
 test: lint
 	@for isa in $(OTHER_ISAS); do \
 	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) $(KERNEL_TESTS) || exit 1; done
+	@$(MAKE) --no-print-directory sanitize ISAS="$$($(BIN)/python -c 'from fastrnn import _core; print(_core.isa)')"
 	@echo "== all tests"
 	@$(PYTEST)
 
-test-full: lint
+test-full: lint sanitize
 	@for isa in $(OTHER_ISAS); do \
 	    echo "== all tests for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
 	@echo "== all tests"
 	@$(PYTEST)
+
+# A build of its own, by GCC, whose library of checks must be there before Python's first allocation.
+sanitize: $(VENV)/.test
+	@$(MAKE) --no-print-directory install
+	rm -rf build/sanitize
+	mkdir -p build/sanitize
+	cp -r fastrnn src tests setup.py pyproject.toml build/sanitize/
+	rm -f build/sanitize/fastrnn/_core/*.so
+	cd build/sanitize && CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+	    FASTRNN_BUILD=$$(echo $(ISAS) | tr ' ' ',') $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	@for isa in $(ISAS); do echo "== kernels for $$isa, sanitized"; \
+	    cd $(CURDIR)/build/sanitize && FASTRNN_ISA=$$isa ASAN_OPTIONS=detect_leaks=0 \
+	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
+	    $(SANITIZED_TESTS) || exit 1; done
 
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt torch.safetensors .onnx
