@@ -211,7 +211,8 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
 
 
 def backward(long threads, tuple first not None, tuple second=None):
-    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape. Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
+    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
+    (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
     zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
     dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""

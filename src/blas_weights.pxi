@@ -18,7 +18,8 @@ cdef long weights_scratch(long rows, long M, long H, long columns) noexcept nogi
     return outer_scratch(M)
 
 
-cdef void blas_outer_product(const Rnn* p, const Outer* o, long t0, long t1, long i, long team, real* scratch) noexcept nogil:
+cdef void blas_outer_product(const Rnn* p, const Outer* o, long t0, long t1, long i, long team,
+                             real* scratch) noexcept nogil:
     """What outer_product computes: the parts of thread i."""
     cdef long down = parts_of(o.M, PART_ROWS), across = parts_of(p.H, PART_COLUMNS), parts = down * across
     cdef long part, k

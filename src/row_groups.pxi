@@ -45,7 +45,8 @@ cdef inline long sums_size(const Rnn* p) noexcept nogil:
     return (p.D + p.H + 2) * p.G * p.H if row_groups(p) > 1 else 0
 
 
-cdef void add_sums(const Rnn* p, real* dW, real* dU, real* db, long biases, const real* sums, long i, long team) noexcept nogil:
+cdef void add_sums(const Rnn* p, real* dW, real* dU, real* db, long biases, const real* sums, long i,
+                   long team) noexcept nogil:
     """Thread i's share of adding the second group's to the first's."""
     cdef long D = p.D * p.G * p.H, H = p.H * p.G * p.H
     add_to(dW, sums, share(D, i, team), share(D, i + 1, team))

@@ -89,8 +89,9 @@ cdef void outer_shares(const Rnn* p, const Outer* o, long groups, long t0, long 
 
 cdef void outer_product(const Rnn* p, const Outer* o, long t0, long t1, long s0, long s1, long v0, long v1,
                         real* scratch) noexcept nogil:
-    """What steps t0 to t1 add to rows of tiles s0 to s1 and column vectors v0 to v1 of (g1 - g0) * P; with_next: of two products at once, whose tiles
-    are counted on, and whose columns of a a_columns() holds. Sums go in the order of (t, n), in blocks of K_BLOCK."""
+    """What steps t0 to t1 add to the rows of tiles s0 to s1 and to column vectors v0 to v1 of (g1 - g0) * P; with_next: of two
+    products at once, whose tiles are counted on, and whose columns of a a_columns() holds. Sums go in the order of (t, n),
+    in blocks of K_BLOCK."""
     cdef const Outer* other = o + 1 if o.with_next else NULL        # of the state
     cdef const Outer* along
     cdef long tiles = tile_count(o.M), m0, m1, end = min(o.M, s1 * MR)
@@ -115,7 +116,7 @@ cdef void outer_product(const Rnn* p, const Outer* o, long t0, long t1, long s0,
     ahead.tiles = (v1 - v0 + wide - 1) // wide * (s1 - s0)
     zeros = t == 0 and t1 > 0 and p.from_zero and o.n1 - o.n0 >= FIRST_ROWS
     next.K = next_cells(p, &t, &n, 1 if zeros else t1, o.n0, o.n1, K_BLOCK, next.times, next.rows)
-    while next.K > 0 or not (stored and other_stored):
+    while next.K > 0 or t < t1 or not (stored and other_stored):     # all rows of a step may be masked
         now, next = next, now
         this_one = not (zeros and o.of_state)
         other_one = other != NULL and not zeros

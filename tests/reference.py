@@ -259,15 +259,16 @@ def random_weights(name, D, H, rng, use_bias=True, reset_after=True):
 
 
 def random_mask(kind, N, T, rng):
-    """A mask (N, T) of each kind that data has: None, "right" or "left" padding, "holes", "full" rows of padding."""
+    """A mask (N, T) of each kind that data has: None, "right" or "left" padding, "late" where no row has the first
+    steps, "holes", "full" rows of padding."""
     if kind is None:
         return None
     lengths = rng.integers(1, T + 1, N)[:, None]
     steps = np.arange(T)[None]
     if kind == "right":
         return steps < lengths
-    if kind == "left":
-        return steps >= T - lengths
+    if kind in ("left", "late"):
+        return steps >= np.maximum(T - lengths, 2 if kind == "late" else 0)
     mask = rng.random((N, T)) < 0.6
     if kind == "full":
         mask[:: 2] = False

@@ -63,7 +63,7 @@ class RecurrentBackward(RecurrentForward):
         tape = self._tape
         if tape is None:
             raise self.not_called()
-        self._tape = None               # its gates are overwritten
+        self._tape = None               # its gates may be overwritten
         kernels = _core.kernels(self.dtype)
         batch, time, width = tape.x.shape
         w, u = self._pack_transposed(dx is not None)

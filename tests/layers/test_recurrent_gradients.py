@@ -84,9 +84,10 @@ CASES = [{"cell": name, **row} for name in CELLS for row in pairwise(FACTORS | C
 LONG = [
     {"cell": name} | {k: v[0] for k, v in (FACTORS | CELL_FACTORS[name]).items()} | {"shape": shape} | options
     for name in CELLS
-    for shape in ((33, 20, 16), (33, 270, 16))
-    for options in ({}, {"mask": "holes", "dropout": 0.3, "recurrent_dropout": 0.4, "initial_state": True,
-                         "return_state": True, **({"reset_after": False} if name == "GRU" else {})})
+    for shape in ((70, 20, 16), (70, 130, 16))
+    for options in ({}, {"mask": "late"},
+                    {"mask": "holes", "dropout": 0.3, "recurrent_dropout": 0.4, "initial_state": True,
+                     "return_state": True, **({"reset_after": False} if name == "GRU" else {})})
 ]
 
 
