@@ -9,7 +9,8 @@ cdef struct Plan:
 cdef enum:
     SMALL_WORK = 100000     # multiply-adds below which a second thread costs more than it saves
     SMALL_STEP = 20000      # the same for one step between two barriers
-    FUSE_ROWS = 3           # rows of a thread from which the weights of input and state may pass by together each step
+    LARGE_WEIGHTS = 1 << 20 # bytes from which on the cache of one core does not hold them: better half of them for more rows
+    FUSE_ROWS = 4           # rows of a thread from which the weights of input and state may pass by together each step
     FUSE_WIDTH = 4          # units for each element of the input from which they may in any case: the input's are few
 
 
@@ -23,14 +24,16 @@ cdef inline long call_work(long N, long T, long D, long H, long G, bint from_zer
 
 cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long threads) noexcept nogil:
     cdef Plan p
-    cdef long P = (H + VL - 1) // VL, rows
+    cdef long P = (H + VL - 1) // VL, rows, few = 4
     p.team = 1
     p.split_units = False
     if forced.team > 0:
         p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
         p.split_units = forced.split_units and p.team > 1
     elif threads > 1 and call_work(N, T, D, H, G, from_zero) >= SMALL_WORK:
-        if N >= 4 * threads or (N > 1 and N * H * G * H < SMALL_STEP):
+        if (D + H) * G * H * <long>sizeof(real) > LARGE_WEIGHTS:
+            few = 8
+        if N >= few * threads or (N > 1 and N * H * G * H < SMALL_STEP):
             p.team = min(threads, N)
         elif N * H * G * H >= SMALL_STEP and P > 1:
             p.team = min(threads, P)
