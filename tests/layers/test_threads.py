@@ -40,18 +40,24 @@ def everything(layer, x, mask, initial, dy, dstates) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in found.items()}
 
 
-@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
-def test_layers(cell, shape, dtype, options, rng):
+def layer_and_arguments(cell, shape, dtype, options, mask, initial, rng):
+    """A layer and what `everything` takes with it; mask: its kind or None; initial: whether it has initial states."""
     if cell == "GRU before":
         cell, options = "GRU", options | {"reset_after": False}
     N, T, D, H = shape
     layer = make_layer(cell, D, H, rng, dtype=dtype, return_sequences=True, return_state=True, **options)
     x, dy = rng.standard_normal((N, T, D)).astype(dtype), rng.standard_normal((N, T, H)).astype(dtype)
-    mask = reference.random_mask("right", N, T, rng) if options else None
-    arguments = x, mask, states_of(cell, N, H, rng, dtype), dy, states_of(cell, N, H, rng, dtype)
+    masked = reference.random_mask(mask, N, T, rng)
+    states = states_of(cell, N, H, rng, dtype) if initial else None
+    return layer, (x, masked, states, dy, states_of(cell, N, H, rng, dtype))
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+def test_layers(cell, shape, dtype, options, rng):
+    layer, arguments = layer_and_arguments(cell, shape, dtype, options, "right" if options else None, True, rng)
     fastrnn.set_num_threads(1)
     expected = everything(layer, *arguments)
     for threads in THREADS[1:]:
@@ -90,14 +96,8 @@ def test_plans(cell, shape, rng):
 @pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
 def test_long_tapes(cell, shape, dtype, options, rng):
     """The same bits whether what the backward pass reads is stored past the caches or not."""
-    if cell == "GRU before":
-        cell, options = "GRU", options | {"reset_after": False}
-    N, T, D, H = shape
-    layer = make_layer(cell, D, H, rng, dtype=dtype, return_sequences=True, return_state=True, **options)
-    x, dy = rng.standard_normal((N, T, D)).astype(dtype), rng.standard_normal((N, T, H)).astype(dtype)
-    mask = reference.random_mask("holes", N, T, rng) if options else None
-    initial = states_of(cell, N, H, rng, dtype) if options else None
-    arguments = x, mask, initial, dy, states_of(cell, N, H, rng, dtype)
+    mask = "holes" if options else None
+    layer, arguments = layer_and_arguments(cell, shape, dtype, options, mask, bool(options), rng)
     kernels = fastrnn._core.kernels(dtype)
     fastrnn.set_num_threads(2)
     found = []
