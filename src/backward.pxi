@@ -86,7 +86,12 @@ def backward_scratch(int cell, long N, long T, long D, long H, long threads):
     """Elements of scratch that a backward pass needs."""
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 0)
     p.dz_slots = steps_at_once(&p)
-    return 3 * N * p.HP + own_dz(&p) + sums_size(&p) + threads * thread_scratch(&p) + 2 * SLACK
+    return scratch_size(&p, threads)
+
+
+cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
+    """Elements of dh, du and dc, of dz, of the second group's sums, and of the threads' scratch."""
+    return 3 * p.N * p.HP + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -159,7 +164,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
     f.groups = row_groups(&f.p)
-    vector(scratch, 3 * N * f.p.HP + own_dz(&f.p) + sums_size(&f.p) + threads * f.per_thread + 2 * SLACK, "scratch")
+    vector(scratch, scratch_size(&f.p, threads), "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
     f.p.du = f.p.dh + N * f.p.HP
     f.p.dc = f.p.du + N * f.p.HP if cell == LSTM_CELL else NULL

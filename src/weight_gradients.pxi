@@ -110,7 +110,6 @@ cdef void outer_product(const Rnn* p, const Outer* o, long t0, long t1, long s0,
     cdef const real* dz = dz_rows(p, t0)
     if other != NULL:
         other1 = min(other1, other.M)
-    ahead.cells = next
     ahead.o = o
     ahead.other = other
     ahead.tiles = (v1 - v0 + wide - 1) // wide * (s1 - s0)
