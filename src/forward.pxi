@@ -85,6 +85,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, f.chunk)
     f.p.from_zero = from_zero
+    f.p.regions = regions(&f.how, N, threads)
     f.p.x = x_
     f.p.x_n = x_n
     f.p.x_t = x_t
@@ -126,13 +127,16 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
 
 cdef void forward_part(void* call, long i, long team) noexcept nogil:
     cdef Forward* f = <Forward*>call
-    cdef long N = f.p.N, P = f.p.P
+    cdef Rnn p = f.p
+    cdef long n0 = share(p.N, i, team), n1 = share(p.N, i + 1, team)
     if f.how.split_units:
-        forward_share(&f.p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, 0, N, share(P, i, team),
-                      share(P, i + 1, team), i, &f.everyone, team, &f.barrier, team)
+        settle(&p, 0, 0, p.N)
+        forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, 0, p.N, share(p.P, i, team),
+                      share(p.P, i + 1, team), i, &f.everyone, team, &f.barrier, team)
     else:
-        forward_share(&f.p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, share(N, i, team), share(N, i + 1, team),
-                      0, P, i, &f.everyone, team, &f.barrier, 1)
+        settle(&p, i, n0, n1)
+        forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, n0, n1, 0, p.P, i, &f.everyone, team,
+                      &f.barrier, 1)
 
 
 cdef int run_forward(Forward* f, int calls, long threads) except -1:

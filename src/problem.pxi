@@ -10,6 +10,7 @@ ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH,
 
 cdef enum:
     LONG_TAPE = 1 << 24         # bytes of z from which on it leaves the caches before the backward pass comes to it
+    APART = 4096 // sizeof(real)    # elements that no prefetch goes beyond: a page
 
 cdef long long_tape = LONG_TAPE if STREAMS else -1          # or -1: none is
 
@@ -27,25 +28,27 @@ cdef int* GATE_COUNT = [1, 4, 3]
 
 
 cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
-    """Lay h, hu, c and z out on the tape; returns its size in elements (tape may be NULL to ask for that alone)."""
+    """Lay h, hu, c, z and the states at hand out on the tape; returns its size in elements (tape may be NULL to ask for that
+    alone)."""
     cdef real* start = aligned(tape)
     cdef real* at = start
-    p.h = at
-    at += p.h_slots * p.N * p.HP
-    p.hu = p.h
-    if dropout:
-        p.hu = at
-        at += p.h_slots * p.N * p.HP
-    p.c = NULL
-    if p.G == 4:
-        p.c = at
-        at += p.c_slots * p.N * p.HP
+    cdef long states = p.N * p.HP
+    p.h = p.hu = p.c = p.near = NULL
+    if p.training:
+        p.h = p.hu = at
+        at += (p.T + 1) * states
+        if dropout:
+            p.hu = at
+            at += (p.T + 1) * states
+        if p.G == 4:
+            p.c = at
+            at += (p.T + 1) * states
     p.z = at                # last, as the backward pass does not know how many slots a SimpleRNN's has
     at += p.z_slots * p.N * p.J
-    p.near = NULL
-    if p.long_tape:
+    if p.regions > 0 and (p.long_tape or not p.training):
         p.near = at
-        at += 6 * p.N * p.HP
+        p.near_slots = (4 if dropout else 2) + (1 if p.G == 4 else 0)
+        at += p.near_slots * states + p.regions * APART
     return (at - start) + SLACK
 
 
@@ -77,6 +80,7 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.zero_output = zero_output
     p.training = training
     p.from_zero = False
+    p.regions = 0
     p.long_tape = training and 0 <= long_tape <= T * N * p.J * <long>sizeof(real)
     p.z_slots = chunk
     if cell == GRU_CELL:
@@ -84,8 +88,6 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     if training and cell != SIMPLE_RNN:
         p.z_slots = max(1, T)
     p.dz_slots = 1
-    p.h_slots = T + 1 if training else 2
-    p.c_slots = T + 1 if training else 1
     p.x = p.W = p.U = p.b = p.b_recurrent = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
     p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = NULL
     p.mask = NULL
@@ -93,6 +95,11 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     p.index_n = p.index_t = 0
     p.x_n = p.x_t = p.y_n = p.y_t = p.dy_n = p.dy_t = p.dx_n = p.dx_t = p.mask_n = p.mask_t = 0
     return p
+
+
+cdef inline long regions(const Plan* how, long N, long threads) noexcept nogil:
+    """Regions of states at hand: for as many threads as may share the batch, two layers at once or not."""
+    return 1 if how.split_units else max(1, min(threads, N))
 
 
 cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil:
@@ -110,4 +117,5 @@ def tape_size(int cell, long N, long T, long D, long H, bint training, bint drop
     # BLAS may yet refuse x's strides
     cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
+    p.regions = regions(&how, N, threads)
     return carve(&p, NULL, dropout)

@@ -30,12 +30,15 @@ cdef struct Rnn:
     const real* U               # packed [P][G][H][VL]
     const real* b               # packed [P][G][VL]
     const real* b_recurrent     # packed [P][VL]: GRU's bias of h U_h with reset_after, or NULL
-    long z_slots, h_slots, c_slots      # z has none where each step projects its own input
+    long z_slots                # none where each step projects its own input
     real* z                     # [z_slots][N][J]
-    real* h                     # [h_slots][N][HP], slot t holds the state before step t
+    real* h                     # tape [T + 1][N][HP], slot t holds the state before step t; NULL without training
     real* hu                    # the same times h_drop: what U multiplies (h itself without dropout)
-    real* c                     # [c_slots][N][HP]: LSTM only
-    real* near                  # h, hu and c of the step at hand and the next, each [2][N][HP], if the tape is long
+    real* c                     # [T + 1][N][HP]: LSTM only
+    long regions                # of states at hand: one for the rows of each thread
+    long near_slots, near_rows
+    real* near                  # of a region: h [2][rows][HP] and hu [2][rows][HP], of this step and the next, c [rows][HP];
+                                # NULL if these are on the tape
     # backward only
     long dz_slots
     real* dz                    # [dz_slots][N][J]
@@ -72,19 +75,20 @@ cdef struct Step:
 
 cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     cdef Step s
-    cdef long before = t % p.h_slots * p.N * p.HP, after = (t + 1) % p.h_slots * p.N * p.HP
+    cdef long before = t * p.N * p.HP, after = (t + 1) * p.N * p.HP
     s.t = t
     s.state = t > 0 or not p.from_zero
     s.z = p.z if p.z_slots == 0 else p.z + t % p.z_slots * p.N * p.J
     s.dz = p.dz + t % p.dz_slots * p.N * p.J
-    s.h = p.h + before
-    s.h_next = p.h + after
-    s.hu = p.hu + before
-    s.hu_next = p.hu + after
-    s.c = s.c_next = s.h_tape = s.hu_tape = s.c_tape = NULL
-    if p.c != NULL:
-        s.c = p.c + t % p.c_slots * p.N * p.HP
-        s.c_next = p.c + (t + 1) % p.c_slots * p.N * p.HP
+    s.h = s.h_next = s.hu = s.hu_next = s.c = s.c_next = s.h_tape = s.hu_tape = s.c_tape = NULL
+    if p.h != NULL:
+        s.h = p.h + before
+        s.h_next = p.h + after
+        s.hu = p.hu + before
+        s.hu_next = p.hu + after
+        if p.c != NULL:
+            s.c = p.c + before
+            s.c_next = p.c + after
     if p.near != NULL:
         take_near(p, &s)
     s.y = p.y + t * p.y_t
@@ -93,9 +97,17 @@ cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     return s
 
 
+cdef inline void settle(Rnn* p, long region, long n0, long n1) noexcept nogil:
+    """Have the states at hand of rows n0 to n1 in a region of their own: a core that reads its rows in order fetches what
+    follows them, and if another core writes there, both wait for each other in each step."""
+    if p.near != NULL:
+        p.near_rows = n1 - n0
+        p.near += (p.near_slots - 1) * n0 * p.HP + region * APART
+
+
 cdef inline void take_near(const Rnn* p, Step* s) noexcept nogil:
-    """Have the states at hand in a place that stays in the caches, and the tape's as a copy."""
-    cdef long slot = p.N * p.HP, before = s.t % 2 * slot, after = (s.t + 1) % 2 * slot
+    """Have the states at hand in a place that stays in the caches, and the tape's, if there is one, as a copy."""
+    cdef long slot = p.near_rows * p.HP, before = s.t % 2 * slot, after = (s.t + 1) % 2 * slot
     s.h_tape = s.h_next
     s.hu_tape = s.hu_next
     s.c_tape = s.c_next
@@ -106,9 +118,8 @@ cdef inline void take_near(const Rnn* p, Step* s) noexcept nogil:
     if p.h_drop != NULL:
         s.hu += 2 * slot
         s.hu_next += 2 * slot
-    if p.c != NULL:
-        s.c = p.near + 4 * slot + before
-        s.c_next = p.near + 4 * slot + after
+    if p.G == 4:
+        s.c = s.c_next = p.near + (p.near_slots - 1) * slot
 
 
 cdef inline const real* input_row(const Rnn* p, long t, long n) noexcept nogil:
@@ -166,7 +177,7 @@ cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1
             begin(p, s.h, p.h, h0, NULL, n, u)
             if p.h_drop != NULL:
                 begin(p, s.hu, p.hu, h0, p.h_drop, n, u)
-            if p.c != NULL:
+            if p.G == 4:
                 begin(p, s.c, p.c, c0, NULL, n, u)
 
 
@@ -180,7 +191,8 @@ cdef inline void begin(const Rnn* p, real* state, real* tape, const real* initia
         if drop != NULL:
             value = value * vload_part(drop + n * p.H + u * VL, w)
     vstore(state + at, value)
-    vstore(tape + at, value)
+    if tape != NULL:
+        vstore(tape + at, value)
 
 
 cdef void finish(const Rnn* p, real* hT, real* cT, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -245,7 +257,7 @@ cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
         for u in range(u0, u1):
             i = n * p.HP + u * VL
             store_state(p, s, n, u, vload(s.h + i))
-            if p.c != NULL:
+            if p.G == 4:
                 store_cell(s, i, vload(s.c + i))
 
 

@@ -50,7 +50,7 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
                         prefetch(s.z + (row - p.N) * p.J, p.J)
                     if p.dy != NULL:
                         prefetch(s.dy + row * p.dy_n - p.dy_t, p.H)
-                    if p.c != NULL:
+                    if p.G == 4:
                         prefetch(s.c + (row - p.N) * p.HP, p.HP)
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
