@@ -91,7 +91,12 @@ def backward_scratch(int cell, long N, long T, long D, long H, long threads):
 
 cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
     """Elements of dh, du and dc, of dz, of the second group's sums, and of the threads' scratch."""
-    return 3 * p.N * p.HP + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
+    return carried_size(p, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
+
+
+cdef inline long carried_size(const Rnn* p, long threads) noexcept nogil:
+    """Elements of dh, du and dc, in as many regions as threads may share the batch."""
+    return 3 * p.N * p.HP + threads * APART
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -166,10 +171,11 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.groups = row_groups(&f.p)
     vector(scratch, scratch_size(&f.p, threads), "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
-    f.p.du = f.p.dh + N * f.p.HP
-    f.p.dc = f.p.du + N * f.p.HP if cell == LSTM_CELL else NULL
-    f.p.dz = f.p.z if dz_on_tape(&f.p) else f.p.dh + 3 * N * f.p.HP
-    f.sums = f.p.dh + 3 * N * f.p.HP + own_dz(&f.p)
+    f.sums = f.p.dh + carried_size(&f.p, threads)
+    f.p.dz = f.p.z
+    if not dz_on_tape(&f.p):
+        f.p.dz = f.sums
+        f.sums += own_dz(&f.p)
     f.work = aligned(f.sums + sums_size(&f.p))
     f.products = 0
     if dW is not None and dU is not None:
@@ -186,7 +192,8 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
 
 cdef void backward_part(void* call, long i, long team) noexcept nogil:
     cdef Backward* f = <Backward*>call
-    cdef Rnn* p = &f.p
+    cdef Rnn own = f.p
+    cdef Rnn* p = &own
     cdef uint64_t state = denormals_off()
     cdef long n0 = 0, n1 = p.N, u0 = 0, u1 = p.P, sharing = 1, together, t0, t1 = p.T
     if f.how.split_units:
@@ -196,6 +203,7 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
     else:
         n0 = share(p.N, i, team)
         n1 = share(p.N, i + 1, team)
+    settle_back(p, 0 if f.how.split_units else i, n0, n1)
     together = 1 if f.groups == team and not f.how.split_units else team    # 1: each thread sums over its own rows
     start_back(p, f.dhT, f.dcT, n0, n1, u0, u1)
     while True:

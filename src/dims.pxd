@@ -41,5 +41,6 @@ cdef extern from "simd.h" nogil:
     void denormals_restore(uint64_t)
     long singly(long)
     void prefetch(const real*, long)
+    void prefetch_first(const real*, long)
     void prefetch_to_write(const real*, long)
     void cpu_relax()

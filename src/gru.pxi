@@ -98,6 +98,7 @@ cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, 
     for n in range(n0, n1):
         if not is_active(p, s, n):
             continue
+        row_ahead(p, s, n + 1, n1, u0, u1)
         for u in range(u0, u1):
             z = s.z + n * p.J + u * VL
             dz = s.dz + n * p.J + u * VL

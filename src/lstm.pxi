@@ -71,6 +71,7 @@ cdef void lstm_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0,
         for n in range(n0, n1):
             if not is_active(p, s, n):
                 continue
+            row_ahead(p, s, n + 1, n1, u, u + vectors)
             for v in range(vectors):
                 vstore(a + v * VL, vload(s.c_next + n * p.HP + (u + v) * VL))
             activate_run(p.activation, a, vectors)

@@ -12,6 +12,21 @@ cdef inline vf incoming(const Rnn* p, const Step* s, long n, long u) noexcept no
     return d
 
 
+cdef inline void row_ahead(const Rnn* p, const Step* s, long n, long n1, long u0, long u1) noexcept nogil:
+    """Prefetch what row n's gradients are made of while those of the row before are at work: its lines lie too far apart, and
+    are too many, for the hardware to come first."""
+    cdef long g, at = n * p.HP + u0 * VL, count = (u1 - u0) * VL
+    if n >= n1:
+        return
+    if p.G > 1:
+        for g in range(4):
+            prefetch_first(s.z + n * p.J + g * p.HP + u0 * VL, count)
+    prefetch_first((s.c if p.G == 4 else s.h) + at, count)
+    prefetch_first((s.c_next if p.G == 4 else s.h_next) + at, count)
+    if p.dy != NULL:
+        prefetch_first(s.dy + n * p.dy_n + u0 * VL, count)
+
+
 cdef void carry_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """A masked step hands the gradient on, that of the output it repeated included."""
     cdef long n, u
@@ -97,6 +112,14 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
                     for i in range(v * VL, min(p.D, (v + columns) * VL)):
                         out[r][i] = out[r][i] * p.x_drop[rows[r] * p.D + i]
         v += columns
+
+
+cdef inline void settle_back(Rnn* p, long region, long n0, long n1) noexcept nogil:
+    """Have dh, du and dc of rows n0 to n1 in a region of their own, see `settle`."""
+    cdef long slot = (n1 - n0) * p.HP
+    p.dh += 2 * n0 * p.HP + region * APART
+    p.du = p.dh + slot
+    p.dc = p.du + slot if p.G == 4 else NULL
 
 
 cdef void start_back(const Rnn* p, const real* dhT, const real* dcT, long n0, long n1, long u0, long u1) noexcept nogil:

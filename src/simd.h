@@ -348,6 +348,9 @@ SIMD long singly(long x) {
 SIMD void prefetch(const real *p, long n) {
   for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
 }
+SIMD void prefetch_first(const real *p, long n) {      /* into the first cache */
+  for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 0, 3);
+}
 SIMD void prefetch_to_write(const real *p, long n) {
   for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 1, 2);
 }

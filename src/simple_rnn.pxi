@@ -26,6 +26,7 @@ cdef void simple_rnn_step_back(const Rnn* p, const Step* s, long n0, long n1, lo
     carry_back(p, s, n0, n1, u0, u1)
     for n in range(n0, n1):
         if is_active(p, s, n):
+            row_ahead(p, s, n + 1, n1, u0, u1)
             for u in range(u0, u1):
                 at = n * p.HP + u * VL
                 vstore(s.dz + n * p.J + u * VL, incoming(p, s, n, u) * derivative(p.activation, vload(s.h_next + at)))
