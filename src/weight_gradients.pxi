@@ -5,6 +5,7 @@ cdef enum:
     A_BLOCK = 1 << 20       # and bytes of the other factor: each strip of it is read in a row, so L3 will do
     STRIP = 8 * MR          # columns of a strip: whole vectors, and whole tiles
     IN_PLACE = 1024         # bytes from row to row up to which it is read where it is: rows farther apart share few sets
+    ROWS_NEAR = 3           # rows of a that come into the first cache before they are packed
     FIRST_ROWS = 32         # of a step, from which on it pays to leave the first one out where the state is zeros
 
 
@@ -175,10 +176,12 @@ cdef inline const real* rows_of(const Rnn* p, const Outer* o, long m0, long m1, 
 
 cdef void pack_strips(const Outer* o, long m0, long m1, const Cells* of, real* out) noexcept nogil:
     """Columns m0 to m1 of K rows of a, as [strips][K_BLOCK][STRIP]."""
-    cdef long M = m1 - m0, k, m
+    cdef long M = m1 - m0, k, m, next
     cdef const real* source
     cdef real* to
     for k in range(of.K):
+        next = min(k + ROWS_NEAR, of.K - 1)
+        prefetch_first(o.a + of.rows[next] * o.a_n + of.times[next] * o.a_t + m0, M)
         source = o.a + of.rows[k] * o.a_n + of.times[k] * o.a_t + m0
         to = out + k * STRIP
         m = 0
@@ -186,7 +189,10 @@ cdef void pack_strips(const Outer* o, long m0, long m1, const Cells* of, real* o
             memcpy(to, source + m, STRIP * sizeof(real))
             to += strip_size()
             m += STRIP
-        memcpy(to, source + m, (M - m) * sizeof(real))
+        while m < M:
+            vstore(to, vload_part(source + m, M - m))
+            to += VL
+            m += VL
 
 
 cdef void pack_gate_columns(const Rnn* p, const Outer* o, const Outer* other, const real* dz, long v, long columns,
