@@ -34,9 +34,12 @@ cdef struct Columns:
     long to[MC]                 # where in the block it goes
 
 
-cdef inline int block_width(int R) noexcept nogil:
-    """Columns to give to tiles of R rows at a time: they fill the registers, or divide without a rest."""
-    return 6 if R == 2 or R == 4 else (MC if R < 4 else 4)
+cdef inline int block_width(int R, int left) noexcept nogil:
+    """Columns to give to tiles of R rows at a time, of those that are left: they fill the registers, or divide without a rest
+    so narrow that it would wait."""
+    if R == 2 or R == 4:
+        return 4 if left == 8 else min(6, left)
+    return min(left, MC if R < 4 else 4)
 
 
 cdef inline long block_slots(const Rnn* p) noexcept nogil:
@@ -149,7 +152,7 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
     ahead: the steps for which the input is projected at a time; 0 if it is not.
     """
     cdef Columns q
-    cdef int g, slot, widest = block_width(tile_rows(b.R))
+    cdef int g, slot, R = tile_rows(b.R), left = <int>b.vectors * (g1 - g0), width = block_width(R, left)
     cdef long i, v, u
     q.n = 0
     q.D = p.D if input and ahead == 0 else 0
@@ -165,11 +168,11 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
             q.z[q.n] = slot * p.HP + u * VL
             q.to[q.n] = slot * b.size + v * b.R * VL
             q.n += 1
-            if q.n == widest:
+            if q.n == width:
                 block_columns(b, &q, input and ahead > 0)
+                left -= width
+                width = block_width(R, left)
                 q.n = 0
-    if q.n > 0:
-        block_columns(b, &q, input and ahead > 0)
 
 
 cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead) noexcept nogil:
