@@ -97,9 +97,9 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     return p
 
 
-cdef inline long regions(const Plan* how, long N, long threads) noexcept nogil:
-    """Regions of states at hand: for as many threads as may share the batch, two layers at once or not."""
-    return 1 if how.split_units else max(1, min(threads, N))
+cdef inline long regions(long N, long threads) noexcept nogil:
+    """Regions of states at hand: for as many threads as may share the batch, however the call is planned."""
+    return max(1, min(threads, N))
 
 
 cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil:
@@ -117,5 +117,5 @@ def tape_size(int cell, long N, long T, long D, long H, bint training, bint drop
     # BLAS may yet refuse x's strides
     cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
-    p.regions = regions(&how, N, threads)
+    p.regions = regions(N, threads)
     return carve(&p, NULL, dropout)

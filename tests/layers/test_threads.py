@@ -66,6 +66,28 @@ def test_layers(cell, shape, dtype, options, rng):
             assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 3, 10, 64)], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_from_zeros(cell, shape, rng):
+    """Without initial states a call has less to do, and may be spread in another way: (2, 3, 10, 64) of an LSTM is not
+    spread at all. And threads may change between the passes."""
+    layer, arguments = layer_and_arguments(cell, shape, "float32", {}, None, False, rng)
+    fastrnn.set_num_threads(1)
+    expected = everything(layer, *arguments)
+    for threads in THREADS[1:]:
+        fastrnn.set_num_threads(threads)
+        for name, value in everything(layer, *arguments).items():
+            assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
+    x, _, _, dy, dstates = arguments
+    for forward, backward in itertools.permutations(THREADS, 2):
+        fastrnn.set_num_threads(forward)
+        layer(x, training=True)
+        fastrnn.set_num_threads(backward)
+        assert same_bits(layer.backward(dy, dstates=dstates), expected["dx"])
+        for variable in layer.trainable_weights:
+            assert same_bits(variable.grad, expected[variable.name])
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_plans(cell, shape, rng):
