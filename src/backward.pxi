@@ -91,12 +91,7 @@ def backward_scratch(int cell, long N, long T, long D, long H, long threads):
 
 cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
     """Elements of dh, du and dc, of dz, of the second group's sums, and of the threads' scratch."""
-    return carried_size(p, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
-
-
-cdef inline long carried_size(const Rnn* p, long threads) noexcept nogil:
-    """Elements of dh, du and dc, in as many regions as threads may share the batch."""
-    return 3 * p.N * p.HP + threads * APART
+    return regions_size(p, CARRIED, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -171,7 +166,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.groups = row_groups(&f.p)
     vector(scratch, scratch_size(&f.p, threads), "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
-    f.sums = f.p.dh + carried_size(&f.p, threads)
+    f.sums = f.p.dh + regions_size(&f.p, CARRIED, threads)
     f.p.dz = f.p.z
     if not dz_on_tape(&f.p):
         f.p.dz = f.sums

@@ -85,7 +85,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, training, f.chunk)
     f.p.from_zero = from_zero
-    f.p.regions = regions(N, threads)
+    f.p.regions = threads
     f.p.x = x_
     f.p.x_n = x_n
     f.p.x_t = x_t

@@ -48,7 +48,7 @@ cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
     if p.regions > 0 and (p.long_tape or not p.training):
         p.near = at
         p.near_slots = (4 if dropout else 2) + (1 if p.G == 4 else 0)
-        at += p.near_slots * states + p.regions * APART
+        at += regions_size(p, p.near_slots, p.regions)
     return (at - start) + SLACK
 
 
@@ -97,11 +97,6 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     return p
 
 
-cdef inline long regions(long N, long threads) noexcept nogil:
-    """Regions of states at hand: for as many threads as may share the batch, however the call is planned."""
-    return max(1, min(threads, N))
-
-
 cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil:
     """Steps whose input is projected before them, 0 if each step does it."""
     if blas:
@@ -117,5 +112,5 @@ def tape_size(int cell, long N, long T, long D, long H, bint training, bint drop
     # BLAS may yet refuse x's strides
     cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
-    p.regions = regions(N, threads)
+    p.regions = threads
     return carve(&p, NULL, dropout)

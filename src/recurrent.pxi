@@ -35,7 +35,7 @@ cdef struct Rnn:
     real* h                     # tape [T + 1][N][HP], slot t holds the state before step t; NULL without training
     real* hu                    # the same times h_drop: what U multiplies (h itself without dropout)
     real* c                     # [T + 1][N][HP]: LSTM only
-    long regions                # of states at hand: one for the rows of each thread
+    long regions                # of states at hand: one for each thread, however the call is planned; 0: not needed
     long near_slots, near_rows
     real* near                  # of a region: h [2][rows][HP] and hu [2][rows][HP], of this step and the next, c [rows][HP];
                                 # NULL if these are on the tape
@@ -48,9 +48,9 @@ cdef struct Rnn:
     long dx_n, dx_t
     const real* WT              # packed [D / VL][G * HP][VL], rows in the order of z's blocks
     const real* UT              # packed [P][G * HP][VL]
-    real* dh                    # [N][HP]: gradient of the state that does not pass through U
-    real* du                    # [N][HP]: and that which does, before h_drop
-    real* dc                    # [N][HP]: LSTM only
+    real* dh                    # of a region: [rows][HP], gradient of the state that does not pass through U
+    real* du                    # [rows][HP]: and that which does, before h_drop
+    real* dc                    # [rows][HP]: LSTM only
 
 
 cdef struct Step:
@@ -97,12 +97,22 @@ cdef inline Step step_at(const Rnn* p, long t) noexcept nogil:
     return s
 
 
+cdef inline long regions_size(const Rnn* p, long slots, long regions) noexcept nogil:
+    """Elements of `slots` states of each row, in regions a page apart: a core that reads its rows in order fetches what follows
+    them, and if another core writes there, both wait for each other in each step."""
+    return slots * p.N * p.HP + regions * APART
+
+
+cdef inline long region_start(const Rnn* p, long slots, long region, long n0) noexcept nogil:
+    """Where row 0 would begin in the region that row n0 is the first of."""
+    return (slots - 1) * n0 * p.HP + region * APART
+
+
 cdef inline void settle(Rnn* p, long region, long n0, long n1) noexcept nogil:
-    """Have the states at hand of rows n0 to n1 in a region of their own: a core that reads its rows in order fetches what
-    follows them, and if another core writes there, both wait for each other in each step."""
+    """Have the states at hand of rows n0 to n1 in a region of their own."""
     if p.near != NULL:
         p.near_rows = n1 - n0
-        p.near += (p.near_slots - 1) * n0 * p.HP + region * APART
+        p.near += region_start(p, p.near_slots, region, n0)
 
 
 cdef inline void take_near(const Rnn* p, Step* s) noexcept nogil:

@@ -114,10 +114,14 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
         v += columns
 
 
+cdef enum:
+    CARRIED = 3             # dh, du and dc
+
+
 cdef inline void settle_back(Rnn* p, long region, long n0, long n1) noexcept nogil:
-    """Have dh, du and dc of rows n0 to n1 in a region of their own, see `settle`."""
+    """Have dh, du and dc of rows n0 to n1 in a region of their own."""
     cdef long slot = (n1 - n0) * p.HP
-    p.dh += 2 * n0 * p.HP + region * APART
+    p.dh += region_start(p, CARRIED, region, n0)
     p.du = p.dh + slot
     p.dc = p.du + slot if p.G == 4 else NULL
 

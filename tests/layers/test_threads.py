@@ -135,16 +135,16 @@ def test_long_tapes(cell, shape, dtype, options, rng):
         assert same_bits(value, found[0][name]), f"{name} differs if the tape is a long one"
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 8, 32, 32)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_both_directions(cell, shape, rng):
-    """At once, with an even number of threads, or one after the other."""
+    """At once, with an even number of threads, or one after the other; of (1, 8, 32, 32) by more threads than rows."""
     N, T, D, H = shape
     layer = fastrnn.layers.Bidirectional(make_layer(cell, D, H, rng, return_sequences=True))
     x, dy = rng.standard_normal((N, T, D), "float32"), rng.standard_normal((N, T, 2 * H), "float32")
     mask = reference.random_mask("right", N, T, rng)
     expected: dict[str, np.ndarray] = {}
-    for threads in (1, 2, 3, 4, 6):
+    for threads in (1, 2, 3, 4, 6, 32):
         fastrnn.set_num_threads(threads)
         found = {"inference": layer(x, mask=mask), "y": layer(x, training=True, mask=mask), "dx": layer.backward(dy)}
         found |= {v.path: v.grad.copy() for v in layer.trainable_weights}
