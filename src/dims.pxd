@@ -23,11 +23,6 @@ cdef extern from "simd.h" nogil:
     vf vlarger(vf, vf)
     vf vmax(vf, real)
     vf vmin(vf, real)
-    vf vexp(vf)
-    vf vsigmoid(vf)
-    vf vtanh(vf)
-    void vsigmoid_each(int, vf*)
-    void vtanh_each(int, vf*)
     void transpose(vf*)
     real lane_sum(vf)
     real lane_max(vf)
@@ -44,3 +39,11 @@ cdef extern from "simd.h" nogil:
     void prefetch_first(const real*, long)
     void prefetch_to_write(const real*, long)
     void cpu_relax()
+
+
+cdef extern from "exponentials.h" nogil:
+    vf vexp(vf)
+    vf vsigmoid(vf)
+    vf vtanh(vf)
+    void vsigmoid_each(int, vf*)
+    void vtanh_each(int, vf*)

@@ -1,4 +1,4 @@
-/* The vector type of the kernels and its exp, sigmoid and tanh; the only C in the library.
+/* The vector type of the kernels, and what they ask of the processor.
 
    Built once per instruction set and scalar type: VBYTES is the vector's width in bytes, REAL the
    scalar type (float or double). Needs the vector extensions of GCC or Clang. */
@@ -33,25 +33,9 @@ typedef REAL real;
 #if FASTRNN_WIDTH(REAL) == 4
 typedef int32_t ireal;
 #define VL (VBYTES / 4)
-#define EXPONENT_BITS 23
-#define EXPONENT_BIAS 127
-#define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-#define EXP_LOWEST (-104.0f)    /* exp underflows to zero below */
-#define DENORMAL_ROOM 64        /* enough to keep 2^n normal down to there */
-#define DENORMAL_SCALE 0x1p-64f
-#define LN2_HIGH 0.693145751953125f
-#define LN2_LOW 1.4286068203094172321e-6f
 #else
 typedef int64_t ireal;
 #define VL (VBYTES / 8)
-#define EXPONENT_BITS 52
-#define EXPONENT_BIAS 1023
-#define ROUND_MAGIC 6755399441055744.0
-#define EXP_LOWEST (-746.0)
-#define DENORMAL_ROOM 128
-#define DENORMAL_SCALE 0x1p-128
-#define LN2_HIGH 0.6931471803691238
-#define LN2_LOW 1.908214929270587816e-10
 #endif
 
 /* Registers that a tile may fill with accumulators, of 16 (SSE, AVX) or 32 (AVX-512, NEON). */
@@ -221,96 +205,6 @@ SIMD vf vcopysign(vf x, vf sign) { return from_bits(as_bits(x) | (as_bits(sign) 
 /* 1 where x > 0, and where low < x < high, else 0: the derivatives of relu and hard_sigmoid. */
 SIMD vf vstep(vf x) { return from_bits((x > 0) & as_bits(vset1(1))); }
 SIMD vf vinside(vf x, real low, real high) { return from_bits((x > low) & (x < high) & as_bits(vset1(1))); }
-
-/* Near-minimax polynomials of (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2, highest power first (own fits by interpolation
-   in Chebyshev nodes). EXP: relative error of exp(r) 8e-9 (float), 2e-17 (double). EXPM1: that of exp(r) - 1 is 5e-10,
-   5e-19. */
-#if FASTRNN_WIDTH(REAL) == 4
-static const real EXP[] = {1.3926183587713494542e-3f, 8.3631790527225773704e-3f, 4.1666554617204574203e-2f,
-                           1.6666576989698775683e-1f, 0.5f};
-static const real EXPM1[] = {1.9891030654370327738e-4f, 1.3933685862617173589e-3f, 8.3333108895820771937e-3f,
-                             4.1666464602026541557e-2f, 1.6666666681659179129e-1f, 0.5f};
-#else
-static const real EXP[] = {2.5100385495510319078e-8, 2.7620088445409748161e-7, 2.7557268459997064772e-6,
-                           2.4801521295954375131e-5, 1.9841269863053616878e-4, 1.3888888917213716901e-3,
-                           8.3333333333300618325e-3, 4.1666666666624127873e-2, 1.6666666666666667453e-1,
-                           0.50000000000000010221};
-static const real EXPM1[] = {2.0910798015421921847e-9, 2.5105257931315764305e-8, 2.7557284946937055959e-7,
-                             2.7557255302077310738e-6, 2.4801587314105858003e-5, 1.9841269874897790529e-4,
-                             1.3888888888888444699e-3, 8.3333333333261131248e-3, 4.1666666666666663067e-2,
-                             1.6666666666666671007e-1, 0.5};
-#endif
-/* The functions work on m vectors at once, m a literal: each is one long chain of dependent operations, and only
-   several chains side by side keep a processor's units busy. */
-#define EACH(i) _Pragma("GCC unroll 8") for (int i = 0; i < m; i++)
-
-SIMD void polynomial(int m, const real *coefficients, int n, const vf *x, vf *p) {
-  EACH(i) p[i] = vset1(coefficients[0]);
-  _Pragma("GCC unroll 16") for (int k = 1; k < n; k++)
-    EACH(i) p[i] = p[i] * x[i] + coefficients[k];
-}
-#define POLYNOMIAL(m, table, x, p) polynomial(m, table, (int)(sizeof(table) / sizeof(table[0])), x, p)
-
-/* x = n ln 2 + r with |r| <= ln(2)/2: n, which is also in the low bits of shifted. */
-SIMD void halvings(int m, const vf *x, vf *n, vf *shifted) {
-  EACH(i) shifted[i] = x[i] * (real)1.44269504088896340736 + ROUND_MAGIC;
-  EACH(i) n[i] = shifted[i] - ROUND_MAGIC;
-}
-/* exp(x) = 2^n (1 + q). */
-SIMD void exp_reduced(int m, const vf *x, vf *q, vf *shifted) {
-  vf r[8];
-  halvings(m, x, q, shifted);
-  EACH(i) r[i] = x[i] - q[i] * LN2_HIGH;
-  EACH(i) r[i] = r[i] - q[i] * LN2_LOW;
-  POLYNOMIAL(m, EXP, r, q);
-  EACH(i) q[i] = r[i] * r[i] * q[i] + r[i];
-}
-/* 2^(n + extra); the shift drops the rest of the magic number. */
-SIMD vf power_of_two(vf shifted, int extra) {
-  return from_bits((as_bits(shifted) << EXPONENT_BITS) + ((ireal)(EXPONENT_BIAS + extra) << EXPONENT_BITS));
-}
-
-/* exp of any x: NaN kept, 0 far below, infinity far above. */
-SIMD vf vexp(vf x) {
-  vf p, shifted;
-  x = vmin(vmax(x, EXP_LOWEST), -EXP_LOWEST);
-  exp_reduced(1, &x, &p, &shifted);
-  vi n = as_bits(shifted) - as_bits(vset1(ROUND_MAGIC));
-  vi half = n >> 1;
-  p = (p + (real)1) * from_bits((half + EXPONENT_BIAS) << EXPONENT_BITS);
-  return p * from_bits((n - half + EXPONENT_BIAS) << EXPONENT_BITS);
-}
-
-/* x = 1 / (1 + exp(-x)) from e = exp(-|x|), so that nothing overflows: with t = e / (1 + e) it is e - e t
-   below zero and 1 - t above, which keeps the rounding of 1 + e out of small results. e is scaled in two
-   steps, so that a denormal result is rounded once. */
-SIMD void vsigmoid_each(int m, vf *x) {
-  vf a[8], e[8], shifted[8];
-  EACH(i) a[i] = vmax(vnegabs(x[i]), EXP_LOWEST);
-  exp_reduced(m, a, e, shifted);
-  EACH(i) e[i] = e[i] + (real)1;
-  EACH(i) e[i] = e[i] * power_of_two(shifted[i], DENORMAL_ROOM) * DENORMAL_SCALE;
-  EACH(i) a[i] = vselect_negative(x[i], e[i], vset1(1));
-  EACH(i) e[i] = e[i] / (1 + e[i]);
-  EACH(i) x[i] = a[i] - a[i] * e[i];
-}
-
-/* x = tanh(x) = (1 - E) / (1 + E) with E = exp(-2|x|) = 2^n (1 + q). Half of it above the line is (1/2 - T) - T q with
-   T = 2^n / 2: rounded once, and as exact where x is small, n = 0, as q is. */
-SIMD void vtanh_each(int m, vf *x) {
-  vf y[8], n[8], shifted[8], q[8];
-  EACH(i) y[i] = vmax(vnegabs(x[i]) * 2, (real)-80);
-  halvings(m, y, n, shifted);
-  EACH(i) y[i] = y[i] - n[i] * (real)0.69314718055994530942;
-  POLYNOMIAL(m, EXPM1, y, q);
-  EACH(i) q[i] = y[i] * y[i] * q[i] + y[i];
-  EACH(i) n[i] = power_of_two(shifted[i], -1);
-  EACH(i) y[i] = ((real)0.5 - n[i]) - n[i] * q[i];
-  EACH(i) q[i] = ((real)0.5 + n[i]) + n[i] * q[i];
-  EACH(i) x[i] = vcopysign(y[i] / q[i], x[i]);
-}
-SIMD vf vsigmoid(vf x) { vsigmoid_each(1, &x); return x; }
-SIMD vf vtanh(vf x) { vtanh_each(1, &x); return x; }
 
 /* Flush denormals to zero in this thread; returns what restores the state. */
 SIMD uint64_t denormals_off(void) {
