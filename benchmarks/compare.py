@@ -4,8 +4,8 @@
     python benchmarks/compare.py
     python benchmarks/compare.py --cases 'fwd/lstm/*,charcopy/*' --engines fastrnn,torch --threads 1
 
-Measures the limits first. Then each engine runs all cases in a process of its own, one engine after the other, round
-after round: what disturbs the machine for a while falls on all of them. Prints the table, and writes it to the folder
+Each round measures the limits first; then each engine runs all cases in a process of its own, one engine after the
+other: what disturbs the machine for a while falls on all of them. Prints the table, and writes it to the folder
 `--out` as Markdown, JSON and, where matplotlib is installed, as a picture. See README.md for what the figures mean.
 """
 
@@ -90,14 +90,17 @@ def measure(arguments: argparse.Namespace, cases: list[Case]) -> dict[str, Any]:
     machine = describe_machine(arguments.threads)
     if (machine["load"] or 0) > 0.5:
         print(f"note: the machine is busy (load {machine['load']}): the figures will not be reliable", flush=True)
-    limits = limit.measure(threads=arguments.threads)
-    print("\n".join(limits.lines()), flush=True)
     results: dict[str, Any] = {
-        "machine": machine, "limit": limits._asdict(), "engines": {},
-        "cases": {case.name: {"flops": case.flops, "limit_seconds": case.seconds(limits), "engines": {}}
-                  for case in cases},
+        "machine": machine, "engines": {},
+        "cases": {case.name: {"flops": case.flops, "limit_rounds": [], "engines": {}} for case in cases},
     }
+    limits = []
     for number in range(arguments.rounds):
+        limits.append(limit.measure(threads=arguments.threads))
+        print("\n".join(limits[-1].lines()), flush=True)
+        results["limit"] = limit.median(limits)._asdict()
+        for case in cases:
+            results["cases"][case.name]["limit_rounds"].append(case.seconds(limits[-1]))
         for engine in arguments.engines:
             if "missing" in results["engines"].get(engine, {}):
                 continue

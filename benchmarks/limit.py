@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -222,6 +224,20 @@ def measure(isa: str | None = None, threads: int = 1, seconds: float = 0.1, roun
         peak = _rate(program, isa, threads, 0, seconds, rounds)
         return Limit(isa, threads, core_peak, peak, core,
                      {size: _rate(program, isa, threads, size, seconds, rounds) for size in SIZES})
+
+
+def median(limits: Sequence[Limit]) -> Limit:
+    """The median of each figure of limits that were measured alike: clocks move by some percent within minutes."""
+
+    def each(rates: Sequence[dict[int, float]]) -> dict[int, float]:
+        return {size: statistics.median(rate[size] for rate in rates) for size in rates[0]}
+
+    return limits[0]._replace(
+        core_peak=statistics.median(one.core_peak for one in limits),
+        peak=statistics.median(one.peak for one in limits),
+        core_bandwidth=each([one.core_bandwidth for one in limits]),
+        bandwidths=each([one.bandwidths for one in limits]),
+    )
 
 
 def main() -> None:

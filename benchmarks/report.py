@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Row:
 
     def __init__(self, name: str, entry: dict[str, Any]) -> None:
         self.name, self.case = name, BY_NAME[name]
-        self.limit: float = entry["limit_seconds"]
+        self.limit: float = statistics.median(entry["limit_rounds"])
         self.flops: float = entry["flops"]
         times = {engine: value["seconds"] for engine, value in entry["engines"].items() if "seconds" in value}
         self.own: float | None = times.pop("fastrnn", None)
@@ -53,6 +54,12 @@ class Row:
         fastest = {engine: min(value["rounds"]) for engine, value in entry["engines"].items() if "seconds" in value}
         self.own_fastest: float | None = fastest.pop("fastrnn", None)
         self.best_fastest: float | None = min(fastest.values(), default=None)
+        own_rounds = entry["engines"].get("fastrnn", {}).get("rounds", [])
+        self.shares = [(own, limit / own) for own, limit in zip(own_rounds, entry["limit_rounds"])]
+
+    def share(self) -> str:
+        """The share of the limit: each round's time against the limit that was measured in it."""
+        return f"{statistics.median(share for _, share in self.shares):.0%}" if self.shares else ""
 
     def fastest_rounds(self) -> str:
         """The ratio and the share of the limit, of each engine's fastest round: the one that whatever else ran on the
@@ -60,7 +67,7 @@ class Row:
         if not self.own_fastest:
             return ""
         ratio = times(self.best_fastest / self.own_fastest if self.best_fastest else None)
-        return f"{ratio} {self.limit / self.own_fastest:.0%}".strip()
+        return f"{ratio} {min(self.shares)[1]:.0%}".strip()
 
     def ratio(self) -> float | None:
         """Best peer / fastrnn: above 1 fastrnn is faster."""
@@ -123,9 +130,8 @@ def markdown(results: dict[str, Any]) -> str:
     for row in rows:
         best = f"{duration(row.best_time)} {row.best}" if row.best else ""
         rate = f"{row.flops / row.own / 1e9:.1f}" if row.own else ""
-        share = f"{row.limit / row.own:.0%}" if row.own else ""
         lines.append(f"| {row.name} | {duration(row.own)} | {best} | {times(row.ratio())} | {row.goal()} | "
-                     f"{times(row.keras_ratio())} | {rate} | {duration(row.limit)} | {share} | "
+                     f"{times(row.keras_ratio())} | {rate} | {duration(row.limit)} | {row.share()} | "
                      f"{row.fastest_rounds()} |")
     lines += ["", "Medians of all engines:", "", "| case | " + " | ".join(present) + " |",
               "|---|" + "--:|" * len(present)]
