@@ -90,7 +90,7 @@ def backward_scratch(int cell, long N, long T, long D, long H, long threads):
 
 
 cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
-    """Elements of dh, du and dc, of dz, of the second group's sums, and of the threads' scratch."""
+    """Elements of dh, du and dc, of dz, of the groups' sums, and of the threads' scratch."""
     return regions_size(p, CARRIED, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
 
 
@@ -114,7 +114,7 @@ cdef struct Backward:
     real* dU
     real* db
     long biases                 # elements of it
-    real* sums                  # the second group's dW, dU and db
+    real* sums                  # each group's dW, dU and db, where there are two
     Outer outer[8]              # four of each group
     int products                # that it has
     real* work                  # scratch of the threads
@@ -127,8 +127,9 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     cdef int cell, activation, recurrent_activation
     cdef bint reset_after, zero_output, from_zero
     cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
-    cdef long N, T, D, H
+    cdef long N, T, D, H, k
     cdef real* db_
+    cdef real* sums
     (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
      tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
     require(x, "x")
@@ -177,10 +178,13 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
         f.dW = matrix(dW, D, f.p.G * H, "dW")
         f.dU = matrix(dU, H, f.p.G * H, "dU")
         f.db = db_
-        f.products = weight_products(&f.p, cell, 0, share(N, 1, f.groups), f.dW, f.dU, f.db, f.outer)
-        if f.groups > 1:
-            weight_products(&f.p, cell, share(N, 1, 2), N, f.sums, f.sums + D * f.p.G * H,
-                            NULL if db_ == NULL else f.sums + (D + H) * f.p.G * H, f.outer + 4)
+        if f.groups == 1:
+            f.products = weight_products(&f.p, cell, 0, N, f.dW, f.dU, f.db, f.outer)
+        else:
+            for k in range(2):
+                sums = f.sums + k * group_size(&f.p)
+                f.products = weight_products(&f.p, cell, share(N, k, 2), share(N, k + 1, 2), sums, sums + D * f.p.G * H,
+                                             NULL if db_ == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
     f.barrier.arrived = f.barrier.generation = 0
     return 0
 

@@ -40,22 +40,29 @@ cdef inline long own_dz(const Rnn* p) noexcept nogil:
     return 0 if dz_on_tape(p) else p.dz_slots * p.N * p.J
 
 
+cdef inline long group_size(const Rnn* p) noexcept nogil:
+    """Elements of one group's dW, dU and db, whole vectors and a page away from the next group's."""
+    return ((p.D + p.H + 2) * p.G * p.H + VL - 1) // VL * VL + APART
+
+
 cdef inline long sums_size(const Rnn* p) noexcept nogil:
-    """Elements of the second group's dW, dU and db."""
-    return (p.D + p.H + 2) * p.G * p.H if row_groups(p) > 1 else 0
+    """Elements of both groups' sums. They are apart from the arrays that the gradients go to, which may begin anywhere:
+    where a vector is in two cache lines, each addition costs more."""
+    return 2 * group_size(p) if row_groups(p) > 1 else 0
 
 
 cdef void add_sums(const Rnn* p, real* dW, real* dU, real* db, long biases, const real* sums, long i,
                    long team) noexcept nogil:
-    """Thread i's share of adding the second group's to the first's."""
+    """Thread i's share of adding up both groups'."""
     cdef long D = p.D * p.G * p.H, H = p.H * p.G * p.H
-    add_to(dW, sums, share(D, i, team), share(D, i + 1, team))
-    add_to(dU, sums + D, share(H, i, team), share(H, i + 1, team))
+    add_up(p, dW, sums, share(D, i, team), share(D, i + 1, team))
+    add_up(p, dU, sums + D, share(H, i, team), share(H, i + 1, team))
     if db != NULL:
-        add_to(db, sums + D + H, share(biases, i, team), share(biases, i + 1, team))
+        add_up(p, db, sums + D + H, share(biases, i, team), share(biases, i + 1, team))
 
 
-cdef void add_to(real* out, const real* other, long n0, long n1) noexcept nogil:
+cdef void add_up(const Rnn* p, real* out, const real* sums, long n0, long n1) noexcept nogil:
+    cdef const real* other = sums + group_size(p)
     while n0 < n1:
-        vstore_part(out + n0, vload_part(out + n0, n1 - n0) + vload_part(other + n0, n1 - n0), n1 - n0)
+        vstore_part(out + n0, vload_part(sums + n0, n1 - n0) + vload_part(other + n0, n1 - n0), n1 - n0)
         n0 += VL
