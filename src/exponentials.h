@@ -112,7 +112,7 @@ SIMD void exp_reduced(int m, const vf *x, vf *q, vf *n, vf *shifted) {
   EACH(i) q[i] = q[i] + one_of(RESTS, shifted[i]);
 #endif
 }
-/* e = exp(x), x from EXP_LOWEST to 0. A denormal result is rounded once, or of a power of two that was. */
+/* e = exp(x), x from EXP_LOWEST to 0. A denormal result is rounded once; where n goes in steps, so is its power of two. */
 SIMD void exp_each(int m, const vf *x, vf *e) {
   vf n[8], shifted[8];
   exp_reduced(m, x, e, n, shifted);
