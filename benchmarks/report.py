@@ -51,23 +51,23 @@ class Row:
         self.best_time = times[self.best] if self.best else None
         keras = [value for engine, value in times.items() if engine.startswith("keras")]
         self.keras = min(keras, default=None)
-        fastest = {engine: min(value["rounds"]) for engine, value in entry["engines"].items() if "seconds" in value}
-        self.own_fastest: float | None = fastest.pop("fastrnn", None)
-        self.best_fastest: float | None = min(fastest.values(), default=None)
-        own_rounds = entry["engines"].get("fastrnn", {}).get("rounds", [])
-        self.shares = [(own, limit / own) for own, limit in zip(own_rounds, entry["limit_rounds"])]
+        rounds = {engine: value["rounds"] for engine, value in entry["engines"].items() if "seconds" in value}
+        # of each round of fastrnn its time, and the share of the limit that was measured in it
+        self.own_rounds = [(own, limit / own) for own, limit in zip(rounds.pop("fastrnn", []), entry["limit_rounds"])]
+        self.best_fastest: float | None = min(map(min, rounds.values()), default=None)
 
     def share(self) -> str:
-        """The share of the limit: each round's time against the limit that was measured in it."""
-        return f"{statistics.median(share for _, share in self.shares):.0%}" if self.shares else ""
+        """The share of the limit."""
+        return f"{statistics.median(share for _, share in self.own_rounds):.0%}" if self.own_rounds else ""
 
     def fastest_rounds(self) -> str:
         """The ratio and the share of the limit, of each engine's fastest round: the one that whatever else ran on the
         machine, or beside it on its host, disturbed least."""
-        if not self.own_fastest:
+        if not self.own_rounds:
             return ""
-        ratio = times(self.best_fastest / self.own_fastest if self.best_fastest else None)
-        return f"{ratio} {min(self.shares)[1]:.0%}".strip()
+        own, share = min(self.own_rounds)
+        ratio = times(self.best_fastest / own if self.best_fastest else None)
+        return f"{ratio} {share:.0%}".strip()
 
     def ratio(self) -> float | None:
         """Best peer / fastrnn: above 1 fastrnn is faster."""
