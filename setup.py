@@ -121,13 +121,15 @@ def extensions():
     # -s: without it symbols are half of the file.
     link_args = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
     shared = [str(path) for path in sorted(Path("src").iterdir()) if path.suffix in (".h", ".pxi", ".pxd")]
-    yield Extension(
-        "fastrnn._core.cpu",
-        ["src/cpu.pyx"],
-        extra_compile_args=list(FLAGS),
-        extra_link_args=list(link_args),
-        depends=["setup.py"],
-    )
+    for name in ("cpu", "threads"):
+        yield Extension(
+            f"fastrnn._core.{name}",
+            [f"src/{name}.pyx"],
+            include_dirs=["src"],
+            extra_compile_args=list(FLAGS),
+            extra_link_args=list(link_args),
+            depends=["setup.py", *shared],
+        )
     for target, (width, flags) in TARGETS.items():
         for scalar in ("float32", "float64"):
             yield Extension(

@@ -133,7 +133,6 @@ def set_seed(seed: int) -> None:
 
 def config() -> dict[str, str]:
     """What `show_config` prints, as a dictionary."""
-    kernels = _core.kernels("float32")
     try:
         import scipy  # its record of what it was built with; its BLAS itself is not loaded for this
 
@@ -147,7 +146,7 @@ def config() -> dict[str, str]:
         "NumPy": np.__version__,
         "processor": _core.cpu.processor_name() or platform.processor() or "unknown",
         "instruction set": f"{_core.isa} (available: {', '.join(_core.available)})",
-        "threads": f"{get_num_threads()} of {os.cpu_count()}" + ("" if kernels.OPENMP else " (built without OpenMP)"),
+        "threads": f"{get_num_threads()} of {os.cpu_count()}" + ("" if _core.threads.OPENMP else " (built without OpenMP)"),
         "BLAS": f"{blas_text}, used: {get_blas()}",
     }
 

@@ -41,20 +41,29 @@ cdef void same_largest_share(const real* t, const real* p, cnp.npy_bool* same, l
     denormals_restore(state)
 
 
+cdef struct Largest:
+    const real* t               # (M, C)
+    const real* p               # (M, C)
+    cnp.npy_bool* same          # (M,)
+    long M, C
+
+
+cdef void same_largest_part(void* call, long i, long team) noexcept nogil:
+    cdef Largest* s = <Largest*>call
+    same_largest_share(s.t, s.p, s.same, s.C, share(s.M, i, team), share(s.M, i + 1, team))
+
+
 def same_largest(ndarray t not None, ndarray p not None, ndarray same not None, long threads):
     """same (M,) = whether the first largest of t (M, C) and of p (M, C) stand at one index; a NaN is the largest."""
-    cdef long M = extent(p, 0), C = extent(p, 1), i, team
-    cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
-    cdef real* t_ = matrix(t, M, C, "t")
-    cdef real* p_ = matrix(p, M, C, "p")
-    cdef cnp.npy_bool* same_ = <cnp.npy_bool*>cnp.PyArray_DATA(same)
+    cdef Largest s
+    s.M = extent(p, 0)
+    s.C = extent(p, 1)
+    s.t = matrix(t, s.M, s.C, "t")
+    s.p = matrix(p, s.M, s.C, "p")
+    s.same = <cnp.npy_bool*>cnp.PyArray_DATA(same)
     check(same, cnp.NPY_BOOL, 1, "same")
-    if cnp.PyArray_DIM(same, 0) != M or not cnp.PyArray_IS_C_CONTIGUOUS(same):
-        refuse(same, "same", f"{M} contiguous elements")
-    if C == 0:
+    if cnp.PyArray_DIM(same, 0) != s.M or not cnp.PyArray_IS_C_CONTIGUOUS(same):
+        refuse(same, "same", f"{s.M} contiguous elements")
+    if s.C == 0:
         refuse(p, "p", "rows of at least one element")
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        same_largest_share(t_, p_, same_, C, share(M, i, team), share(M, i + 1, team))
+    run(same_largest_part, &s, 1 if s.M * s.C < SMALL_WORK // 4 else max(1, min(threads, s.M)), 4 * s.M * s.C)

@@ -1,39 +1,41 @@
 # The backward pass over all time steps with all gradients, and its entry point from Python.
 
-cdef void steps_back(const Rnn* p, int cell, bint dh0, long chunk, long t0, long t1, long n0, long n1, long u0, long u1,
-                     long i, Barrier* barrier, long team) noexcept nogil:
-    """dz and dx of steps t0 to t1; rows, units and team as in forward_share; dh0: whether that is asked for."""
+cdef bint steps_back(const Rnn* p, int cell, bint dh0, long chunk, long t0, long t1, Share* s, Barrier* barrier) noexcept nogil:
+    """A share's dz and dx of steps t0 to t1; dh0: whether that is asked for. False if the thread left."""
     cdef long t, end
-    cdef Step s
+    cdef Step step
     while t1 > t0:
         end = t1
         t1 = max(t0, end - chunk)
         t = end
         while t > t1:
             t -= 1
-            s = step_at(p, t)
+            step = step_at(p, t)
             if cell == SIMPLE_RNN:
-                simple_rnn_step_back(p, &s, n0, n1, u0, u1)
+                simple_rnn_step_back(p, &step, s.n0, s.n1, s.u0, s.u1)
             elif cell == LSTM_CELL:
-                lstm_step_back(p, &s, n0, n1, u0, u1)
+                lstm_step_back(p, &step, s.n0, s.n1, s.u0, s.u1)
             else:
-                gru_step_back(p, &s, n0, n1, u0, u1)
-            barrier_wait(barrier, team)
+                gru_step_back(p, &step, s.n0, s.n1, s.u0, s.u1)
+            if not stays(barrier, s, p.P):
+                return False
             if t == 0 and not dh0 and (cell != GRU_CELL or p.reset_after):
                 continue                # nobody asks for what flows further
             if cell != GRU_CELL:
-                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.G * p.HP, p.UT, False)
+                through_recurrent(p, &step, s.n0, s.n1, s.u0, s.u1, 0, p.G * p.HP, p.UT, False)
             elif p.reset_after:
-                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 3 * p.HP, p.UT, False)
+                through_recurrent(p, &step, s.n0, s.n1, s.u0, s.u1, p.HP, 3 * p.HP, p.UT, False)
             else:
-                through_recurrent(p, &s, n0, n1, u0, u1, 0, p.HP, p.UT + p.P * 2 * p.HP * VL, False)
-                gru_reset_back(p, &s, n0, n1, u0, u1, p.du)
-                barrier_wait(barrier, team)
-                through_recurrent(p, &s, n0, n1, u0, u1, p.HP, 2 * p.HP, p.UT, True)
-        if team == 1:
-            input_gradient(p, t1, end, n0, n1)
+                through_recurrent(p, &step, s.n0, s.n1, s.u0, s.u1, 0, p.HP, p.UT + p.P * 2 * p.HP * VL, False)
+                gru_reset_back(p, &step, s.n0, s.n1, s.u0, s.u1, p.du)
+                if not stays(barrier, s, p.P):
+                    return False
+                through_recurrent(p, &step, s.n0, s.n1, s.u0, s.u1, p.HP, 2 * p.HP, p.UT, True)
+        if s.team == 1:
+            input_gradient(p, t1, end, s.n0, s.n1)
         else:
-            input_gradient(p, t1 + share(end - t1, i, team), t1 + share(end - t1, i + 1, team), n0, n1)
+            input_gradient(p, t1 + share(end - t1, s.i, s.team), t1 + share(end - t1, s.i + 1, s.team), s.n0, s.n1)
+    return True
 
 
 cdef int weight_products(Rnn* p, int cell, long n0, long n1, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
@@ -140,7 +142,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     T = extent(x, 1)
     D = extent(x, 2)
     f.cell = cell
-    f.how = plan(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
+    f.how = plan_now(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
     f.p = problem(cell, N, T, D, H, activation, recurrent_activation, reset_after, zero_output, True, 0)
     f.p.dz_slots = steps_at_once(&f.p)
     f.dhT = matrix(dhT, N, H, "dhT")
@@ -185,65 +187,89 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
                 sums = f.sums + k * group_size(&f.p)
                 f.products = weight_products(&f.p, cell, share(N, k, 2), share(N, k + 1, 2), sums, sums + D * f.p.G * H,
                                              NULL if db_ == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
-    f.barrier.arrived = f.barrier.generation = 0
+    start_barrier(&f.barrier, 3 * N * (1 if f.how.split_units else T) * (D + H) * f.p.G * H // f.how.team)
     return 0
 
 
 cdef void backward_part(void* call, long i, long team) noexcept nogil:
     cdef Backward* f = <Backward*>call
-    cdef Rnn own = f.p
-    cdef Rnn* p = &own
     cdef uint64_t state = denormals_off()
-    cdef long n0 = 0, n1 = p.N, u0 = 0, u1 = p.P, sharing = 1, together, t0, t1 = p.T
-    if f.how.split_units:
-        u0 = share(p.P, i, team)
-        u1 = share(p.P, i + 1, team)
-        sharing = team
-    else:
-        n0 = share(p.N, i, team)
-        n1 = share(p.N, i + 1, team)
-    settle_back(p, 0 if f.how.split_units else i, n0, n1)
-    together = 1 if f.groups == team and not f.how.split_units else team    # 1: each thread sums over its own rows
-    start_back(p, f.dhT, f.dcT, n0, n1, u0, u1)
-    while True:
-        t0 = max(0, t1 - 1) // p.dz_slots * p.dz_slots
-        steps_back(p, f.cell, f.dh0 != NULL, f.how.chunk, t0, t1, n0, n1, u0, u1, i, &f.barrier, sharing)
-        if f.products > 0:
-            barrier_wait(&f.barrier, together)
-            weights_share(p, f.outer, f.products, f.groups, t0, t1, i, team, f.work + i * f.per_thread)
-        if t0 == 0:
-            break
-        barrier_wait(&f.barrier, together)      # their dz makes room for that of the steps before
-        t1 = t0
-    finish_back(p, f.dh0, f.dc0, n0, n1, u0, u1)
-    if f.products > 0 and f.groups > 1:
-        barrier_wait(&f.barrier, team)
-        add_sums(p, f.dW, f.dU, f.db, f.biases, f.sums, i, team)
+    cdef Share s = share_of(&f.p, &f.how, i, team)
+    all_steps_back(f, &s, team)
     denormals_restore(state)
 
 
+cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
+    """Thread s.i's part of the backward pass. Threads that share rows meet where the weights' gradients are sums over the rows
+    of all; from where one was late, thread 0 does every thread's rows by turns."""
+    cdef bint split = f.how.split_units
+    cdef Share rows
+    cdef long t0, t1 = f.p.T, k
+    while True:
+        t0 = max(0, t1 - 1) // f.p.dz_slots * f.p.dz_slots
+        if split and not share_back(f, s, t0, t1):
+            return
+        for k in range(0 if s.threads == 1 else s.i, 0 if split else team if s.threads == 1 else s.i + 1):
+            rows = share_of(&f.p, &f.how, k, team)
+            share_back(f, &rows, t0, t1)
+        if f.products > 0:
+            if not meets(&f.barrier, s, together(f, s), f.p.P):
+                return
+            weights_share(&f.p, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
+        if t0 == 0:
+            break
+        if not meets(&f.barrier, s, together(f, s), f.p.P):     # their dz makes room for that of the steps before
+            return
+        t1 = t0
+    if f.products > 0 and f.groups > 1 and meets(&f.barrier, s, s.threads, f.p.P):
+        add_sums(&f.p, f.dW, f.dU, f.db, f.biases, f.sums, s.i, s.threads)
+
+
+cdef inline long together(const Backward* f, const Share* s) noexcept nogil:
+    """Threads that meet before and after the sums over their steps: 1 where each thread sums over its own rows."""
+    return 1 if f.groups == s.threads and not f.how.split_units else s.threads
+
+
+cdef bint share_back(Backward* f, Share* s, long t0, long t1) noexcept nogil:
+    """A share's steps t0 to t1, with the gradients of the final states before them and of the initial ones after them."""
+    cdef Rnn p = f.p
+    settle_back(&p, 0 if f.how.split_units else s.i, s.n0, s.n1)
+    if t1 == p.T:
+        start_back(&p, f.dhT, f.dcT, s.n0, s.n1, s.u0, s.u1)
+    if not steps_back(&p, f.cell, f.dh0 != NULL, f.how.chunk, t0, t1, s, &f.barrier):
+        return False
+    if t0 == 0:
+        finish_back(&p, f.dh0, f.dc0, s.n0, s.n1, s.u0, s.u1)
+    return True
+
+
 def backward(long threads, tuple first not None, tuple second=None):
-    """Gradients of one layer, or of two at once with `threads` for each, after `forward` with training on the same tape
+    """Gradients of one layer, or of two at once, by up to `threads` threads, after `forward` with training on the same tape
     (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
     zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
     dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
-    cdef long work = 0
+    cdef long work = 0, team, each = threads if second is None else threads_each(threads)
     cdef bint blas = False
+    cdef Pair pair
     for k in range(calls):
-        take_backward(&f[k], first if k == 0 else second, threads)
+        take_backward(&f[k], first if k == 0 else second, each)
         blas = blas or (f[k].products > 0 and (f[k].outer[0].blas or f[k].outer[1].blas))
-        work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G, f[k].p.from_zero)
+        work += 3 * call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G, f[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):
         for j in range(f[k].products):
             f[k].outer[j].blas = blas and f[k].outer[j].blas
+    team = pair_team(calls, threads, work)
     with nogil:
-        if calls == 2 and work >= SMALL_WORK:
-            run_pair(backward_part, &f[0], &f[1], threads)
+        if team > 1:
+            pair.part = backward_part
+            pair.first = &f[0]
+            pair.second = &f[1]
+            run_parts(pair_part, &pair, team, True, work)
         else:
             for k in range(calls):
-                run_call(backward_part, &f[k], f[k].how.team)
+                run_parts(backward_part, &f[k], f[k].how.team, True, work)
     blas_leave(blas)

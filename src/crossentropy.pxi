@@ -50,23 +50,36 @@ cdef void crossentropy_share(const real* t, const real* p, real* values, real* g
     denormals_restore(state)
 
 
+cdef struct Crossentropy:
+    const real* t               # (M, C)
+    const real* p               # (M, C)
+    real* values                # (M,)
+    real* gradient              # (M, C) or NULL
+    real scale
+    long M, C
+
+
+cdef void crossentropy_part(void* call, long i, long team) noexcept nogil:
+    cdef Crossentropy* s = <Crossentropy*>call
+    crossentropy_share(s.t, s.p, s.values, s.gradient, s.scale, s.C, share(s.M, i, team), share(s.M, i + 1, team))
+
+
 def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not None, ndarray gradient, long threads,
                       double scale=1):
     """values (M,) = -sum of t log p, row by row, for probabilities p (M, C) that a softmax gave, at least the smallest
     normal number; gradient (M, C) = (p sum(t) - t) scale: that of the softmax's logits, or None. Returns the sum of the
     values times scale."""
-    cdef long M = extent(p, 0), C = extent(p, 1), m, i, team
-    cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
-    cdef real* t_ = matrix(t, M, C, "t")
-    cdef real* p_ = matrix(p, M, C, "p")
-    cdef real* gradient_ = matrix(gradient, M, C, "gradient")
-    cdef real* values_ = elements(values, M, "values")
+    cdef Crossentropy s
     cdef double total = 0
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        crossentropy_share(t_, p_, values_, gradient_, <real>scale, C, share(M, i, team), share(M, i + 1, team))
-    for m in range(M):
-        total += values_[m]
+    cdef long m
+    s.M = extent(p, 0)
+    s.C = extent(p, 1)
+    s.t = matrix(t, s.M, s.C, "t")
+    s.p = matrix(p, s.M, s.C, "p")
+    s.gradient = matrix(gradient, s.M, s.C, "gradient")
+    s.values = elements(values, s.M, "values")
+    s.scale = <real>scale
+    run(crossentropy_part, &s, 1 if s.M * s.C < SMALL_WORK // 4 else max(1, min(threads, s.M)), 4 * s.M * s.C)
+    for m in range(s.M):
+        total += s.values[m]
     return total * scale

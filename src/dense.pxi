@@ -88,25 +88,44 @@ cdef long row_team(long M, long K, long O, long threads) noexcept nogil:
     return 1 if M * K * O < SMALL_WORK else min(threads, (M + MR - 1) // MR)
 
 
+cdef struct DenseForward:
+    const real* x               # (M, K)
+    const real* W               # packed [O / VL][K][VL]
+    const real* b               # packed [O / VL][VL] or NULL
+    const real* w               # (K, O) if BLAS multiplies, or NULL
+    int activation
+    real* y                     # (M, O)
+    long M, K, O
+
+
+cdef void dense_forward_part(void* call, long i, long team) noexcept nogil:
+    cdef DenseForward* f = <DenseForward*>call
+    if f.w != NULL:
+        blas_rows(f.x, f.M, f.K, f.w, False, f.b, f.activation, f.y, f.O, i, team)
+    else:
+        dense_share(f.x, f.K, f.W, f.b, f.activation, f.y, f.O, share(f.M, i, team), share(f.M, i + 1, team))
+
+
 def dense_forward(ndarray x not None, ndarray W not None, ndarray b, int activation, ndarray y not None, long threads,
                   ndarray w=None):
     """y (M, O) = activation(x (M, K) W + b), W and b packed; w: W (K, O) itself, which BLAS reads."""
-    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(y, 1), i, team
-    cdef long padded = (O + VL - 1) // VL * VL, workers = row_team(M, K, O, threads)
-    cdef real* x_ = matrix(x, M, K, "x")
-    cdef real* y_ = matrix(y, M, O, "y")
-    cdef real* w_ = aligned(vector(W, padded * K + SLACK, "W"))
-    cdef real* b_ = NULL if b is None else aligned(vector(b, padded + SLACK, "b"))
-    cdef real* plain = matrix(w, K, O, "w")
-    cdef bint blas = blas_enter(plain != NULL and goes_to_blas(FORWARD, M, O, K))
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        if blas:
-            blas_rows(x_, M, K, plain, False, b_, activation, y_, O, i, team)
-        else:
-            dense_share(x_, K, w_, b_, activation, y_, O, share(M, i, team), share(M, i + 1, team))
+    cdef DenseForward f
+    cdef long padded
+    cdef bint blas
+    f.M = extent(x, 0)
+    f.K = extent(x, 1)
+    f.O = extent(y, 1)
+    padded = (f.O + VL - 1) // VL * VL
+    f.x = matrix(x, f.M, f.K, "x")
+    f.y = matrix(y, f.M, f.O, "y")
+    f.W = aligned(vector(W, padded * f.K + SLACK, "W"))
+    f.b = NULL if b is None else aligned(vector(b, padded + SLACK, "b"))
+    f.w = matrix(w, f.K, f.O, "w")
+    f.activation = activation
+    blas = blas_enter(f.w != NULL and goes_to_blas(FORWARD, f.M, f.O, f.K))
+    if not blas:
+        f.w = NULL
+    run(dense_forward_part, &f, row_team(f.M, f.K, f.O, threads), f.M * f.K * f.O)
     blas_leave(blas)
 
 
@@ -115,49 +134,67 @@ def dense_scratch(long M, long K, long O, long threads):
     return threads * weights_scratch(M, K, O, O) + SLACK
 
 
+cdef struct DenseBackward:
+    Rnn p                       # a SimpleRNN of one step, for the weights' gradient
+    Outer outer
+    const real* dz              # (M, O)
+    const real* WT              # packed [K / VL][O][VL]
+    const real* w               # (K, O) if BLAS computes dx, or NULL
+    real* dx                    # (M, K) or NULL
+    real* work                  # scratch of the threads
+    long per_thread             # elements of it
+    long M, K, O
+
+
+cdef void dense_backward_part(void* call, long i, long team) noexcept nogil:
+    cdef DenseBackward* f = <DenseBackward*>call
+    if f.dx != NULL and f.w != NULL:
+        blas_rows(f.dz, f.M, f.O, f.w, True, NULL, LINEAR, f.dx, f.K, i, team)
+    elif f.dx != NULL:
+        rows_by_packed(f.dz, f.O, f.O, f.WT, NULL, f.dx, f.K, f.K, share(f.M, i, team), share(f.M, i + 1, team))
+    if f.outer.out != NULL:
+        weights_share(&f.p, &f.outer, 1, 1, 0, 1, i, team, f.work + i * f.per_thread)
+
+
 def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray scratch not None, ndarray dx,
                    ndarray dW, ndarray db, long threads, ndarray w=None):
     """dx (M, K) = dz W^T, dW (K, O) = x^T dz, db (O) = sums of dz (M, O); WT packed, w: W (K, O) itself, which BLAS
     reads; dx, or dW with db, may be None."""
-    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(dz, 1), i, team
-    cdef long workers = row_team(M, K, O, threads), per_thread = weights_scratch(M, K, O, O)
-    cdef real* dz_ = matrix(dz, M, O, "dz")
-    cdef real* dx_ = matrix(dx, M, K, "dx")
-    cdef real* wt_ = NULL if dx is None else aligned(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
-    cdef real* work = aligned(vector(scratch, threads * per_thread + SLACK, "scratch"))
-    cdef real* plain = matrix(w, K, O, "w")
-    cdef Rnn p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
-    cdef Outer outer
-    cdef bint blas, blas_dx = dx_ != NULL and plain != NULL and goes_to_blas(BACKWARD, M, K, O)
-    p.J = p.HP = O              # rows of dz are not padded
-    p.dz = dz_
-    outer.a = matrix(x, M, K, "x")
-    outer.a_n = K
-    outer.a_t = 0
-    outer.M = K
-    outer.n0 = 0
-    outer.n1 = M
-    outer.g0 = 0
-    outer.g1 = 1
-    outer.block = p.w_block
-    outer.out = matrix(dW, K, O, "dW")
-    outer.ldo = O
-    outer.bias = vector(db, O, "db")
-    outer.blas = outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
-    outer.of_state = outer.with_next = False
-    blas = blas_enter(blas_dx or outer.blas)
-    blas_dx = blas and blas_dx
-    outer.blas = blas and outer.blas
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        if blas_dx:
-            blas_rows(dz_, M, O, plain, True, NULL, LINEAR, dx_, K, i, team)
-        elif dx_ != NULL:
-            rows_by_packed(dz_, O, O, wt_, NULL, dx_, K, K, share(M, i, team), share(M, i + 1, team))
-        if outer.out != NULL:
-            weights_share(&p, &outer, 1, 1, 0, 1, i, team, work + i * per_thread)
+    cdef DenseBackward f
+    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(dz, 1)
+    cdef bint blas, blas_dx
+    f.M = M
+    f.K = K
+    f.O = O
+    f.per_thread = weights_scratch(M, K, O, O)
+    f.dz = matrix(dz, M, O, "dz")
+    f.dx = matrix(dx, M, K, "dx")
+    f.WT = NULL if dx is None else aligned(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
+    f.work = aligned(vector(scratch, threads * f.per_thread + SLACK, "scratch"))
+    f.w = matrix(w, K, O, "w")
+    f.p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
+    f.p.J = f.p.HP = O          # rows of dz are not padded
+    f.p.dz = <real*>f.dz
+    f.outer.a = matrix(x, M, K, "x")
+    f.outer.a_n = K
+    f.outer.a_t = 0
+    f.outer.M = K
+    f.outer.n0 = 0
+    f.outer.n1 = M
+    f.outer.g0 = 0
+    f.outer.g1 = 1
+    f.outer.block = f.p.w_block
+    f.outer.out = matrix(dW, K, O, "dW")
+    f.outer.ldo = O
+    f.outer.bias = vector(db, O, "db")
+    f.outer.blas = f.outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
+    f.outer.of_state = f.outer.with_next = False
+    blas_dx = f.dx != NULL and f.w != NULL and goes_to_blas(BACKWARD, M, K, O)
+    blas = blas_enter(blas_dx or f.outer.blas)
+    if not (blas and blas_dx):
+        f.w = NULL
+    f.outer.blas = blas and f.outer.blas
+    run(dense_backward_part, &f, row_team(M, K, O, threads), 2 * M * K * O)
     blas_leave(blas)
 
 

@@ -38,7 +38,6 @@ cdef extern from "simd.h" nogil:
     void prefetch(const real*, long)
     void prefetch_first(const real*, long)
     void prefetch_to_write(const real*, long)
-    void cpu_relax()
 
 
 cdef extern from "exponentials.h" nogil:

@@ -22,24 +22,35 @@ cdef void gather_share(const real* table, long D, const int* indices, const real
                 out[m * D + d] = row[d] * scale[m // T * D + d]
 
 
+cdef struct Gather:
+    const real* table           # (V, D)
+    const int* indices          # (M,)
+    const real* scale           # (N, D) or NULL
+    real* out                   # (M, D)
+    long D, M, T
+
+
+cdef void gather_part(void* call, long i, long team) noexcept nogil:
+    cdef Gather* g = <Gather*>call
+    gather_share(g.table, g.D, g.indices, g.scale, g.T, g.out, share(g.M, i, team), share(g.M, i + 1, team))
+
+
 def gather_rows(ndarray table not None, ndarray indices not None, ndarray out not None, long threads,
                 ndarray scale=None):
     """out (M, D) = the rows of table (V, D) that indices (M,) name; times scale (N, D), M / N rows after the other by each
     of its rows: dropout, one mask for all steps."""
-    cdef long V = extent(table, 0), D = extent(table, 1), M = extent(indices, 0), i, team
-    cdef long N = 1 if scale is None else max(1, extent(scale, 0)), T = max(1, M // N)
-    cdef long workers = 1 if M * D < SMALL_WORK else min(threads, M)
-    cdef real* table_ = matrix(table, V, D, "table")
-    cdef real* out_ = matrix(out, M, D, "out")
-    cdef int* indices_ = indices_below(indices, M, V, "indices")
-    cdef real* scale_ = matrix(scale, N, D, "scale")
-    if scale is not None and N * T != M:
-        refuse(scale, "scale", f"a number of rows that divides {M}")
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        gather_share(table_, D, indices_, scale_, T, out_, share(M, i, team), share(M, i + 1, team))
+    cdef Gather g
+    cdef long V = extent(table, 0), N = 1 if scale is None else max(1, extent(scale, 0))
+    g.D = extent(table, 1)
+    g.M = extent(indices, 0)
+    g.T = max(1, g.M // N)
+    g.table = matrix(table, V, g.D, "table")
+    g.out = matrix(out, g.M, g.D, "out")
+    g.indices = indices_below(indices, g.M, V, "indices")
+    g.scale = matrix(scale, N, g.D, "scale")
+    if scale is not None and N * g.T != g.M:
+        refuse(scale, "scale", f"a number of rows that divides {g.M}")
+    run(gather_part, &g, 1 if g.M * g.D < SMALL_WORK else min(threads, g.M), g.M * g.D)
 
 
 cdef inline unsigned int owner(long row, unsigned int team) noexcept nogil:
@@ -68,24 +79,36 @@ cdef void scatter_share(const real* dy, long D, const int* indices, long M, real
             d += VL
 
 
+cdef struct Scatter:
+    const real* dy              # (M, D)
+    const int* indices          # (M,)
+    real* grad                  # (V, D)
+    unsigned char* touched      # (V,) or NULL
+    long V, D, M
+
+
+cdef void scatter_part(void* call, long i, long team) noexcept nogil:
+    cdef Scatter* s = <Scatter*>call
+    scatter_share(s.dy, s.D, s.indices, s.M, s.grad, s.touched, s.V, <unsigned int>i, <unsigned int>team)
+
+
 def scatter_rows(ndarray dy not None, ndarray indices not None, ndarray grad not None, ndarray touched, long threads):
     """grad (V, D) = in each row the sum, in their order, of the rows of dy (M, D) whose index names it.
 
     touched: uint8 (V,) or None. In comes which rows of grad may differ from zero, so that only these are cleared; out
     goes the same for the new gradient. Threads share the rows of grad.
     """
-    cdef long V = extent(grad, 0), D = extent(grad, 1), M = extent(indices, 0), m, i, team
-    cdef long workers = 1 if M * D < SMALL_WORK else max(1, min(threads, V))
-    cdef real* dy_ = matrix(dy, M, D, "dy")
-    cdef real* grad_ = matrix(grad, V, D, "grad")
-    cdef unsigned char* touched_ = flags(touched, V, "touched")
-    cdef int* indices_ = indices_below(indices, M, V, "indices")
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        scatter_share(dy_, D, indices_, M, grad_, touched_, V, <unsigned int>i, <unsigned int>team)
-    if touched_ != NULL:
-        memset(touched_, 0, V)
-        for m in range(M):
-            touched_[indices_[m]] = 1
+    cdef Scatter s
+    cdef long m
+    s.V = extent(grad, 0)
+    s.D = extent(grad, 1)
+    s.M = extent(indices, 0)
+    s.dy = matrix(dy, s.M, s.D, "dy")
+    s.grad = matrix(grad, s.V, s.D, "grad")
+    s.touched = flags(touched, s.V, "touched")
+    s.indices = indices_below(indices, s.M, s.V, "indices")
+    run(scatter_part, &s, 1 if s.M * s.D < SMALL_WORK else max(1, min(threads, s.V)), s.M * s.D)
+    if s.touched != NULL:
+        memset(s.touched, 0, s.V)
+        for m in range(s.M):
+            s.touched[s.indices[m]] = 1

@@ -1,44 +1,53 @@
 # The forward pass over all time steps, and its entry point from Python.
 
 cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, real* hT, real* cT, long chunk,
-                        const real* w, long n0, long n1, long u0, long u1, long i, Barrier* all, long threads,
-                        Barrier* barrier, long team) noexcept nogil:
-    """The forward pass of rows n0 to n1 and the units of vectors u0 to u1, for thread i of `threads`, of which `team`
-    share each step; chunk: steps whose input is projected ahead, 0 for none; w: W (D, G H) if BLAS does that, or NULL."""
+                        const real* w, Share s, Barrier* everyone, Barrier* barrier) noexcept nogil:
+    """The forward pass of a share; chunk: steps whose input is projected ahead, 0 for none; w: W (D, G H) if BLAS does that,
+    or NULL."""
     cdef uint64_t state = denormals_off()
+    if all_steps(p, cell, h0, c0, chunk, w, &s, everyone, barrier):
+        finish(p, hT, cT, s.n0, s.n1, s.u0, s.u1)
+    streams_end()
+    denormals_restore(state)
+
+
+cdef bint all_steps(const Rnn* p, int cell, const real* h0, const real* c0, long chunk, const real* w, Share* s,
+                    Barrier* everyone, Barrier* barrier) noexcept nogil:
+    """False if the thread left before the end."""
     cdef long t, ahead = 0      # steps up to here are projected
     cdef real memory[(BLOCK + 1) * LARGEST_VL]
     cdef Block block
-    cdef Step s
+    cdef Step step
     block.gates = aligned(memory)
-    prepare(p, h0, c0, n0, n1, u0, u1)
-    barrier_wait(barrier, team)
+    prepare(p, h0, c0, s.n0, s.n1, s.u0, s.u1)
+    if not stays(barrier, s, p.P):
+        return False
     for t in range(p.T):
         if t == ahead and chunk > 0:
             ahead = min(p.T, t + chunk)
             if w == NULL:
-                project(p, t, ahead, n0, n1, u0, u1)
+                project(p, t, ahead, s.n0, s.n1, s.u0, s.u1)
             else:
-                barrier_wait(all, threads)
-                blas_project(p, w, t, ahead, i, threads)
-                barrier_wait(all, threads)
-        s = step_at(p, t)
+                meet(everyone, s.threads)
+                blas_project(p, w, t, ahead, s.i, s.threads)
+                meet(everyone, s.threads)
+        step = step_at(p, t)
         block.turned = t % 2 == 1
         if cell == SIMPLE_RNN:
-            simple_rnn_step(p, &s, &block, chunk, n0, n1, u0, u1)
+            simple_rnn_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
         elif cell == LSTM_CELL:
-            lstm_step(p, &s, &block, chunk, n0, n1, u0, u1)
+            lstm_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
         elif p.reset_after:
-            gru_step(p, &s, &block, chunk, n0, n1, u0, u1)
+            gru_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
         else:
-            gru_reset_step(p, &s, &block, chunk, n0, n1, u0, u1)
-            barrier_wait(barrier, team)
-            gru_candidate_step(p, &s, &block, chunk, n0, n1, u0, u1)
-        emit(p, &s, n0, n1, u0, u1)
-        barrier_wait(barrier, team)
-    finish(p, hT, cT, n0, n1, u0, u1)
-    streams_end()
-    denormals_restore(state)
+            gru_reset_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
+            if not stays(barrier, s, p.P):
+                return False
+            gru_candidate_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
+        emit(p, &step, s.n0, s.n1, s.u0, s.u1)
+        if not stays(barrier, s, p.P):
+            return False
+    return True
 
 
 cdef struct Forward:
@@ -78,7 +87,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
         D = extent(x, 1)
         x_ = matrix(x, extent(x, 0), D, "x")
     f.cell = cell
-    f.how = plan(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
+    f.how = plan_now(N, T, D, H, GATE_COUNT[cell], from_zero, threads)
     f.w = matrix(w, D, GATE_COUNT[cell] * H, "w")
     f.blas = f.w != NULL and index is None and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
         and goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
@@ -99,7 +108,8 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.h0 = f.c0 = NULL
     f.hT = f.cT = NULL
     f.tape = carve(&f.p, NULL, dropout)
-    f.barrier.arrived = f.barrier.generation = f.everyone.arrived = f.everyone.generation = 0
+    start_barrier(&f.barrier, f.p.N * (D + H) * f.p.G * H // f.how.team)
+    start_barrier(&f.everyone, -1)
     return 0
 
 
@@ -125,25 +135,33 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     return 0
 
 
+cdef Share share_of(const Rnn* p, const Plan* how, long i, long threads) noexcept nogil:
+    """What thread i of `threads` does of a call that is planned like that."""
+    cdef Share s
+    s.i = i
+    s.threads = threads
+    s.team = threads if how.split_units else 1
+    s.n0 = 0 if how.split_units else share(p.N, i, threads)
+    s.n1 = p.N if how.split_units else share(p.N, i + 1, threads)
+    s.u0 = share(p.P, i, threads) if how.split_units else 0
+    s.u1 = share(p.P, i + 1, threads) if how.split_units else p.P
+    return s
+
+
 cdef void forward_part(void* call, long i, long team) noexcept nogil:
     cdef Forward* f = <Forward*>call
     cdef Rnn p = f.p
-    cdef long n0 = share(p.N, i, team), n1 = share(p.N, i + 1, team)
-    if f.how.split_units:
-        settle(&p, 0, 0, p.N)
-        forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, 0, p.N, share(p.P, i, team),
-                      share(p.P, i + 1, team), i, &f.everyone, team, &f.barrier, team)
-    else:
-        settle(&p, i, n0, n1)
-        forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, n0, n1, 0, p.P, i, &f.everyone, team,
-                      &f.barrier, 1)
+    cdef Share s = share_of(&p, &f.how, i, team)
+    settle(&p, 0 if f.how.split_units else i, s.n0, s.n1)
+    forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, s, &f.everyone, &f.barrier)
 
 
 cdef int run_forward(Forward* f, int calls, long threads) except -1:
-    """One call, or two at once with `threads` for each."""
+    """One call, or two at once, with `threads` for all."""
     cdef int k
-    cdef long work = 0
+    cdef long work = 0, team
     cdef bint blas = False
+    cdef Pair pair
     for k in range(calls):
         blas = blas or f[k].blas
         work += call_work(f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.G, f[k].p.from_zero)
@@ -151,23 +169,29 @@ cdef int run_forward(Forward* f, int calls, long threads) except -1:
     for k in range(calls):
         if not (blas and f[k].blas):
             f[k].w = NULL
+    team = pair_team(calls, threads, work)
     with nogil:
-        if calls == 2 and work >= SMALL_WORK:
-            run_pair(forward_part, &f[0], &f[1], threads)
+        if team > 1:
+            pair.part = forward_part
+            pair.first = &f[0]
+            pair.second = &f[1]
+            run_parts(pair_part, &pair, team, True, work)
         else:
             for k in range(calls):
-                run_call(forward_part, &f[k], f[k].how.team)
+                run_parts(forward_part, &f[k], f[k].how.team, f[k].how.split_units or f[k].w != NULL, work)
     blas_leave(blas)
     return 0
 
 
 def forward(long threads, tuple first not None, tuple second=None):
-    """All time steps of one recurrent layer, or of two at once, with `threads` for each. Of a layer: cell, H, activation,
+    """All time steps of one recurrent layer, or of two at once, by up to `threads` threads. Of a layer: cell, H, activation,
     recurrent_activation, reset_after, zero_output, training; x (N, T, D) and None, or a table (V, D) and index (N, T), the
     rows of it that x is; W, U, b, b_recurrent, packed; h0, c0, mask (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H);
-    tape: tape_size elements; w: W (D, G H) itself, which BLAS reads, or None."""
+    tape: tape_size elements, of two layers for threads_each(threads); w: W (D, G H) itself, which BLAS reads, or None."""
     cdef Forward f[2]
-    take_forward(&f[0], first, threads)
+    cdef int calls = 1 if second is None else 2
+    cdef long each = threads if second is None else threads_each(threads)
+    take_forward(&f[0], first, each)
     if second is not None:
-        take_forward(&f[1], second, threads)
-    run_forward(f, 1 if second is None else 2, threads)
+        take_forward(&f[1], second, each)
+    run_forward(f, calls, threads)

@@ -6,6 +6,7 @@ cimport numpy as cnp
 from libc.string cimport memcpy
 from numpy cimport ndarray
 from dims cimport *
+from team cimport *
 
 cnp.import_array()
 
@@ -39,4 +40,3 @@ include "accuracy.pxi"
 include "updates.pxi"
 
 VECTOR_LENGTH = VL
-OPENMP = bool(HAVE_OPENMP)

@@ -47,9 +47,23 @@ cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long thre
     return p
 
 
+cdef Plan plan_now(long N, long T, long D, long H, long G, bint from_zero, long threads) except *:
+    """The same for the threads that are at hand at the moment: a buffer for `threads` is large enough for fewer."""
+    cdef Plan p = plan(N, T, D, H, G, from_zero, threads)
+    cdef long team = team_for(p.team, call_work(N, T, D, H, G, from_zero))
+    return p if team == p.team else plan(N, T, D, H, G, from_zero, team)
+
+
 def threads_each(long threads):
     """Threads for each of two layers that run at once; all of them where they run one after the other."""
     return threads // 2 if threads % 2 == 0 else threads
+
+
+cdef long pair_team(int calls, long threads, long work) except -1:
+    """Threads that share two calls, half of them each; 1 if the calls are to run one after the other, as each is planned."""
+    if calls < 2 or threads % 2 != 0 or work < SMALL_WORK:
+        return 1
+    return threads if team_for(threads, work) == threads else 1
 
 
 def force_plan(long team=0, bint split_units=False, bint fused=False):

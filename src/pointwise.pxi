@@ -1,20 +1,32 @@
 # Element by element: scaling by dropout masks, activations.
 
+cdef struct Scale:
+    const real* x               # (N, T, D)
+    long x_n, x_t
+    const real* scale           # (N, D)
+    real* out                   # (N, T, D)
+    long out_n, out_t
+    long N, T, D
+
+
+cdef void scale_part(void* call, long i, long team) noexcept nogil:
+    cdef Scale* s = <Scale*>call
+    cdef long n
+    for n in range(share(s.N, i, team), share(s.N, i + 1, team)):
+        scale_steps(s.x + n * s.x_n, s.x_t, s.scale + n * s.D, s.out + n * s.out_n, s.out_t, s.T, s.D)
+
+
 def scale_rows(ndarray x not None, ndarray scale not None, ndarray out not None, long threads):
     """out (N, T, D) = x (N, T, D) * scale (N, D): dropout of an input, one mask for all steps. out may be x."""
-    cdef long N = cnp.PyArray_DIM(x, 0), T = cnp.PyArray_DIM(x, 1), D = cnp.PyArray_DIM(x, 2)
-    cdef long x_n = 0, x_t = 0, out_n = 0, out_t = 0, n, i, team, workers = min(threads, N)
-    cdef const real* x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
-    cdef const real* scale_ = matrix(scale, N, D, "scale")
-    cdef real* out_ = sequence(out, N, T, D, &out_n, &out_t, "out")
-    if N * T * D < SMALL_WORK:
-        workers = 1
-    i = team = n = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        for n in range(share(N, i, team), share(N, i + 1, team)):
-            scale_steps(x_ + n * x_n, x_t, scale_ + n * D, out_ + n * out_n, out_t, T, D)
+    cdef Scale s
+    s.N = cnp.PyArray_DIM(x, 0)
+    s.T = cnp.PyArray_DIM(x, 1)
+    s.D = cnp.PyArray_DIM(x, 2)
+    s.x_n = s.x_t = s.out_n = s.out_t = 0
+    s.x = sequence(x, s.N, s.T, s.D, &s.x_n, &s.x_t, "x")
+    s.scale = matrix(scale, s.N, s.D, "scale")
+    s.out = sequence(out, s.N, s.T, s.D, &s.out_n, &s.out_t, "out")
+    run(scale_part, &s, 1 if s.N * s.T * s.D < SMALL_WORK else min(threads, s.N), s.N * s.T * s.D)
 
 
 cdef void scale_steps(const real* x, long x_t, const real* scale, real* out, long out_t, long T,
@@ -31,17 +43,25 @@ cdef void add_share(real* a, const real* b, long i, long end) noexcept nogil:
         i += VL
 
 
+cdef struct Add:
+    real* a                     # (size,)
+    const real* b               # (size,)
+    long size
+
+
+cdef void add_part(void* call, long i, long team) noexcept nogil:
+    cdef Add* s = <Add*>call
+    cdef long lines = (s.size + LINE - 1) // LINE
+    add_share(s.a, s.b, share(lines, i, team) * LINE, min(s.size, share(lines, i + 1, team) * LINE))
+
+
 def add(ndarray a not None, ndarray b not None, long threads):
     """a += b, contiguous and of one size."""
-    cdef long size = cnp.PyArray_SIZE(a), lines = (size + LINE - 1) // LINE, i, team
-    cdef long workers = 1 if size < SMALL_WORK else threads
-    cdef real* a_ = elements(a, size, "a")
-    cdef real* b_ = elements(b, size, "b")
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        add_share(a_, b_, share(lines, i, team) * LINE, min(size, share(lines, i + 1, team) * LINE))
+    cdef Add s
+    s.size = cnp.PyArray_SIZE(a)
+    s.a = elements(a, s.size, "a")
+    s.b = elements(b, s.size, "b")
+    run(add_part, &s, 1 if s.size < SMALL_WORK else threads, s.size)
 
 
 EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIONS

@@ -248,11 +248,3 @@ SIMD void prefetch_first(const real *p, long n) {      /* into the first cache *
 SIMD void prefetch_to_write(const real *p, long n) {
   for (long i = 0; i < n; i += 64 / (long)sizeof(real)) __builtin_prefetch(p + i, 1, 2);
 }
-
-SIMD void cpu_relax(void) {
-#if defined(__SSE2__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}

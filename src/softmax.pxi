@@ -47,19 +47,27 @@ cdef long softmax_team(long M, long C, long threads) noexcept nogil:
     return 1 if M * C * 10 < SMALL_WORK else max(1, min(threads, M))
 
 
+cdef struct Softmax:
+    const real* z               # (M, C): what goes in, or for the gradient y = softmax of it
+    const real* dy              # (M, C): of the gradient alone
+    real* out                   # (M, C)
+    long M, C
+
+
+cdef void softmax_part(void* call, long i, long team) noexcept nogil:
+    cdef Softmax* s = <Softmax*>call
+    softmax_share(s.z, s.out, s.C, share(s.M, i, team), share(s.M, i + 1, team))
+
+
 def softmax_rows(ndarray z not None, ndarray out not None, long threads):
     """out (M, C) = exp(z - max z) / sum of exp(z - max z), row by row. out may be z."""
-    cdef long M = extent(z, 0), C = extent(z, 1), i, team
-    cdef long workers = softmax_team(M, C, threads)
-    cdef real* z_ = matrix(z, M, C, "z")
-    cdef real* out_ = matrix(out, M, C, "out")
-    if C == 0:
-        return
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        softmax_share(z_, out_, C, share(M, i, team), share(M, i + 1, team))
+    cdef Softmax s
+    s.M = extent(z, 0)
+    s.C = extent(z, 1)
+    s.z = matrix(z, s.M, s.C, "z")
+    s.out = matrix(out, s.M, s.C, "out")
+    if s.C > 0:
+        run(softmax_part, &s, softmax_team(s.M, s.C, threads), 10 * s.M * s.C)
 
 
 cdef void softmax_back_share(const real* y, const real* dy, real* dx, long C, long m0, long m1) noexcept nogil:
@@ -81,15 +89,17 @@ cdef void softmax_back_share(const real* y, const real* dy, real* dx, long C, lo
     denormals_restore(state)
 
 
+cdef void softmax_back_part(void* call, long i, long team) noexcept nogil:
+    cdef Softmax* s = <Softmax*>call
+    softmax_back_share(s.z, s.dy, s.out, s.C, share(s.M, i, team), share(s.M, i + 1, team))
+
+
 def softmax_rows_backward(ndarray y not None, ndarray dy not None, ndarray dx not None, long threads):
     """dx (M, C) = y (dy - sum of y dy), row by row, for y = softmax(x). dx may be dy."""
-    cdef long M = extent(y, 0), C = extent(y, 1), i, team
-    cdef long workers = 1 if M * C < SMALL_WORK else max(1, min(threads, M))
-    cdef real* y_ = matrix(y, M, C, "y")
-    cdef real* dy_ = matrix(dy, M, C, "dy")
-    cdef real* dx_ = matrix(dx, M, C, "dx")
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        softmax_back_share(y_, dy_, dx_, C, share(M, i, team), share(M, i + 1, team))
+    cdef Softmax s
+    s.M = extent(y, 0)
+    s.C = extent(y, 1)
+    s.z = matrix(y, s.M, s.C, "y")
+    s.dy = matrix(dy, s.M, s.C, "dy")
+    s.out = matrix(dx, s.M, s.C, "dx")
+    run(softmax_back_part, &s, 1 if s.M * s.C < SMALL_WORK else max(1, min(threads, s.M)), s.M * s.C)

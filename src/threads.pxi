@@ -1,59 +1,58 @@
-# Threads: the team that a parallel region got, and the barrier between the steps of a split layer.
-from cython.parallel cimport parallel, threadid
+# How a call's work is shared with the team of helper threads, and the barrier between the steps of a split layer.
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from fastrnn._core import threads as _threads
 
-cdef extern from *:
-    """
-    #ifdef _OPENMP
-    #include <omp.h>
-    #define TEAM_SIZE() omp_get_num_threads()
-    #define HAVE_OPENMP 1
-    #else
-    #define TEAM_SIZE() 1
-    #define HAVE_OPENMP 0
-    #endif
-    #ifdef _WIN32
-    #include <windows.h>
-    #define GIVE_WAY() SwitchToThread()
-    #else
-    #include <sched.h>
-    #define GIVE_WAY() sched_yield()
-    #endif
-    #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-    #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-    #define add_fetch(p, v) __atomic_add_fetch(p, v, __ATOMIC_ACQ_REL)
-    """
-    int TEAM_SIZE() nogil
-    int HAVE_OPENMP
-    void GIVE_WAY() nogil
-    long load_acquire(long*) nogil
-    void store_release(long*, long) nogil
-    long add_fetch(long*, long) nogil
+cdef Team* TEAM = <Team*>PyCapsule_GetPointer(_threads.team, "fastrnn._core.threads.team")
+
+cdef long long FOREVER = 1 << 62
 
 cdef enum:
     LINE = 64 // sizeof(real)       # elements of a cache line, the least that two threads may write side by side
 
 cdef struct Barrier:
     long arrived
-    long padding[15]        # the two counters on cache lines of their own
+    long apart[15]          # the two counters on cache lines of their own
     long generation
+    bint alone              # from the last meeting on, thread 0 goes on alone
+    bint late               # someone has waited longer than a thread on a free core needs
+    long long patience      # ns
 
 
-cdef inline void barrier_wait(Barrier* barrier, long team) noexcept nogil:
-    """Wait for the whole team. Spins for some microseconds, as a step takes, then gives way to whoever else runs."""
+cdef inline void start_barrier(Barrier* b, long work) noexcept nogil:
+    """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
+    b.arrived = b.generation = 0
+    b.alone = b.late = False
+    b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
+
+
+cdef inline long meet(Barrier* b, long team) noexcept nogil:
+    """Wait for the whole team; returns its size from here on, 1 if a thread was late: then thread 0 goes on alone, and the
+    others leave. Spins for some microseconds, as a step takes, then gives way to whoever else runs."""
     cdef long generation, spins = 0
+    cdef long long start = 0
     if team == 1:
-        return
-    generation = load_acquire(&barrier.generation)
-    if add_fetch(&barrier.arrived, 1) == team:
-        barrier.arrived = 0
-        store_release(&barrier.generation, generation + 1)
-        return
-    while load_acquire(&barrier.generation) == generation:
+        return 1
+    generation = load_acquire(&b.generation)
+    if add_fetch(&b.arrived, 1) == team:
+        b.arrived = 0
+        b.alone = b.late
+        store_release(&b.generation, generation + 1)
+        return 1 if b.alone else team
+    if b.patience == 0:
+        b.late = True
+    while load_acquire(&b.generation) == generation:
         spins += 1
-        if spins > 256:
-            GIVE_WAY()
-        else:
+        if spins < SPINS:
             cpu_relax()
+            continue
+        if start == 0:
+            start = clock_ns()
+        elif start > 0 and clock_ns() - start > b.patience:
+            b.late = True
+            came_late(TEAM)
+            start = -1
+        give_way()
+    return 1 if b.alone else team
 
 
 cdef inline long share(long work, long i, long team) noexcept nogil:
@@ -61,31 +60,68 @@ cdef inline long share(long work, long i, long team) noexcept nogil:
     return work * i // team
 
 
-ctypedef void (*Part)(void* call, long i, long team) noexcept nogil
+cdef struct Share:
+    # what thread i of a recurrent layer's call does: rows n0 to n1, the units of vectors u0 to u1
+    long i, threads
+    long team               # threads that meet after each step: all of them if they share units, 1 if they share rows
+    long n0, n1, u0, u1
 
 
-cdef void run_call(Part part, void* call, long team) noexcept nogil:
-    """All parts of one call: by a team, or by the calling thread alone."""
-    cdef long i = 0, got = 0
-    if team == 1:
+cdef inline bint meets(Barrier* b, Share* s, long team, long P) noexcept nogil:
+    """Meet the others of a team; False if this thread is to leave. If they all are, thread 0 goes on alone from here on, and
+    where units were shared it has all P vectors of them."""
+    if team == 1 or meet(b, team) > 1:
+        return True
+    if s.i > 0:
+        return False
+    s.threads = 1
+    if s.team > 1:
+        s.team = 1
+        s.u0 = 0
+        s.u1 = P
+    return True
+
+
+cdef inline bint stays(Barrier* b, Share* s, long P) noexcept nogil:
+    """The same after a step."""
+    return meets(b, s, s.team, P)
+
+
+cdef inline long team_for(long wanted, long work) except -1:
+    """Threads that a call of so many multiply-adds may count on at the moment, of those wanted."""
+    return wanted if wanted <= 1 else available(TEAM, wanted, work)
+
+
+cdef int run(Part part, void* call, long wanted, long work) except -1:
+    """part(call, i, team) for each i: parts that need nothing of each other, as many as there are threads at hand."""
+    cdef long team = team_for(wanted, work)
+    with nogil:
+        run_parts(part, call, team, False, work)
+    return 0
+
+
+cdef inline void run_parts(Part part, void* call, long team, bint meet, long work) noexcept nogil:
+    """The same for a team that was asked for before; meet: see share_out."""
+    if team <= 1:
         part(call, 0, 1)
-        return
-    with parallel(num_threads=team):
-        i = threadid()
-        got = TEAM_SIZE()
-        part(call, i, got)
+    else:
+        share_out(TEAM, part, call, team, meet, work)
 
 
-cdef void run_pair(Part part, void* first, void* second, long each) noexcept nogil:
-    """Two calls at once, each by a team of its own; one after the other if there is but one thread."""
-    cdef long i = 0, half = 0
-    with parallel(num_threads=2 * each):
-        i = threadid()
-        half = TEAM_SIZE() // 2
-        if half == 0:
-            part(first, 0, 1)
-            part(second, 0, 1)
-        elif i < half:
-            part(first, i, half)
-        else:
-            part(second, i - half, TEAM_SIZE() - half)
+cdef struct Pair:
+    # two calls at once, each by a half of the team; one after the other if there is but one thread
+    Part part
+    void* first
+    void* second
+
+
+cdef void pair_part(void* call, long i, long team) noexcept nogil:
+    cdef Pair* pair = <Pair*>call
+    cdef long half = team // 2
+    if half == 0:
+        pair.part(pair.first, 0, 1)
+        pair.part(pair.second, 0, 1)
+    elif i < half:
+        pair.part(pair.first, i, half)
+    else:
+        pair.part(pair.second, i - half, team - half)

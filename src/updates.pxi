@@ -123,21 +123,17 @@ cdef void update_share(int rule, const Update* u, long i, long team) noexcept no
     denormals_restore(state)
 
 
-cdef void update_all(int rule, const Update* updates, long count, long threads) noexcept nogil:
-    cdef long workers, i = 0, team = 0, k, size = 0
-    for k in range(count):
-        size += updates[k].size
-    workers = 1 if size < SMALL_UPDATE else threads
-    with parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        update_group(rule, updates, count, i, team)
+cdef struct Updates:
+    int rule
+    int count
+    Update of[GROUP]
 
 
-cdef void update_group(int rule, const Update* updates, long count, long i, long team) noexcept nogil:
-    cdef long k
-    for k in range(count):
-        update_share(rule, &updates[k], i, team)
+cdef void update_part(void* call, long i, long team) noexcept nogil:
+    cdef Updates* u = <Updates*>call
+    cdef int k
+    for k in range(u.count):
+        update_share(u.rule, &u.of[k], i, team)
 
 
 cdef int run_updates(int rule, list variables, str m, str v, str extra, const Update* common, long threads) except -1:
@@ -147,16 +143,19 @@ cdef int run_updates(int rule, list variables, str m, str v, str extra, const Up
     w,), 0 where the gradient is zero and not to be read, or None; scale: of the gradient; decay: the share of w that is
     taken off; slots: a dictionary of arrays of w's shape.
     """
-    cdef Update updates[GROUP]
+    cdef Updates updates
     cdef Py_ssize_t start, total = len(variables)
-    cdef int k, count
+    cdef long size
+    cdef int k
+    updates.rule = rule
     for start in range(0, total, GROUP):
-        count = <int>min(total - start, <Py_ssize_t>GROUP)
-        for k in range(count):
-            updates[k] = common[0]
-            take_variable(&updates[k], variables[start + k], m, v, extra)
-        with nogil:
-            update_all(rule, updates, count, threads)
+        updates.count = <int>min(total - start, <Py_ssize_t>GROUP)
+        size = 0
+        for k in range(updates.count):
+            updates.of[k] = common[0]
+            take_variable(&updates.of[k], variables[start + k], m, v, extra)
+            size += updates.of[k].size
+        run(update_part, &updates, 1 if size < SMALL_UPDATE else threads, size)
     return 0
 
 
@@ -282,21 +281,30 @@ cdef void squares_share(const real* g, const unsigned char* touched, long width,
         sums[block] = block_squares(g, touched, width, share(size, block, blocks), share(size, block + 1, blocks))
 
 
+cdef struct Squares:
+    const real* g               # (size,)
+    const unsigned char* touched    # (rows,) or NULL
+    long width, size, blocks
+    double sums[BLOCKS]
+
+
+cdef void squares_part(void* call, long i, long team) noexcept nogil:
+    cdef Squares* s = <Squares*>call
+    squares_share(s.g, s.touched, s.width, s.size, s.blocks, s.sums, i, team)
+
+
 def sum_of_squares(ndarray g not None, ndarray touched, long threads):
     """The sum of the squares of all elements, in double precision; the same bits for any number of threads.
     touched: uint8 (rows of g,), 0 for each row that is zero and not to be read, or None."""
-    cdef long size = cnp.PyArray_SIZE(g), rows = extent(g, 0), i, team, block
-    cdef long blocks = 1 if size < SMALL_UPDATE else BLOCKS
-    cdef long workers = 1 if blocks == 1 else min(threads, BLOCKS)
-    cdef real* g_ = elements(g, size, "g")
-    cdef unsigned char* touched_ = flags(touched, rows, "touched")
-    cdef double sums[BLOCKS]
+    cdef Squares s
+    cdef long rows = extent(g, 0), block
     cdef double total = 0
-    i = team = 0
-    with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
-        i = threadid()
-        team = TEAM_SIZE()
-        squares_share(g_, touched_, size // max(1, rows), size, blocks, sums, i, team)
-    for block in range(blocks):
-        total += sums[block]
+    s.size = cnp.PyArray_SIZE(g)
+    s.width = s.size // max(1, rows)
+    s.blocks = 1 if s.size < SMALL_UPDATE else BLOCKS
+    s.g = elements(g, s.size, "g")
+    s.touched = flags(touched, rows, "touched")
+    run(squares_part, &s, 1 if s.blocks == 1 else min(threads, BLOCKS), s.size)
+    for block in range(s.blocks):
+        total += s.sums[block]
     return total

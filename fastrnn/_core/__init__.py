@@ -10,7 +10,7 @@ import importlib
 import os
 from types import ModuleType
 
-from . import blas, cpu
+from . import blas, cpu, threads
 
 KNOWN = ("avx512", "avx2", "neon", "baseline")
 _files = os.listdir(os.path.dirname(__file__))
@@ -58,3 +58,7 @@ def set_blas_mode(mode: str) -> None:
     blas.mode = mode
     for module in _loaded.values():
         module.set_blas_mode(blas.MODES.index(mode))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=threads.after_fork)

@@ -161,13 +161,13 @@ class Bidirectional(Layer):
             outputs = merged[..., :one.units], merged[..., one.units:]
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
-        kernels, threads = self._kernels()
+        kernels, threads, each = self._kernels()
         calls = []
         for inner, out, initial in zip((one, two), outputs, given):
             steps = None
             if self.return_sequences:       # the backward layer's steps are written in the order of time
                 steps = out[:, ::-1] if inner.go_backwards else out
-            calls.append(inner.forward_call(x, steps, training, mask, inner._initial_states(initial, batch), threads))
+            calls.append(inner.forward_call(x, steps, training, mask, inner._initial_states(initial, batch), each))
         kernels.forward(threads, calls[0].arguments, calls[1].arguments)
         states: list[np.ndarray] = []
         for inner, out, call in zip((one, two), outputs, calls):
@@ -185,10 +185,10 @@ class Bidirectional(Layer):
             return result
         return [*(result if isinstance(result, list) else [result]), *states]
 
-    def _kernels(self) -> tuple[Any, int]:
-        """The kernels, and the threads that each direction gets where both run at once."""
-        kernels = _core.kernels(self.dtype)
-        return kernels, kernels.threads_each(runtime.get_num_threads())
+    def _kernels(self) -> tuple[Any, int, int]:
+        """The kernels, the threads of a call, and those that each direction gets of them where both run at once."""
+        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
+        return kernels, threads, kernels.threads_each(threads)
 
     def _merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
         if merged is not None:
@@ -213,7 +213,7 @@ class Bidirectional(Layer):
         batch, time = self._shape
         shape = (batch, time) if self.return_sequences else (batch,)
         width = len(one.kernel.data)
-        kernels, threads = self._kernels()
+        kernels, threads, each = self._kernels()
         dx: list[np.ndarray | None] = []
         calls = []
         for k, (inner, d) in enumerate(zip((one, two), self._split(dy, shape))):
@@ -228,11 +228,11 @@ class Bidirectional(Layer):
             else:
                 steps = d[:, ::-1] if inner.go_backwards else d
             dx.append(np.empty((batch, time, width), self.dtype) if input_gradient else None)
-            calls.append(inner.backward_call(steps, dx[k], final, threads))
+            calls.append(inner.backward_call(steps, dx[k], final, each))
         kernels.backward(threads, *calls)
         self._shape = self._outputs = None
         if dx[0] is not None:
-            kernels.add(dx[0], dx[1], runtime.get_num_threads())
+            kernels.add(dx[0], dx[1], threads)
         return dx[0]
 
     def _split(self, dy: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import fastrnn
+from fastrnn._core import threads as team
 from tests import reference
 from tests.conftest import make_layer, states_of
 
@@ -22,6 +23,16 @@ THREADS = [1, 2, 3, 5]
 # long enough for its weights' gradients to be summed in two halves, some steps at a time.
 SHAPES = [(1, 6, 64, 512), (1, 5, 3, 37), (3, 5, 20, 256), (8, 10, 32, 64), (33, 7, 20, 37), (128, 10, 64, 128),
           (70, 130, 5, 16)]
+
+FOR_EVER = 1 << 60      # ns
+
+
+@pytest.fixture(autouse=True)
+def patient():
+    """A call waits until all of its threads have come, and for each as long as it takes."""
+    team.set_patience(FOR_EVER)
+    yield
+    team.set_patience()
 
 
 def same_bits(a, b) -> bool:
@@ -53,13 +64,16 @@ def layer_and_arguments(cell, shape, dtype, options, mask, initial, rng):
 
 
 def for_any_threads(layer, arguments) -> dict[str, np.ndarray]:
-    """What a layer computes, after seeing that it is the same bits for any number of threads."""
+    """What a layer computes, after seeing that it is the same bits for any number of threads, also where they do not wait for
+    one that is late, and thread 0 goes on alone."""
     fastrnn.set_num_threads(1)
     expected = everything(layer, *arguments)
-    for threads in THREADS[1:]:
+    for threads, patience in itertools.product(THREADS[1:], (FOR_EVER, 0)):
         fastrnn.set_num_threads(threads)
+        team.set_patience(patience)
         for name, value in everything(layer, *arguments).items():
-            assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads"
+            assert same_bits(value, expected[name]), f"{name} differs between 1 and {threads} threads, {patience} ns"
+    team.set_patience(FOR_EVER)
     return expected
 
 
@@ -144,8 +158,9 @@ def test_both_directions(cell, shape, rng):
     x, dy = rng.standard_normal((N, T, D), "float32"), rng.standard_normal((N, T, 2 * H), "float32")
     mask = reference.random_mask("right", N, T, rng)
     expected: dict[str, np.ndarray] = {}
-    for threads in (1, 2, 3, 4, 6, 32):
+    for threads, patience in [(1, FOR_EVER), *itertools.product((2, 3, 4, 6, 32), (FOR_EVER, 0))]:
         fastrnn.set_num_threads(threads)
+        team.set_patience(patience)
         found = {"inference": layer(x, mask=mask), "y": layer(x, training=True, mask=mask), "dx": layer.backward(dy)}
         found |= {v.path: v.grad.copy() for v in layer.trainable_weights}
         expected = expected or found

@@ -1,0 +1,240 @@
+# The process's helper threads, and how a call borrows them. All kernel modules share one team (threads.pyx has its threads).
+#
+# A call posts a job to helpers and works on it itself. It never waits for a helper that has not begun: what was posted is
+# taken back by one atomic operation, and the call does it alone. It waits for a helper only while that is at work.
+# Parts that need nothing of each other are dealt out as they are; parts that meet at barriers (see threads.pxi) begin with
+# the helpers that came. Results do not depend on who came.
+#
+# Where a helper came late, other processes want the cores: for a while, each time twice as long, calls run alone.
+from libc.stddef cimport size_t
+
+cdef extern from "wait.h" nogil:
+    void give_way()
+    void cpu_relax()
+    long long clock_ns()
+    long load_acquire(long*)
+    void store_release(long*, long)
+    long add_fetch(long*, long)
+    bint exchange_if(long*, long, long)
+
+cdef extern from "pythread.h" nogil:
+    ctypedef void* PyThread_type_lock
+    PyThread_type_lock PyThread_allocate_lock()
+    int PyThread_acquire_lock(PyThread_type_lock, int)
+    void PyThread_release_lock(PyThread_type_lock)
+    unsigned long PyThread_start_new_thread(void (*)(void*) noexcept, void*)
+
+ctypedef void (*Part)(void* call, long i, long team) noexcept nogil
+
+cdef enum:
+    MOST_HELPERS = 255
+    SPINS = 256             # polls of some 40 ns before a waiting thread looks at the clock, and gives way to others
+    WATCH_NS = 200000       # that a helper without work spins for, as the next call of a loop comes soon
+    DISTURBED_NS = 20000    # between two looks at the clock: another process had the core, so the helper sleeps at once
+    HOT_NS = 20000          # that a call waits for a helper that spins,
+    WAKE_NS = 60000         # and for one that has to wake,
+    WAKE_WORK = 3000000     # which it does only with so many multiply-adds: some 100 us
+    WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
+    FIRST_PENALTY = 2000000         # ns that calls run alone after a helper came late
+    LONGEST_PENALTY = 1000000000
+    LAST_POST = 1000000000          # fits into 32 bits
+
+cdef enum State:
+    ABSENT = 0              # not started yet, or lost in a fork
+    ASLEEP = 1
+    WATCHING = 2            # spins, and takes what is posted at once
+    CLAIMED = 3             # by a call that is about to post
+    WORKING = 4
+    POSTED = 5              # and above: the number of what is posted, so that nobody takes back what another call posted
+
+cdef struct Job:
+    Part part
+    void* call
+    long team               # threads that share it, 0 while that is not known
+    long apart[16]          # what helpers poll and what they write are on cache lines of their own
+    long unfinished         # helpers that have not ended their part
+
+cdef struct Helper:
+    long state
+    long posts              # so far, counted from POSTED on
+    long i                  # the part of the job that is posted to it
+    Job* job
+    PyThread_type_lock bed  # held while it sleeps
+    long apart[11]
+
+cdef struct Posted:
+    Helper* helper
+    long number
+
+cdef struct Team:
+    long started            # helpers, from the first on
+    long lost               # they are in the parent process, and there will be none here
+    int (*grow)(long helpers) except -1
+    long long patience      # -1; or, for tests, ns that a thread waits for another in any case
+    long long penalty       # ns of the last one
+    long long alone_until
+    Helper helpers[MOST_HELPERS]
+
+
+cdef inline long long patience_of(const Team* t, long work) noexcept nogil:
+    """ns after which a thread that has `work` multiply-adds to do, in a team on free cores, is late."""
+    if t.patience >= 0:
+        return t.patience
+    return HOT_NS + work // WORK_PER_NS
+
+
+cdef inline void came_late(Team* t) noexcept nogil:
+    """Have calls run alone for a while."""
+    cdef long long time = clock_ns()
+    if time > t.alone_until + 8 * t.penalty:
+        t.penalty = FIRST_PENALTY
+    elif time > t.alone_until:
+        t.penalty = min(<long long>LONGEST_PENALTY, 2 * t.penalty)
+    t.alone_until = time + t.penalty
+
+
+cdef inline long available(Team* t, long wanted, long work) except -1:
+    """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own."""
+    cdef long count = 1, k
+    if wanted <= 1 or t.lost:
+        return 1
+    wanted = min(wanted, <long>MOST_HELPERS + 1)
+    if t.started < wanted - 1:
+        t.grow(wanted - 1)
+    if t.patience < 0 and t.penalty > 0 and clock_ns() < t.alone_until:
+        return 1
+    for k in range(t.started):
+        if count == wanted:
+            break
+        count += is_at_hand(t, &t.helpers[k], work)
+    return count
+
+
+cdef inline bint is_at_hand(Team* t, Helper* h, long work) noexcept nogil:
+    """Whether a helper is there for so much work. One that sleeps through less is woken for what comes next."""
+    cdef long state = load_acquire(&h.state)
+    while t.patience > 0 and state == ABSENT:
+        give_way()
+        state = load_acquire(&h.state)
+    if state == ASLEEP and work < WAKE_WORK and t.patience < 0:
+        if exchange_if(&h.state, ASLEEP, WATCHING):
+            wake(t, h)
+        return False
+    return state == WATCHING or state == ASLEEP
+
+
+cdef inline void wake(Team* t, Helper* h) noexcept nogil:
+    """Have a helper leave its bed. Where no core is free it takes the caller's: that shows in the time."""
+    cdef long long start = clock_ns()
+    PyThread_release_lock(h.bed)
+    if clock_ns() - start > WAKE_NS and t.patience < 0:
+        came_late(t)
+
+
+cdef inline bint claim(Helper* h, Job* job, long i, bint* asleep) noexcept nogil:
+    """Have a helper that is free for part i of a job; whether it was."""
+    asleep[0] = exchange_if(&h.state, ASLEEP, CLAIMED)
+    if not (asleep[0] or exchange_if(&h.state, WATCHING, CLAIMED)):
+        return False
+    h.job = job
+    h.i = i
+    h.posts = h.posts + 1 if POSTED <= h.posts < LAST_POST else POSTED
+    return True
+
+
+cdef inline Posted post(Team* t, Helper* h, Job* job, bint asleep) noexcept nogil:
+    cdef Posted posted
+    posted.helper = h
+    posted.number = h.posts
+    add_fetch(&job.unfinished, 1)
+    store_release(&h.state, posted.number)
+    if asleep:
+        wake(t, h)
+    return posted
+
+
+cdef inline bint take_back(Job* job, const Posted* p) noexcept nogil:
+    """Whether a helper had not begun, and will not."""
+    if not exchange_if(&p.helper.state, p.number, WATCHING):
+        return False
+    add_fetch(&job.unfinished, -1)
+    return True
+
+
+cdef inline bint begins(const Posted* p, long long patience) noexcept nogil:
+    """Whether a helper begins with what was posted to it before patience ends."""
+    cdef long spins = 0
+    cdef long long start = 0
+    while load_acquire(&p.helper.state) == p.number:
+        spins += 1
+        if spins < SPINS:
+            cpu_relax()
+            continue
+        if start == 0:
+            start = clock_ns()
+        elif clock_ns() - start > patience:
+            return False
+        give_way()
+    return True
+
+
+cdef inline void wait_for_helpers(Team* t, Job* job, long long patience) noexcept nogil:
+    cdef long spins = 0
+    cdef long long start = 0
+    while load_acquire(&job.unfinished) != 0:
+        spins += 1
+        if spins < SPINS:
+            cpu_relax()
+            continue
+        if start == 0:
+            start = clock_ns()
+        elif start > 0 and patience >= 0 and clock_ns() - start > patience:
+            came_late(t)
+            patience = -1
+        give_way()
+
+
+cdef inline void share_out(Team* t, Part part, void* call, long team, bint meet, long work) noexcept nogil:
+    """Run part(call, i, team) for each i below `team`, by helpers where they come.
+
+    meet: the parts wait for each other, so that they are as many as threads came; else there are always `team` of them.
+    work: multiply-adds of all parts together.
+    """
+    cdef Job job
+    cdef Posted posted[MOST_HELPERS]
+    cdef long count = 0, k, came = 0
+    cdef bint asleep, woken = False
+    cdef long long patience = patience_of(t, work // team)
+    job.part = part
+    job.call = call
+    job.unfinished = 0
+    job.team = team
+    if meet and team > 2:
+        job.team = 0            # of two threads, the helper knows by being there that both are
+    for k in range(t.started):
+        if count == team - 1:
+            break
+        if claim(&t.helpers[k], &job, count + 1, &asleep):
+            posted[count] = post(t, &t.helpers[k], &job, asleep)
+            count += 1
+            woken = woken or asleep
+    if meet:
+        for k in range(count):
+            if begins(&posted[k], t.patience if t.patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
+                    or not take_back(&job, &posted[k]):
+                came += 1
+                if job.team == 0:
+                    posted[k].helper.i = came
+        if came < count:
+            came_late(t)
+        team = came + 1
+        if came > 0:
+            store_release(&job.team, team)
+    part(call, 0, team)
+    if not meet:
+        for k in range(count):
+            if take_back(&job, &posted[k]):
+                part(call, k + 1, team)
+        for k in range(count + 1, team):
+            part(call, k, team)
+    wait_for_helpers(t, &job, patience)

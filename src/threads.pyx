@@ -1,0 +1,116 @@
+"""The threads that help the calling one: started when a call first wants them, asleep when there is nothing to do.
+
+They are one OpenMP team that stays in its region, so that no call has to wait for a region's end, where OpenMP waits for every
+thread, also for one that other processes keep from running. src/team.pxd says how a call shares its work with them.
+"""
+from cpython.pycapsule cimport PyCapsule_New
+from cython.parallel cimport parallel, threadid
+from team cimport *
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #define HAVE_OPENMP 1
+    #else
+    #define HAVE_OPENMP 0
+    #endif
+    """
+    bint HAVE_OPENMP
+
+cdef struct Group:
+    # helpers that one region has
+    long first, end
+
+cdef Team the_team
+cdef Group groups[MOST_HELPERS]
+cdef long group_count = 0
+
+the_team.patience = -1
+the_team.grow = grow
+team = PyCapsule_New(&the_team, "fastrnn._core.threads.team", NULL)
+OPENMP = HAVE_OPENMP
+
+
+cdef int grow(long helpers) except -1:
+    """Start helpers up to that number, once."""
+    global group_count
+    cdef long k
+    if not HAVE_OPENMP:
+        return 0
+    for k in range(the_team.started, helpers):
+        the_team.helpers[k].bed = PyThread_allocate_lock()
+        if the_team.helpers[k].bed == NULL:
+            raise MemoryError("fastrnn: no lock for another thread")
+        PyThread_acquire_lock(the_team.helpers[k].bed, 1)
+    groups[group_count].first = the_team.started
+    groups[group_count].end = helpers
+    # One that the system refuses stays absent, and calls go on without it.
+    PyThread_start_new_thread(serve, &groups[group_count])
+    group_count += 1
+    the_team.started = helpers
+    return 0
+
+
+cdef void serve(void* group) noexcept nogil:
+    """A thread's life: it opens a region of helpers and is one of them."""
+    cdef Group* g = <Group*>group
+    with parallel(num_threads=g.end - g.first):
+        help(&the_team.helpers[g.first + threadid()])
+
+
+cdef void help(Helper* h) noexcept nogil:
+    """Take what is posted, for ever."""
+    cdef long spins = 0, state
+    cdef long long begin = clock_ns(), last = begin, time
+    store_release(&h.state, WATCHING)
+    while True:
+        state = load_acquire(&h.state)
+        if state >= POSTED and exchange_if(&h.state, state, WORKING):
+            work(h)
+            begin = last = clock_ns()
+        spins += 1
+        if spins % 16 != 0:
+            cpu_relax()
+            continue
+        time = clock_ns()
+        if time - last > DISTURBED_NS or time - begin > WATCH_NS:
+            if exchange_if(&h.state, WATCHING, ASLEEP):
+                PyThread_acquire_lock(h.bed, 1)
+            begin = time = clock_ns()
+        last = time
+
+
+cdef void work(Helper* h) noexcept nogil:
+    """The helper's part of a job. It is free again before it says that it has finished: the next call comes at once."""
+    cdef Job* job = h.job
+    cdef long team = load_acquire(&job.team), spins = 0
+    while team == 0:
+        spins += 1
+        if spins < SPINS:
+            cpu_relax()
+        else:
+            give_way()
+        team = load_acquire(&job.team)
+    job.part(job.call, h.i, team)
+    store_release(&h.state, WATCHING)
+    add_fetch(&job.unfinished, -1)
+
+
+def started():
+    """Helpers that were started."""
+    return the_team.started
+
+
+def set_patience(long long ns=-1):
+    """How long a thread waits for another of its team before it goes on alone, whatever the work: 0, or for ever, to test
+    both; -1 for what the work says. It changes no result."""
+    the_team.patience = ns
+
+
+def after_fork():
+    """A child has none of its parent's helpers. It gets none of its own either: OpenMP cannot start them anew."""
+    cdef long k
+    the_team.lost = the_team.lost or the_team.started > 0
+    for k in range(the_team.started):
+        the_team.helpers[k].state = ABSENT
+    the_team.started = 0
