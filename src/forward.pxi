@@ -6,7 +6,10 @@ cdef void forward_share(const Rnn* p, int cell, const real* h0, const real* c0, 
     or NULL."""
     cdef uint64_t state = denormals_off()
     if all_steps(p, cell, h0, c0, chunk, w, &s, everyone, barrier):
-        finish(p, hT, cT, s.n0, s.n1, s.u0, s.u1)
+        if s.team == 1:
+            finish(p, hT, cT, s.n0, s.n1, s.u0, s.u1)
+        elif s.i == 0:
+            finish(p, hT, cT, s.n0, s.n1, 0, p.P)
     streams_end()
     denormals_restore(state)
 
@@ -28,9 +31,9 @@ cdef bint all_steps(const Rnn* p, int cell, const real* h0, const real* c0, long
             if w == NULL:
                 project(p, t, ahead, s.n0, s.n1, s.u0, s.u1)
             else:
-                meet(everyone, s.threads)
+                meet(everyone, s.threads, False)
                 blas_project(p, w, t, ahead, s.i, s.threads)
-                meet(everyone, s.threads)
+                meet(everyone, s.threads, False)
         step = step_at(p, t)
         block.turned = t % 2 == 1
         if cell == SIMPLE_RNN:
@@ -44,9 +47,13 @@ cdef bint all_steps(const Rnn* p, int cell, const real* h0, const real* c0, long
             if not stays(barrier, s, p.P):
                 return False
             gru_candidate_step(p, &step, &block, chunk, s.n0, s.n1, s.u0, s.u1)
-        emit(p, &step, s.n0, s.n1, s.u0, s.u1)
+        if s.team == 1:
+            emit(p, &step, s.n0, s.n1, s.u0, s.u1)
+            continue
         if not stays(barrier, s, p.P):
             return False
+        if s.i == 0:            # alone, so that others write to nothing that is not the call's own: see split.pxi
+            emit(p, &step, s.n0, s.n1, 0, p.P)
     return True
 
 
@@ -64,6 +71,7 @@ cdef struct Forward:
     const real* w               # (D, G H) if BLAS projects, or NULL
     long tape                   # elements of the tape
     Barrier barrier, everyone
+    bint may_leave
 
 
 cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_activation, bint reset_after,
@@ -110,6 +118,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.tape = carve(&f.p, NULL, dropout)
     start_barrier(&f.barrier, f.p.N * (D + H) * f.p.G * H // f.how.team)
     start_barrier(&f.everyone, -1)
+    f.may_leave = False
     return 0
 
 
@@ -145,6 +154,7 @@ cdef Share share_of(const Rnn* p, const Plan* how, long i, long threads) noexcep
     s.n1 = p.N if how.split_units else share(p.N, i + 1, threads)
     s.u0 = share(p.P, i, threads) if how.split_units else 0
     s.u1 = share(p.P, i + 1, threads) if how.split_units else p.P
+    s.may_leave = False
     return s
 
 
@@ -152,12 +162,13 @@ cdef void forward_part(void* call, long i, long team) noexcept nogil:
     cdef Forward* f = <Forward*>call
     cdef Rnn p = f.p
     cdef Share s = share_of(&p, &f.how, i, team)
+    s.may_leave = f.may_leave and i == 0
     settle(&p, 0 if f.how.split_units else i, s.n0, s.n1)
     forward_share(&p, f.cell, f.h0, f.c0, f.hT, f.cT, f.chunk, f.w, s, &f.everyone, &f.barrier)
 
 
-cdef int run_forward(Forward* f, int calls, long threads) except -1:
-    """One call, or two at once, with `threads` for all."""
+cdef int run_forward(Forward* f, int calls, long threads, object arrays) except -1:
+    """One call, or two at once, with `threads` for all; arrays: what keeps those that it reads."""
     cdef int k
     cdef long work = 0, team
     cdef bint blas = False
@@ -169,6 +180,10 @@ cdef int run_forward(Forward* f, int calls, long threads) except -1:
     for k in range(calls):
         if not (blas and f[k].blas):
             f[k].w = NULL
+    if calls == 1 and f.how.team > 1 and f.how.split_units and not f.p.training and f.w == NULL:
+        run_split(f, work, arrays)
+        blas_leave(blas)
+        return 0
     team = pair_team(calls, threads, work)
     with nogil:
         if team > 1:
@@ -194,4 +209,4 @@ def forward(long threads, tuple first not None, tuple second=None):
     take_forward(&f[0], first, each)
     if second is not None:
         take_forward(&f[1], second, each)
-    run_forward(f, calls, threads)
+    run_forward(f, calls, threads, (first, second))

@@ -59,7 +59,7 @@ cdef class Inference:
             shape[0] = f.tape
             tape = cnp.PyArray_EMPTY(1, shape, REAL_TYPE, 0)
         carve(&f.p, <real*>cnp.PyArray_DATA(tape), False)
-        run_forward(&f, 1, threads)
+        run_forward(&f, 1, threads, (x, self))
         self.idle.append(tape)
         return y
 

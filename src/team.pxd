@@ -1,13 +1,12 @@
 # The process's helper threads, and how a call borrows them. All kernel modules share one team (threads.pyx has its threads).
 #
 # A call posts a job to helpers and works on it itself. It never waits for a helper that has not begun: what was posted is
-# taken back by one atomic operation, and the call does it alone. It waits for a helper only while that is at work.
+# taken back by one atomic operation, and the call does it alone. Of helpers that have begun, it waits for those whose work no
+# other can do over; where it can, the call leaves a late one behind, with all that this may still read and write.
 # Parts that need nothing of each other are dealt out as they are; parts that meet at barriers (see threads.pxi) begin with
 # the helpers that came. Results do not depend on who came.
 #
-# Where a helper came late, other processes want the cores: for a while, each time twice as long, calls run alone.
-from libc.stddef cimport size_t
-
+# Where a helper came late, other processes want the cores: for a while, each time longer, calls run alone.
 cdef extern from "wait.h" nogil:
     void give_way()
     void cpu_relax()
@@ -35,8 +34,9 @@ cdef enum:
     WAKE_NS = 60000         # and for one that has to wake,
     WAKE_WORK = 3000000     # which it does only with so many multiply-adds: some 100 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
-    FIRST_PENALTY = 2000000         # ns that calls run alone after a helper came late
-    LONGEST_PENALTY = 1000000000
+    FIRST_PENALTY = 10000000        # ns that calls run alone after a helper came late; each further time that
+    GROWTH = 4                      # many times as long,
+    LONGEST_PENALTY = 2000000000    # but no longer than this
     LAST_POST = 1000000000          # fits into 32 bits
 
 cdef enum State:
@@ -89,7 +89,7 @@ cdef inline void came_late(Team* t) noexcept nogil:
     if time > t.alone_until + 8 * t.penalty:
         t.penalty = FIRST_PENALTY
     elif time > t.alone_until:
-        t.penalty = min(<long long>LONGEST_PENALTY, 2 * t.penalty)
+        t.penalty = min(<long long>LONGEST_PENALTY, GROWTH * t.penalty)
     t.alone_until = time + t.penalty
 
 
@@ -178,7 +178,8 @@ cdef inline bint begins(const Posted* p, long long patience) noexcept nogil:
     return True
 
 
-cdef inline void wait_for_helpers(Team* t, Job* job, long long patience) noexcept nogil:
+cdef inline bint wait_for_helpers(Team* t, Job* job, long long patience, bint may_leave) noexcept nogil:
+    """Whether all have ended their parts: always, but for a call that may leave before one that is late."""
     cdef long spins = 0
     cdef long long start = 0
     while load_acquire(&job.unfinished) != 0:
@@ -190,17 +191,22 @@ cdef inline void wait_for_helpers(Team* t, Job* job, long long patience) noexcep
             start = clock_ns()
         elif start > 0 and patience >= 0 and clock_ns() - start > patience:
             came_late(t)
+            if may_leave:
+                return False
             patience = -1
         give_way()
+    return True
 
 
-cdef inline void share_out(Team* t, Part part, void* call, long team, bint meet, long work) noexcept nogil:
+cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, bint meet, long work,
+                           bint may_leave) noexcept nogil:
     """Run part(call, i, team) for each i below `team`, by helpers where they come.
 
+    job: of the caller, as is what `call` points to.
     meet: the parts wait for each other, so that they are as many as threads came; else there are always `team` of them.
     work: multiply-adds of all parts together.
+    may_leave: return False before helpers that are late; both belong to them then until job.unfinished is 0.
     """
-    cdef Job job
     cdef Posted posted[MOST_HELPERS]
     cdef long count = 0, k, came = 0
     cdef bint asleep, woken = False
@@ -214,14 +220,14 @@ cdef inline void share_out(Team* t, Part part, void* call, long team, bint meet,
     for k in range(t.started):
         if count == team - 1:
             break
-        if claim(&t.helpers[k], &job, count + 1, &asleep):
-            posted[count] = post(t, &t.helpers[k], &job, asleep)
+        if claim(&t.helpers[k], job, count + 1, &asleep):
+            posted[count] = post(t, &t.helpers[k], job, asleep)
             count += 1
             woken = woken or asleep
     if meet:
         for k in range(count):
             if begins(&posted[k], t.patience if t.patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
-                    or not take_back(&job, &posted[k]):
+                    or not take_back(job, &posted[k]):
                 came += 1
                 if job.team == 0:
                     posted[k].helper.i = came
@@ -233,8 +239,8 @@ cdef inline void share_out(Team* t, Part part, void* call, long team, bint meet,
     part(call, 0, team)
     if not meet:
         for k in range(count):
-            if take_back(&job, &posted[k]):
+            if take_back(job, &posted[k]):
                 part(call, k + 1, team)
         for k in range(count + 1, team):
             part(call, k, team)
-    wait_for_helpers(t, &job, patience)
+    return wait_for_helpers(t, job, patience, may_leave)

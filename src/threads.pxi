@@ -15,19 +15,21 @@ cdef struct Barrier:
     long generation
     bint alone              # from the last meeting on, thread 0 goes on alone
     bint late               # someone has waited longer than a thread on a free core needs
+    bint left               # thread 0 did not wait any longer
     long long patience      # ns
 
 
 cdef inline void start_barrier(Barrier* b, long work) noexcept nogil:
     """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
     b.arrived = b.generation = 0
-    b.alone = b.late = False
+    b.alone = b.late = b.left = False
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
 
-cdef inline long meet(Barrier* b, long team) noexcept nogil:
+cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
     """Wait for the whole team; returns its size from here on, 1 if a thread was late: then thread 0 goes on alone, and the
-    others leave. Spins for some microseconds, as a step takes, then gives way to whoever else runs."""
+    others leave. A thread that may leave does not wait for a late one: 0. Spins for some microseconds, as a step takes, then
+    gives way to whoever else runs."""
     cdef long generation, spins = 0
     cdef long long start = 0
     if team == 1:
@@ -40,6 +42,9 @@ cdef inline long meet(Barrier* b, long team) noexcept nogil:
         return 1 if b.alone else team
     if b.patience == 0:
         b.late = True
+        if may_leave:
+            b.left = True
+            return 0
     while load_acquire(&b.generation) == generation:
         spins += 1
         if spins < SPINS:
@@ -50,6 +55,9 @@ cdef inline long meet(Barrier* b, long team) noexcept nogil:
         elif start > 0 and clock_ns() - start > b.patience:
             b.late = True
             came_late(TEAM)
+            if may_leave:
+                b.left = True
+                return 0
             start = -1
         give_way()
     return 1 if b.alone else team
@@ -65,14 +73,16 @@ cdef struct Share:
     long i, threads
     long team               # threads that meet after each step: all of them if they share units, 1 if they share rows
     long n0, n1, u0, u1
+    bint may_leave          # the others' work can be done over
 
 
 cdef inline bint meets(Barrier* b, Share* s, long team, long P) noexcept nogil:
     """Meet the others of a team; False if this thread is to leave. If they all are, thread 0 goes on alone from here on, and
     where units were shared it has all P vectors of them."""
-    if team == 1 or meet(b, team) > 1:
+    cdef long came = meet(b, team, s.may_leave)
+    if team == 1 or came > 1:
         return True
-    if s.i > 0:
+    if came == 0 or s.i > 0:
         return False
     s.threads = 1
     if s.team > 1:
@@ -102,10 +112,11 @@ cdef int run(Part part, void* call, long wanted, long work) except -1:
 
 cdef inline void run_parts(Part part, void* call, long team, bint meet, long work) noexcept nogil:
     """The same for a team that was asked for before; meet: see share_out."""
+    cdef Job job
     if team <= 1:
         part(call, 0, 1)
     else:
-        share_out(TEAM, part, call, team, meet, work)
+        share_out(TEAM, &job, part, call, team, meet, work, False)
 
 
 cdef struct Pair:

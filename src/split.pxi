@@ -1,0 +1,52 @@
+# Inference with units split over threads, which meet after each step: the one kind of call that a thread without a core could
+# hold up many times. So the caller leaves it behind and begins again alone; the late thread keeps what it has in its hands.
+
+cdef class Lent:
+    """What the threads of such a call share, lent to them: nobody else touches it before all of them have ended. It holds
+    the states; x and the weights are only read, and the output is the caller's business."""
+
+    cdef Forward f
+    cdef Job job
+    cdef ndarray tape
+    cdef object arrays          # that f points into
+
+cdef list idle_lents = []
+cdef list late_lents = []       # left behind; they are not freed when Python ends
+
+
+cdef Lent borrow(long size):
+    """One with a tape of so many elements that no thread has in its hands."""
+    cdef Lent lent
+    cdef cnp.npy_intp shape = size
+    for lent in [late for late in late_lents if load_acquire(&(<Lent>late).job.unfinished) == 0]:
+        late_lents.remove(lent)
+        give_back(lent)
+    lent = idle_lents.pop() if idle_lents else Lent.__new__(Lent)
+    if lent.tape is None or cnp.PyArray_DIM(lent.tape, 0) < size:
+        lent.tape = cnp.PyArray_EMPTY(1, &shape, REAL_TYPE, 0)
+    return lent
+
+
+cdef int give_back(Lent lent) except -1:
+    lent.arrays = None
+    idle_lents.append(lent)
+    return 0
+
+
+cdef int run_split(Forward* f, long work, object arrays) except -1:
+    """A call that is planned for split units, to its end; arrays: what keeps those that f points into."""
+    cdef Lent lent = borrow(f.tape)
+    cdef bint whole
+    lent.arrays = arrays
+    lent.f = f[0]
+    lent.f.may_leave = True
+    carve(&lent.f.p, <real*>cnp.PyArray_DATA(lent.tape), f.p.h_drop != NULL)
+    with nogil:
+        whole = share_out(TEAM, &lent.job, forward_part, &lent.f, f.how.team, True, work, True)
+        if lent.f.barrier.left:
+            forward_part(f, 0, 1)
+    if whole:
+        give_back(lent)
+    else:
+        late_lents.append(lent)
+    return 0
