@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fastrnn import _core
+from fastrnn import _core, runtime
 from tests.processes.recipes import ALONE, RECIPES, WITHOUT_WORK
 from tests.processes.running import faults
 
 DTYPES = ["float32", "float64"]
 
-counts_threads = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the system tells no number of threads")
+counts_threads = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the system does not tell threads")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
 
@@ -41,7 +41,7 @@ def test_the_recipe_uses_it(name, dtype, monkeypatch):
 
 
 @counts_threads
-@pytest.mark.skipif(not _core.kernels("float32").OPENMP, reason="built without threads")
+@pytest.mark.skipif("without" in runtime.config()["threads"], reason="built without threads")
 def test_the_recipe_is_large_enough():
     """Each takes a second thread where it may, so that the other tests here have something to see."""
     names = [name for name, recipe in RECIPES.items() if recipe.entry not in ALONE]
