@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For every public entry point of the kernels, work that is large enough for several threads.
+
+A recipe takes a scalar type and returns a call that can be repeated: it computes the same arrays each time, with as
+many threads as are configured at that moment. What is prepared once, as packed weights are, stays as a warm model's
+does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastrnn import _core, arrays, layers, runtime
+
+Call = Callable[[], list[Any]]
+
+#: Entry points that compute no array: settings, and questions about plans and sizes.
+WITHOUT_WORK = {"backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned", "set_blas_mode",
+                "set_long_tape", "tape_size", "threads_each"}
+#: Entry points that take no number of threads and run on the calling one.
+ALONE = {"activate_array", "pack", "pack_dense_t", "pack_t"}
+
+
+class Recipe(NamedTuple):
+    """One way to use an entry point."""
+
+    entry: str
+    prepare: Callable[[str], Call]      # from a scalar type
+
+
+def numbers(dtype: str, *shape: int) -> np.ndarray:
+    """Normal numbers, the same on every run."""
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def probabilities(dtype: str, rows: int, classes: int) -> np.ndarray:
+    """Positive rows that sum to one."""
+    e = np.exp(numbers(dtype, rows, classes))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+# layers: their arguments are laid out and packed by the layers themselves --------------------------------------------
+
+def inference(layer: layers.Layer, x: np.ndarray) -> Call:
+    return lambda: [layer(x)]
+
+
+def training(layer: layers.Layer, x: np.ndarray) -> Call:
+    """Forward and backward: the output, and every gradient."""
+
+    def run() -> list[Any]:
+        y = np.copy(layer(x, training=True))
+        dx = layer.backward(y)
+        return [y, dx, *(variable.grad.copy() for variable in layer.trainable_weights)]
+
+    return run
+
+
+def recurrent(dtype: str, *shape: int, **options: Any) -> tuple[layers.Layer, np.ndarray]:
+    """An LSTM for that batch, time and units, built, and its input."""
+    batch, time, units = shape
+    layer = layers.LSTM(units, dtype=dtype, return_sequences=True, recurrent_initializer="zeros", **options)
+    return built(layer, numbers(dtype, batch, time, 52))
+
+
+def both_directions(dtype: str) -> tuple[layers.Layer, np.ndarray]:
+    return built(layers.Bidirectional(layers.LSTM(64, dtype=dtype)), numbers(dtype, 32, 50, 52))
+
+
+def dense(dtype: str) -> tuple[layers.Layer, np.ndarray]:
+    return built(layers.Dense(160, dtype=dtype), numbers(dtype, 300, 128))
+
+
+def built(layer: layers.Layer, x: np.ndarray) -> tuple[layers.Layer, np.ndarray]:
+    """The layer, with weights that are the same on every run."""
+    layer.build(x.shape)
+    layer.set_weights([numbers(x.dtype.name, *weight.shape) / 8 for weight in layer.get_weights()])
+    return layer, x
+
+
+def rebuilt(make: Callable[[str], tuple[layers.Layer, np.ndarray]]) -> Callable[[str], Call]:
+    """Training whose weights change before every call, so that they are packed anew."""
+
+    def prepare(dtype: str) -> Call:
+        layer, x = make(dtype)
+        weights, run = layer.get_weights(), training(layer, x)
+
+        def changed() -> list[Any]:
+            layer.set_weights(weights)
+            return run()
+
+        return changed
+
+    return prepare
+
+
+# kernels whose arguments are plain arrays ----------------------------------------------------------------------------
+
+def filled(dtype: str, entry: str, *inputs: np.ndarray, shape: tuple[int, ...], kind: Any = None) -> Call:
+    """The entry called with these arrays, one that it fills, and the threads."""
+    kernel_call = getattr(_core.kernels(dtype), entry)
+
+    def run() -> list[Any]:
+        out = np.zeros(shape, kind or dtype)
+        kernel_call(*inputs, out, runtime.get_num_threads())
+        return [out]
+
+    return run
+
+
+def activate_array(dtype: str) -> Call:
+    kernels, x = _core.kernels(dtype), numbers(dtype, 200_000)
+
+    def run() -> list[Any]:
+        y = np.empty_like(x)
+        kernels.activate_array(kernels.ACTIVATIONS["tanh"], x, y)
+        return [y]
+
+    return run
+
+
+def add(dtype: str) -> Call:
+    kernels, a = _core.kernels(dtype), numbers(dtype, 200_000)
+
+    def run() -> list[Any]:
+        total = a.copy()
+        kernels.add(total, a, runtime.get_num_threads())
+        return [total]
+
+    return run
+
+
+def rows_of(count: int, table: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, table, count).astype("int32")
+
+
+def gather_rows(dtype: str) -> Call:
+    return filled(dtype, "gather_rows", numbers(dtype, 1000, 64), rows_of(4000, 1000), shape=(4000, 64))
+
+
+def scatter_rows(dtype: str) -> Call:
+    kernels, dy, indices = _core.kernels(dtype), numbers(dtype, 4000, 64), rows_of(4000, 1000)
+
+    def run() -> list[Any]:
+        gradient, touched = np.ones((1000, 64), dtype), np.ones(1000, np.uint8)
+        kernels.scatter_rows(dy, indices, gradient, touched, runtime.get_num_threads())
+        return [gradient, touched]
+
+    return run
+
+
+def crossentropy_rows(dtype: str) -> Call:
+    kernels, t, p = _core.kernels(dtype), probabilities(dtype, 2000, 60), probabilities(dtype, 2000, 60)[::-1].copy()
+
+    def run() -> list[Any]:
+        values, gradient = np.empty(len(t), dtype), np.empty_like(t)
+        total = kernels.crossentropy_rows(t, p, values, gradient, runtime.get_num_threads())
+        return [total, values, gradient]
+
+    return run
+
+
+def softmax_rows(dtype: str) -> Call:
+    return filled(dtype, "softmax_rows", numbers(dtype, 2000, 60), shape=(2000, 60))
+
+
+def softmax_rows_backward(dtype: str) -> Call:
+    return filled(dtype, "softmax_rows_backward", probabilities(dtype, 2000, 60), numbers(dtype, 2000, 60),
+                  shape=(2000, 60))
+
+
+def same_largest(dtype: str) -> Call:
+    t = numbers(dtype, 2000, 60)
+    return filled(dtype, "same_largest", t, t + t[::-1], shape=(2000,), kind=np.bool_)
+
+
+def scale_rows(dtype: str) -> Call:
+    return filled(dtype, "scale_rows", numbers(dtype, 40, 100, 64), numbers(dtype, 40, 64), shape=(40, 100, 64))
+
+
+def sum_of_squares(dtype: str) -> Call:
+    kernels, g = _core.kernels(dtype), numbers(dtype, 2000, 60)
+    return lambda: [kernels.sum_of_squares(g, None, runtime.get_num_threads())]
+
+
+def update(entry: str, *options: float, slots: tuple[str, ...]) -> Callable[[str], Call]:
+    """A step of an optimizer; options: what its kernel takes after the clipping."""
+
+    def prepare(dtype: str) -> Call:
+        kernels, w, g = _core.kernels(dtype), numbers(dtype, 2000, 60), numbers(dtype, 2000, 60)[::-1].copy()
+
+        def run() -> list[Any]:
+            changed, kept = w.copy(), {name: np.abs(g) for name in slots}
+            getattr(kernels, entry)([(changed, g, None, 1.0, 0.0, kept)], math.inf, *options, runtime.get_num_threads())
+            return [changed, *kept.values()]
+
+        return run
+
+    return prepare
+
+
+def packing(entry: str, *arguments: Any) -> Callable[[str], Call]:
+    """Weights in the layout of the tiles; arguments: what its kernel takes between the two arrays."""
+
+    def prepare(dtype: str) -> Call:
+        kernels, w = _core.kernels(dtype), numbers(dtype, 256, 1024)
+
+        def run() -> list[Any]:
+            out = arrays.aligned_empty(w.size, dtype)
+            out[:] = 0
+            getattr(kernels, entry)(w, *arguments, out)
+            return [out]
+
+        return run
+
+    return prepare
+
+
+RECIPES: dict[str, Recipe] = {
+    "Inference, over rows": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 32, 20, 64))),
+    "Inference, over units": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 1, 20, 256))),
+    "forward, over rows": Recipe("forward", lambda dtype: inference(*recurrent(dtype, 32, 20, 64, go_backwards=True))),
+    "forward, over units": Recipe("forward", lambda dtype: inference(*recurrent(dtype, 1, 20, 256, go_backwards=True))),
+    "forward, both directions": Recipe("forward", lambda dtype: inference(*both_directions(dtype))),
+    "backward, over rows": Recipe("backward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
+    "backward, over units": Recipe("backward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
+    "backward, both directions": Recipe("backward", lambda dtype: training(*both_directions(dtype))),
+    "dense_forward": Recipe("dense_forward", lambda dtype: inference(*dense(dtype))),
+    "dense_backward": Recipe("dense_backward", lambda dtype: training(*dense(dtype))),
+    "dense_backward, changed weights": Recipe("dense_backward", rebuilt(dense)),
+    "backward, changed weights": Recipe("backward", rebuilt(both_directions)),
+    "activate_array": Recipe("activate_array", activate_array),
+    "pack": Recipe("pack", packing("pack", 256, (0, 1, 2, 3))),
+    "pack_t": Recipe("pack_t", packing("pack_t", 256, (0, 1, 3, 2))),
+    "pack_dense_t": Recipe("pack_dense_t", packing("pack_dense_t")),
+    "add": Recipe("add", add),
+    "scale_rows": Recipe("scale_rows", scale_rows),
+    "gather_rows": Recipe("gather_rows", gather_rows),
+    "scatter_rows": Recipe("scatter_rows", scatter_rows),
+    "softmax_rows": Recipe("softmax_rows", softmax_rows),
+    "softmax_rows_backward": Recipe("softmax_rows_backward", softmax_rows_backward),
+    "crossentropy_rows": Recipe("crossentropy_rows", crossentropy_rows),
+    "same_largest": Recipe("same_largest", same_largest),
+    "sgd_update": Recipe("sgd_update", update("sgd_update", 0.01, 0.9, True, slots=("momentum",))),
+    "rmsprop_update": Recipe("rmsprop_update", update("rmsprop_update", 0.01, 0.9, 0.5, 1e-7,
+                                                      slots=("momentum", "velocity"))),
+    "adam_update": Recipe("adam_update", update("adam_update", 0.01, 0.9, 0.999, 1e-7,
+                                                slots=("momentum", "velocity"))),
+    "sum_of_squares": Recipe("sum_of_squares", sum_of_squares),
+}
+
+
+def bits(results: list[Any]) -> bytes:
+    """All bits of what a call returns."""
+    return b"".join(np.asarray(result).tobytes() for result in results)
