@@ -60,7 +60,8 @@ def set_num_threads(threads: int) -> None:
     """Set the number of threads that a call may use.
 
     Args:
-        threads: at least 1. Small work runs on the calling thread alone all the same.
+        threads: at least 1. Small work runs on the calling thread alone all the same, as do all calls in a forked child
+            whose parent has had helper threads, and calls on a machine whose cores other processes use.
 
     Raises:
         ValueError: if ``threads`` is no whole number from 1 to 1024.
@@ -105,7 +106,7 @@ def set_blas(mode: str) -> None:
 
 
 def _after_fork() -> None:
-    """OpenMP's threads do not survive a fork and its pool cannot be rebuilt: a child works on its own thread."""
+    """A child has none of its parent's helper threads, and works on its own."""
     global _threads
     _threads = 1
 
