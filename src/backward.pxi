@@ -82,16 +82,17 @@ cdef void weights_share(const Rnn* p, const Outer* outer, int products, long gro
     denormals_restore(state)
 
 
-def backward_scratch(int cell, long N, long T, long D, long H, long threads):
+def backward_scratch(int cell, long N, long T, long D, long H, long threads, bint peepholes=False):
     """Elements of scratch that a backward pass needs."""
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 0)
     p.dz_slots = steps_at_once(&p)
-    return scratch_size(&p, threads)
+    return scratch_size(&p, threads, peepholes)
 
 
-cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
-    """Elements of dh, du and dc, of dz, of the groups' sums, and of the threads' scratch."""
-    return regions_size(p, CARRIED, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
+cdef long scratch_size(const Rnn* p, long threads, bint peepholes) noexcept nogil:
+    """Elements of dh, du and dc, of the peepholes' gradients, of dz, of the groups' sums, and of the threads' scratch."""
+    return regions_size(p, CARRIED, threads) + peephole_sums(p, peepholes) + own_dz(p) + sums_size(p) \
+        + threads * thread_scratch(p) + 2 * SLACK
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -114,6 +115,7 @@ cdef struct Backward:
     real* dU
     real* db
     long biases                 # elements of it
+    real* dpeephole             # (3, H) or NULL
     real* sums                  # each group's dW, dU and db, where there are two
     Outer outer[8]              # four of each group
     int products                # that it has
@@ -126,12 +128,12 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `backward`; what it points to belongs to them."""
     cdef int cell, activation, recurrent_activation
     cdef bint reset_after, zero_output, from_zero
-    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
+    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole
     cdef long N, T, D, H, k
     cdef real* db_
     cdef real* sums
     (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
-     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
+     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole) = arguments
     require(x, "x")
     require(UT, "UT")
     require(tape, "tape")
@@ -147,6 +149,8 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.dcT = matrix(dcT, N, H, "dcT")
     f.dh0 = matrix(dh0, N, H, "dh0")
     f.dc0 = matrix(dc0, N, H, "dc0")
+    f.p.peephole = take_peephole(&f.p, peephole)
+    f.dpeephole = NULL if peephole is None else matrix(dpeephole, PEEPHOLES, H, "dpeephole")
     f.biases = f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1)
     db_ = vector(db, f.biases, "db")
     f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
@@ -165,9 +169,10 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
     f.groups = row_groups(&f.p)
-    vector(scratch, scratch_size(&f.p, threads), "scratch")
+    vector(scratch, scratch_size(&f.p, threads, peephole is not None), "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
-    f.sums = f.p.dh + regions_size(&f.p, CARRIED, threads)
+    f.p.dpeephole = f.p.dh + regions_size(&f.p, CARRIED, threads)
+    f.sums = f.p.dpeephole + peephole_sums(&f.p, peephole is not None)
     f.p.dz = f.p.z
     if not dz_on_tape(&f.p):
         f.p.dz = f.sums
@@ -205,6 +210,7 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
     settle_back(p, 0 if f.how.split_units else i, n0, n1)
     together = 1 if f.groups == team and not f.how.split_units else team    # 1: each thread sums over its own rows
     start_back(p, f.dhT, f.dcT, n0, n1, u0, u1)
+    start_peepholes(p, n0, n1, u0, u1)
     while True:
         t0 = max(0, t1 - 1) // p.dz_slots * p.dz_slots
         steps_back(p, f.cell, f.dh0 != NULL, f.how.chunk, t0, t1, n0, n1, u0, u1, i, &f.barrier, sharing)
@@ -219,6 +225,9 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
     if f.products > 0 and f.groups > 1:
         barrier_wait(&f.barrier, team)
         add_sums(p, f.dW, f.dU, f.db, f.biases, f.sums, i, team)
+    if f.dpeephole != NULL:
+        barrier_wait(&f.barrier, team)
+        sum_peepholes(p, f.dpeephole, share(p.P, i, team), share(p.P, i + 1, team))
     denormals_restore(state)
 
 
@@ -227,7 +236,8 @@ def backward(long threads, tuple first not None, tuple second=None):
     (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
     zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
-    dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""
+    dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H). Last, for an LSTM with peepholes:
+    these, packed, comes in; their gradient (3, H) goes out."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
     cdef long work = 0
