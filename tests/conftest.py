@@ -34,8 +34,8 @@ VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("L
 
 
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
-    """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are zero
-    or one."""
+    """The built recurrent layer `cell`, or variant of one, of D inputs and H units, with random weights where defaults are
+    zero or one."""
     cell, option = VARIANTS.get(cell, (cell, {}))
     options |= option
     layer = getattr(fastrnn.layers, cell)(H, **options)

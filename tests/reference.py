@@ -61,8 +61,8 @@ class SimpleRNN:
 
 @dataclass
 class LSTM:
-    """i, f, o = s(x W + h U + b); c = f c + i g(x W + h U + b); h = o g(c). With the peepholes p (3, H) of i, f and o, p_i c
-    and p_f c are added in i and f, and p_o times the new c in o."""
+    """i, f, o = s(x W + h U + b); c = f c + i g(x W + h U + b); h = o g(c). With the peepholes p (3, H) of i, f and o,
+    p_i c and p_f c are added in i and f, and p_o times the new c in o."""
 
     W: np.ndarray
     U: np.ndarray
@@ -266,7 +266,8 @@ def gru(x, W, U, b=None, **options):
 
 
 def random_weights(name, D, H, rng, use_bias=True, reset_after=True, use_peepholes=False):
-    """[W, U, b] in float64 (without b if not `use_bias`, then p if `use_peepholes`), of a size that keeps every gate out of saturation."""
+    """[W, U, b] in float64, without b if not `use_bias`, followed by p if `use_peepholes`, of a size that keeps every
+    gate out of saturation."""
     _, gates = CELLS[name]
     W = rng.standard_normal((D, gates * H)) / np.sqrt(D)
     U = rng.standard_normal((H, gates * H)) * 0.7 / np.sqrt(H)

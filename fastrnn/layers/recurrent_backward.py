@@ -25,7 +25,8 @@ class RecurrentBackward(RecurrentForward):
 
         Returns:
             The gradient of the input or None. The weights' gradients are in `kernel.grad`, `recurrent_kernel.grad`,
-            `bias.grad` and an LSTM's `peephole_kernel.grad`, those of the initial states, if there were any, in `initial_state_grads`.
+            `bias.grad` and an LSTM's `peephole_kernel.grad`, those of the initial states, if there were any, in
+            `initial_state_grads`.
         """
         if self._tape is None:
             raise self.not_called()

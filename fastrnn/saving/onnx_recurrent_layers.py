@@ -101,8 +101,8 @@ def _run(graph: Graph, layers: Sequence[Recurrent], steps: _Steps, names: Sequen
                for of_layers in given]
     inputs = [steps.x, w, r, b, steps.lengths, *initial]
     if first.use_peepholes:
-        peepholes = [layouts.swapped_peepholes(layer.peephole_kernel.data).reshape(-1) for layer in layers]
-        inputs.append(graph.constant(np.stack(peepholes), "P"))
+        peepholes = [layouts.swapped_peepholes(layer.get_weights()[-1]) for layer in layers]
+        inputs.append(graph.constant(np.stack(peepholes).reshape(len(layers), -1), "P"))
     while not inputs[-1]:
         inputs.pop()
     direction = "bidirectional" if len(layers) > 1 else "reverse" if first.go_backwards else "forward"
