@@ -34,7 +34,7 @@ VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("L
 
 
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
-    """The built recurrent layer `cell`, or variant of one, of D inputs and H units, with random weights where defaults are
+    """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are
     zero or one."""
     cell, option = VARIANTS.get(cell, (cell, {}))
     options |= option
