@@ -84,16 +84,17 @@ cdef void weights_share(const Rnn* p, const Outer* outer, int products, long gro
     denormals_restore(state)
 
 
-def backward_scratch(int cell, long N, long T, long D, long H, long threads):
+def backward_scratch(int cell, long N, long T, long D, long H, long threads, bint peepholes=False):
     """Elements of scratch that a backward pass needs."""
     cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, True, 0)
     p.dz_slots = steps_at_once(&p)
-    return scratch_size(&p, threads)
+    return scratch_size(&p, threads, peepholes)
 
 
-cdef long scratch_size(const Rnn* p, long threads) noexcept nogil:
-    """Elements of dh, du and dc, of dz, of the groups' sums, and of the threads' scratch."""
-    return regions_size(p, CARRIED, threads) + own_dz(p) + sums_size(p) + threads * thread_scratch(p) + 2 * SLACK
+cdef long scratch_size(const Rnn* p, long threads, bint peepholes) noexcept nogil:
+    """Elements of dh, du and dc, of the peepholes' gradients, of dz, of the groups' sums, and of the threads' scratch."""
+    return regions_size(p, CARRIED, threads) + peephole_sums(p, peepholes) + own_dz(p) + sums_size(p) \
+        + threads * thread_scratch(p) + 2 * SLACK
 
 
 cdef long thread_scratch(const Rnn* p) noexcept nogil:
@@ -116,6 +117,7 @@ cdef struct Backward:
     real* dU
     real* db
     long biases                 # elements of it
+    real* dpeephole             # (3, H) or NULL
     real* sums                  # each group's dW, dU and db, where there are two
     Outer outer[8]              # four of each group
     int products                # that it has
@@ -128,12 +130,12 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `backward`; what it points to belongs to them."""
     cdef int cell, activation, recurrent_activation
     cdef bint reset_after, zero_output, from_zero
-    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0
+    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole
     cdef long N, T, D, H, k
     cdef real* db_
     cdef real* sums
     (cell, H, activation, recurrent_activation, reset_after, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
-     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0) = arguments
+     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole) = arguments
     require(x, "x")
     require(UT, "UT")
     require(tape, "tape")
@@ -149,6 +151,8 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.dcT = matrix(dcT, N, H, "dcT")
     f.dh0 = matrix(dh0, N, H, "dh0")
     f.dc0 = matrix(dc0, N, H, "dc0")
+    f.p.peephole = take_peephole(&f.p, peephole)
+    f.dpeephole = NULL if peephole is None else matrix(dpeephole, PEEPHOLES, H, "dpeephole")
     f.biases = f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1)
     db_ = vector(db, f.biases, "db")
     f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
@@ -167,9 +171,10 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
     f.groups = row_groups(&f.p)
-    vector(scratch, scratch_size(&f.p, threads), "scratch")
+    vector(scratch, scratch_size(&f.p, threads, peephole is not None), "scratch")
     f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
-    f.sums = f.p.dh + regions_size(&f.p, CARRIED, threads)
+    f.p.dpeephole = f.p.dh + regions_size(&f.p, CARRIED, threads)
+    f.sums = f.p.dpeephole + peephole_sums(&f.p, peephole is not None)
     f.p.dz = f.p.z
     if not dz_on_tape(&f.p):
         f.p.dz = f.sums
@@ -221,8 +226,13 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
         if not meets(&f.barrier, s, together(f, s), f.p.P):     # their dz makes room for that of the steps before
             return
         t1 = t0
-    if f.products > 0 and f.groups > 1 and meets(&f.barrier, s, s.threads, f.p.P):
+    if (f.products > 0 and f.groups > 1) or f.dpeephole != NULL:
+        if not meets(&f.barrier, s, s.threads, f.p.P):
+            return
+    if f.products > 0 and f.groups > 1:
         add_sums(&f.p, f.dW, f.dU, f.db, f.biases, f.sums, s.i, s.threads)
+    if f.dpeephole != NULL:
+        sum_peepholes(&f.p, f.dpeephole, share(f.p.P, s.i, s.threads), share(f.p.P, s.i + 1, s.threads))
 
 
 cdef inline long together(const Backward* f, const Share* s) noexcept nogil:
@@ -236,6 +246,7 @@ cdef bint share_back(Backward* f, Share* s, long t0, long t1) noexcept nogil:
     settle_back(&p, 0 if f.how.split_units else s.i, s.n0, s.n1)
     if t1 == p.T:
         start_back(&p, f.dhT, f.dcT, s.n0, s.n1, s.u0, s.u1)
+        start_peepholes(&p, s.n0, s.n1, s.u0, s.u1)
     if not steps_back(&p, f.cell, f.dh0 != NULL, f.how.chunk, t0, t1, s, &f.barrier):
         return False
     if t0 == 0:
@@ -248,7 +259,8 @@ def backward(long threads, tuple first not None, tuple second=None):
     (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, reset_after,
     zero_output, x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
-    dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H)."""
+    dW (D, G H), dU (H, G H), db (G H, or 2 G H with reset_after), dh0, dc0 (N, H). Last, for an LSTM with peepholes:
+    these, packed, comes in; their gradient (3, H) goes out."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
     cdef long work = 0, team, each = threads if second is None else threads_each(threads)

@@ -76,7 +76,8 @@ cdef struct Forward:
 
 cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_activation, bint reset_after,
                     bint zero_output, bint training, ndarray x, ndarray index, ndarray W, ndarray U, ndarray b,
-                    ndarray b_recurrent, ndarray w, bint dropout, bint from_zero, long threads) except -1:
+                    ndarray b_recurrent, ndarray w, bint dropout, bint from_zero, long threads,
+                    ndarray peephole) except -1:
     """Check a layer and its input, and plan the call: all but what take_forward adds. What it points to belongs to them."""
     cdef long N, T, D, x_n = 0, x_t = 0
     cdef real* x_
@@ -113,6 +114,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     if cell == GRU_CELL and reset_after:
         require(b_recurrent, "b_recurrent")
         f.p.b_recurrent = aligned(vector(b_recurrent, f.p.HP + SLACK, "b_recurrent"))
+    f.p.peephole = take_peephole(&f.p, peephole)
     f.h0 = f.c0 = NULL
     f.hT = f.cT = NULL
     f.tape = carve(&f.p, NULL, dropout)
@@ -122,14 +124,23 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     return 0
 
 
+cdef const real* take_peephole(const Rnn* p, ndarray peephole) except? NULL:
+    """The packed peepholes of an LSTM, or NULL without."""
+    if peephole is None:
+        return NULL
+    if p.G != 4:
+        raise ValueError("kernel argument 'peephole': only an LSTM has peepholes")
+    return aligned(vector(peephole, PEEPHOLES * p.HP + SLACK, "peephole"))
+
+
 cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     """Check a call's arguments, see `forward`; what it points to belongs to them."""
-    cdef ndarray x, index, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w
+    cdef ndarray x, index, W, U, b, b_recurrent, h0, c0, mask, h_drop, y, hT, cT, tape, w, peephole
     cdef long N, T, H
     (cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b, b_recurrent, h0, c0,
-     mask, h_drop, y, hT, cT, tape, w) = arguments
+     mask, h_drop, y, hT, cT, tape, w, peephole) = arguments
     take_layer(f, cell, H, activation, recurrent_activation, reset_after, zero_output, training, x, index, W, U, b,
-               b_recurrent, w, h_drop is not None, h0 is None, threads)
+               b_recurrent, w, h_drop is not None, h0 is None, threads, peephole)
     N = f.p.N
     T = f.p.T
     f.h0 = matrix(h0, N, H, "h0")
@@ -202,7 +213,8 @@ def forward(long threads, tuple first not None, tuple second=None):
     """All time steps of one recurrent layer, or of two at once, by up to `threads` threads. Of a layer: cell, H, activation,
     recurrent_activation, reset_after, zero_output, training; x (N, T, D) and None, or a table (V, D) and index (N, T), the
     rows of it that x is; W, U, b, b_recurrent, packed; h0, c0, mask (N, T), h_drop, y (N, T, H), hT, cT, each None or (N, H);
-    tape: tape_size elements, of two layers for threads_each(threads); w: W (D, G H) itself, which BLAS reads, or None."""
+    tape: tape_size elements, of two layers for threads_each(threads); w: W (D, G H) itself, which BLAS reads, or None;
+    peephole: an LSTM's, packed, or None."""
     cdef Forward f[2]
     cdef int calls = 1 if second is None else 2
     cdef long each = threads if second is None else threads_each(threads)

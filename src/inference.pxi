@@ -6,19 +6,19 @@ cdef class Inference:
 
     Args:
         cell, H, activation, recurrent_activation, reset_after: as `forward` has them.
-        W, U, b, b_recurrent, w: as `forward` has them.
+        W, U, b, b_recurrent, w, peephole: as `forward` has them.
         variables: objects whose `version` changes with the weights: from then on `output` gives None.
     """
 
     cdef int cell, activation, recurrent_activation
     cdef long D, H, version
     cdef bint reset_after
-    cdef ndarray W, U, b, b_recurrent, w
+    cdef ndarray W, U, b, b_recurrent, w, peephole
     cdef list variables
     cdef list idle              # tapes, one for each thread that predicts at the moment
 
     def __init__(self, int cell, long H, int activation, int recurrent_activation, bint reset_after, ndarray W, ndarray U,
-                 ndarray b, ndarray b_recurrent, ndarray w not None, list variables not None):
+                 ndarray b, ndarray b_recurrent, ndarray w not None, list variables not None, ndarray peephole=None):
         self.cell = cell
         self.H = H
         self.activation = activation
@@ -30,6 +30,7 @@ cdef class Inference:
         self.b = b
         self.b_recurrent = b_recurrent
         self.w = w
+        self.peephole = peephole
         self.variables = variables
         self.version = versions(variables)
         self.idle = []
@@ -43,7 +44,7 @@ cdef class Inference:
         if not cnp.PyArray_CheckExact(x) or not is_ready(x, self.D) or versions(self.variables) != self.version:
             return None
         take_layer(&f, self.cell, self.H, self.activation, self.recurrent_activation, self.reset_after, False, False, x,
-                   None, self.W, self.U, self.b, self.b_recurrent, self.w, False, True, threads)
+                   None, self.W, self.U, self.b, self.b_recurrent, self.w, False, True, threads, self.peephole)
         shape[0] = f.p.N
         shape[1] = f.p.T if sequences else self.H
         shape[2] = self.H

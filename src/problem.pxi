@@ -88,8 +88,8 @@ cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int r
     if training and cell != SIMPLE_RNN:
         p.z_slots = max(1, T)
     p.dz_slots = 1
-    p.x = p.W = p.U = p.b = p.b_recurrent = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
-    p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = NULL
+    p.x = p.W = p.U = p.b = p.b_recurrent = p.peephole = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
+    p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = p.dpeephole = NULL
     p.mask = NULL
     p.index = NULL
     p.index_n = p.index_t = 0

@@ -30,6 +30,7 @@ cdef struct Rnn:
     const real* U               # packed [P][G][H][VL]
     const real* b               # packed [P][G][VL]
     const real* b_recurrent     # packed [P][VL]: GRU's bias of h U_h with reset_after, or NULL
+    const real* peephole        # packed [P][3][VL]: LSTM's peepholes of i, f and o, or NULL
     long z_slots                # none where each step projects its own input
     real* z                     # [z_slots][N][J]
     real* h                     # tape [T + 1][N][HP], slot t holds the state before step t; NULL without training
@@ -51,6 +52,7 @@ cdef struct Rnn:
     real* dh                    # of a region: [rows][HP], gradient of the state that does not pass through U
     real* du                    # [rows][HP]: and that which does, before h_drop
     real* dc                    # [rows][HP]: LSTM only
+    real* dpeephole             # [N][3][HP]: the peepholes' gradients, of all rows; see peephole_sums
 
 
 cdef struct Step:

@@ -29,18 +29,25 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"fastrnn {fastrnn.__version__}: instruction set {fastrnn._core.isa}, {fastrnn.get_num_threads()} threads"
 
 
+#: Tests' names for what a cell becomes by one option: the cell, and the option.
+VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("LSTM", {"use_peepholes": True})}
+
+
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
-    """The built recurrent layer `cell` of D inputs and H units, with random weights where defaults are zero or one."""
+    """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are
+    zero or one."""
+    cell, option = VARIANTS.get(cell, (cell, {}))
+    options |= option
     layer = getattr(fastrnn.layers, cell)(H, **options)
     layer.build((None, None, D))
-    kept = {k: options[k] for k in ("use_bias", "reset_after") if k in options}
+    kept = {k: options[k] for k in ("use_bias", "reset_after", "use_peepholes") if k in options}
     layer.set_weights(random_weights(cell, D, H, rng, **kept))
     return layer
 
 
 def states_of(cell: str, N: int, H: int, rng: np.random.Generator, dtype: str = "float64") -> list[np.ndarray]:
     """Random values for each state of the cell: [h], or [h, c] for the LSTM."""
-    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(2 if cell == "LSTM" else 1)]
+    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(2 if cell.startswith("LSTM") else 1)]
 
 
 def assert_close(got, expected, tolerance: float, what: str = "") -> None:

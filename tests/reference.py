@@ -61,11 +61,13 @@ class SimpleRNN:
 
 @dataclass
 class LSTM:
-    """i, f, o = s(x W + h U + b); c = f c + i g(x W + h U + b); h = o g(c)."""
+    """i, f, o = s(x W + h U + b); c = f c + i g(x W + h U + b); h = o g(c). With the peepholes p (3, H) of i, f and o,
+    p_i c and p_f c are added in i and f, and p_o times the new c in o."""
 
     W: np.ndarray
     U: np.ndarray
     b: np.ndarray
+    p: np.ndarray | None = None
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
 
@@ -76,7 +78,11 @@ class LSTM:
         g, _ = ACTIVATIONS[self.activation]
         s, _ = ACTIVATIONS[self.recurrent_activation]
         ai, af, ac, ao = np.split(x @ self.W + (h * drop) @ self.U + self.b, 4, axis=1)
+        if self.p is not None:
+            ai, af = ai + self.p[0] * c, af + self.p[1] * c
         c_new = s(af) * c + s(ai) * g(ac)
+        if self.p is not None:
+            ao = ao + self.p[2] * c_new
         h_new = s(ao) * g(c_new)
         return [h_new, c_new], (x, h * drop, drop, c, c_new, ai, af, ac, ao)
 
@@ -85,11 +91,18 @@ class LSTM:
         x, hd, drop, c, c_new, ai, af, ac, ao = saved
         g, dg = ACTIVATIONS[self.activation]
         s, ds = ACTIVATIONS[self.recurrent_activation]
+        dao = dh * g(c_new) * ds(ao)
         dc = dc + dh * s(ao) * dg(c_new)
-        da = np.concatenate(
-            [dc * g(ac) * ds(ai), dc * c * ds(af), dc * s(ai) * dg(ac), dh * g(c_new) * ds(ao)], axis=1
-        )
-        return da @ self.W.T, [da @ self.U.T * drop, dc * s(af)], (x.T @ da, hd.T @ da, da.sum(0))
+        if self.p is not None:
+            dc = dc + dao * self.p[2]
+        dai, daf = dc * g(ac) * ds(ai), dc * c * ds(af)
+        da = np.concatenate([dai, daf, dc * s(ai) * dg(ac), dao], axis=1)
+        dweights = [x.T @ da, hd.T @ da, da.sum(0)]
+        dc = dc * s(af)
+        if self.p is not None:
+            dc = dc + dai * self.p[0] + daf * self.p[1]
+            dweights.append(np.stack([(dai * c).sum(0), (daf * c).sum(0), (dao * c_new).sum(0)]))
+        return da @ self.W.T, [da @ self.U.T * drop, dc], dweights
 
 
 @dataclass
@@ -147,13 +160,14 @@ class GRU:
 
 @dataclass
 class Gradients:
-    """Of x (N, T, D), W, U, b (None without a bias) and each initial state (N, H)."""
+    """Of x (N, T, D), W, U, b (None without a bias), each initial state (N, H) and p (None without peepholes)."""
 
     x: np.ndarray
     W: np.ndarray
     U: np.ndarray
     b: np.ndarray | None
     initial_state: list[np.ndarray] = field(default_factory=list)
+    p: np.ndarray | None = None
 
 
 def _forward(cell, x, *, initial_state=None, mask=None, zero_output_for_mask=False, dropout_mask=None,
@@ -192,12 +206,14 @@ def _backward(cell, dy, dstates, x, *, zero_output_for_mask=False, dropout_mask=
     for t in reversed(range(len(tape))):
         keep, saved = tape[t]
         d[0] = d[0] + (np.where(keep, dy[:, t], 0) if zero_output_for_mask else dy[:, t])
-        dx, dold, (dW, dU, db) = cell.step_backward([np.where(keep, s, 0) for s in d], saved)
+        dx, dold, (dW, dU, db, *dp) = cell.step_backward([np.where(keep, s, 0) for s in d], saved)
         d = [new + np.where(keep, 0, s) for new, s in zip(dold, d)]
         grads.x[:, t] = dx
         grads.W += dW
         grads.U += dU
         grads.b += db
+        if dp:
+            grads.p = dp[0] + (0 if grads.p is None else grads.p)
     if go_backwards:
         grads.x = grads.x[:, ::-1]
     if dropout_mask is not None:
@@ -214,24 +230,24 @@ def bias_shape(name, H, reset_after=True):
     return (2, 3 * H) if name == "GRU" and reset_after else (CELLS[name][1] * H,)
 
 
-def _cell(name, W, U, b, options):
+def _cell(name, W, U, b, p, options):
     cls, _ = CELLS[name]
-    kept = {k: options.pop(k) for k in CELL_OPTIONS if k in options}
+    kept = {k: options.pop(k) for k in CELL_OPTIONS if k in options} | ({} if p is None else {"p": p})
     if b is None:
         b = np.zeros(bias_shape(name, U.shape[0], kept.get("reset_after", True)), W.dtype)
     return cls(W, U, b, **kept)
 
 
-def forward(name, x, W, U, b=None, **options):
+def forward(name, x, W, U, b=None, p=None, **options):
     """Outputs (N, T, H) and the list of final states of the cell `name`; the options are those of the cell
     (activation, recurrent_activation, reset_after) and of `_forward`."""
-    y, states, _ = _forward(_cell(name, W, U, b, options), x, **options)
+    y, states, _ = _forward(_cell(name, W, U, b, p, options), x, **options)
     return y, states
 
 
-def backward(name, dy, dstates, x, W, U, b=None, **options):
+def backward(name, dy, dstates, x, W, U, b=None, p=None, **options):
     """The `Gradients` of sum(dy * y) + sum(dstates * states) for the y and states of `forward`."""
-    grads = _backward(_cell(name, W, U, b, options), dy, dstates, x, **options)
+    grads = _backward(_cell(name, W, U, b, p, options), dy, dstates, x, **options)
     if b is None:
         grads.b = None
     return grads
@@ -241,21 +257,23 @@ def simple_rnn(x, W, U, b=None, **options):
     return forward("SimpleRNN", x, W, U, b, **options)
 
 
-def lstm(x, W, U, b=None, **options):
-    return forward("LSTM", x, W, U, b, **options)
+def lstm(x, W, U, b=None, p=None, **options):
+    return forward("LSTM", x, W, U, b, p, **options)
 
 
 def gru(x, W, U, b=None, **options):
     return forward("GRU", x, W, U, b, **options)
 
 
-def random_weights(name, D, H, rng, use_bias=True, reset_after=True):
-    """[W, U, b] in float64 (without b if not `use_bias`), of a size that keeps every gate out of saturation."""
+def random_weights(name, D, H, rng, use_bias=True, reset_after=True, use_peepholes=False):
+    """[W, U, b] in float64, without b if not `use_bias`, followed by p if `use_peepholes`, of a size that keeps every
+    gate out of saturation."""
     _, gates = CELLS[name]
     W = rng.standard_normal((D, gates * H)) / np.sqrt(D)
     U = rng.standard_normal((H, gates * H)) * 0.7 / np.sqrt(H)
     b = rng.standard_normal(bias_shape(name, H, reset_after)) * 0.3
-    return [W, U, b] if use_bias else [W, U]
+    p = [rng.standard_normal((3, H)) * 0.5] if use_peepholes else []
+    return [W, U, *([b] if use_bias else []), *p]
 
 
 def random_mask(kind, N, T, rng):

@@ -20,11 +20,17 @@ class LSTM(Recurrent):
         i, f, o = sigma(x W + h U + b)    g = tanh(x W + h U + b)
         c' = f c + i g                    h' = o tanh(c')
 
+    With peepholes (Gers & Schmidhuber 2000) the gates see the cell, unit by unit, and o the new one::
+
+        i = sigma(x W + h U + b + p_i c)    f = sigma(x W + h U + b + p_f c)    o = sigma(x W + h U + b + p_o c')
+
     Args:
         units: width of both states and of the output.
         activation, recurrent_activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
         use_bias: add b.
         unit_forget_bias: the forget gate's bias starts at 1 (Jozefowicz et al. 2015).
+        use_peepholes: add p_i, p_f and p_o, one weight more, "peephole_kernel" (3, units), in that order. Each starts
+            as the kernel's initializer has it for (units,). Keras 3 has no such layer, and its files no place for it.
         **kwargs: see `SimpleRNN`. W is (features, 4 units), U (units, 4 units), b (4 units,).
 
     With return_state, the output is followed by h and c, each (batch, units).
@@ -44,10 +50,24 @@ class LSTM(Recurrent):
     state_blocks = ((0, 1, 3, 2),)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
-                 use_bias: bool = True, unit_forget_bias: bool = True, **kwargs: Any) -> None:
+                 use_bias: bool = True, unit_forget_bias: bool = True, use_peepholes: bool = False,
+                 **kwargs: Any) -> None:
         super().__init__(units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
                          **kwargs)
         self.unit_forget_bias = bool(unit_forget_bias)
+        self.use_peepholes = bool(use_peepholes)
+
+    def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
+        return {**super().weight_shapes(input_shape),
+                **({"peephole_kernel": (3, self.units)} if self.use_peepholes else {})}
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if self.use_peepholes:
+            self.peephole_kernel = self.add_weight("peephole_kernel", (3, self.units), self._peephole_initializer)
+
+    def _peephole_initializer(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        return np.stack([self.kernel_initializer(shape[1:], dtype) for _ in range(shape[0])])
 
     def _bias_initializer(self) -> Any:
         if not self.unit_forget_bias:
@@ -62,4 +82,4 @@ class LSTM(Recurrent):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),
-                "unit_forget_bias": self.unit_forget_bias}
+                "unit_forget_bias": self.unit_forget_bias, **({"use_peepholes": True} if self.use_peepholes else {})}

@@ -24,8 +24,9 @@ class RecurrentBackward(RecurrentForward):
             dstates: gradients of the final states, a list like that of the states, or None for zeros.
 
         Returns:
-            The gradient of the input or None. The weights' gradients are in `kernel.grad`, `recurrent_kernel.grad`
-            and `bias.grad`, those of the initial states, if there were any, in `initial_state_grads`.
+            The gradient of the input or None. The weights' gradients are in `kernel.grad`, `recurrent_kernel.grad`,
+            `bias.grad` and an LSTM's `peephole_kernel.grad`, those of the initial states, if there were any, in
+            `initial_state_grads`.
         """
         if self._tape is None:
             raise self.not_called()
@@ -67,13 +68,15 @@ class RecurrentBackward(RecurrentForward):
         kernels = _core.kernels(self.dtype)
         batch, time, width = tape.x.shape
         w, u = self._pack_transposed(dx is not None)
-        size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads)
+        size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads, self.use_peepholes)
         scratch = self._training.flat("scratch", size, self.dtype)
-        dw = du = db = None
+        dw = du = db = dpeepholes = None
         if self.trainable:
             dw, du = self.kernel.gradient(), self.recurrent_kernel.gradient()
             if self.bias is not None:
                 db = self.bias.gradient().reshape(-1)
+            if self.peephole_kernel is not None:
+                dpeepholes = self.peephole_kernel.gradient()
         self.initial_state_grads = None
         if tape.initial:
             self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
@@ -81,4 +84,4 @@ class RecurrentBackward(RecurrentForward):
         return (*self._options(), tape.x, w, u, tape.mask, self.dropout_mask, self.recurrent_dropout_mask, dy,
                 dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
                 dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dinitial[0],
-                dinitial[1] if self.states == 2 else None)
+                dinitial[1] if self.states == 2 else None, self._pack()[-1] if self.use_peepholes else None, dpeepholes)

@@ -119,10 +119,10 @@ class RecurrentForward(RecurrentWeights):
         if self._inference is not None:
             y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
         if y is None and checked and type(x) is np.ndarray and type(self).forward is RecurrentForward.forward:
-            _, w, u, b, b_recurrent = self._pack()
+            _, w, u, b, b_recurrent, peepholes = self._pack()
             self._inference = _core.kernels(self.dtype).Inference(
                 self.cell, self.units, *self._codes, self.reset_after, w, u, b, b_recurrent, self.kernel.data,
-                self._variables)
+                self._variables, peepholes)
             y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
         return y
 
@@ -174,7 +174,7 @@ class RecurrentForward(RecurrentWeights):
             x, recurrent_drop = self._drop(x)
         elif isinstance(x, arrays.Rows):
             index, x = x.indices, x.table
-        _, w, u, b, b_recurrent = self._pack()
+        _, w, u, b, b_recurrent, peepholes = self._pack()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
         wanted = self.states if self.return_state or self.stateful else 0 if self.return_sequences else 1
@@ -188,7 +188,7 @@ class RecurrentForward(RecurrentWeights):
         tape = (lent or self._training).flat("tape", size, self.dtype)
         arguments = (*self._options(), training, x, index, w, u, b, b_recurrent, states[0],
                      states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0] if wanted else None,
-                     final[1] if wanted == 2 else None, tape, self.kernel.data)
+                     final[1] if wanted == 2 else None, tape, self.kernel.data, peepholes)
         return Call(arguments, final, Tape(x, mask, tape, states[0] is not None) if training else None, lent)
 
     def called(self, call: Call) -> list[np.ndarray]:

@@ -24,6 +24,8 @@ class RecurrentWeights(Layer):
     gates: int
     states = 1
     reset_after = True      # GRU's own argument
+    use_peepholes = False   # and LSTM's
+    peephole_kernel: Variable | None = None
     #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
     input_blocks: tuple[int, ...]
     state_blocks: tuple[tuple[int, ...], ...]
@@ -123,7 +125,8 @@ class RecurrentWeights(Layer):
         return self.bias.data.reshape(1, -1), None
 
     def _versions(self) -> tuple[int, ...]:
-        return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0)
+        return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0,
+                self.peephole_kernel.version if self.peephole_kernel is not None else 0)
 
     def _padded(self, width: int) -> int:
         """The next whole number of the kernels' vectors."""
@@ -131,7 +134,8 @@ class RecurrentWeights(Layer):
         return -(-width // vector) * vector
 
     def _pack(self) -> tuple[Any, ...]:
-        """The weights in the layout of the kernels; packed anew after an update only."""
+        """The versions of the weights, and in the layout of the kernels W, U, b, a GRU's recurrent bias and an LSTM's
+        peepholes, None where there are none; packed anew after an update only."""
         packed = self._packed
         versions = self._versions()
         if packed and packed[0] == versions:
@@ -139,13 +143,15 @@ class RecurrentWeights(Layer):
         kernels, padded = _core.kernels(self.dtype), self._padded(self.units)
         order = tuple(range(self.gates))
         bias, recurrent_bias = self._biases()
-        sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order)]
-        if recurrent_bias is not None:
-            sources.append((recurrent_bias, (0,)))
-        targets = list(packed[1:]) or [arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
-                                       for source, gates in sources] + [None] * (4 - len(sources))
+        peepholes = None if self.peephole_kernel is None else self.peephole_kernel.data.reshape(1, -1)
+        sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order),
+                   (recurrent_bias, (0,)), (peepholes, (0, 1, 2))]
+        targets = packed[1:] or [None if source is None else
+                                 arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
+                                 for source, gates in sources]
         for (source, gates), target in zip(sources, targets):
-            kernels.pack(source, self.units, gates, target)
+            if source is not None:
+                kernels.pack(source, self.units, gates, target)
         self._packed = (versions, *targets)
         return self._packed
 

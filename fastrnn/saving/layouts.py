@@ -226,6 +226,11 @@ def of_onnx(node: str, w: np.ndarray, r: np.ndarray, b: np.ndarray | None, reset
     return weights
 
 
+def swapped_peepholes(peepholes: np.ndarray) -> np.ndarray:
+    """An LSTM's peepholes (3, units), of i, f and o, in ONNX's order i, o, f; it is its own inverse."""
+    return peepholes[[0, 2, 1]]
+
+
 #: ONNX's name of each activation that cells have, and alpha and beta where it takes them.
 _ONNX_ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
     "tanh": ("Tanh", ()), "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "linear": ("Affine", (1.0, 0.0)),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX's cells in plain NumPy, for what the kernels do not have: peepholes, clipping, coupled gates, and the rest of
-its activations. https://onnx.ai/onnx/operators, RNN, LSTM and GRU: the letters are those of the formulas there.
+"""ONNX's cells in plain NumPy, for what the kernels do not have: clipping, coupled gates, and the rest of its
+activations. https://onnx.ai/onnx/operators, RNN, LSTM and GRU: the letters are those of the formulas there.
 """
 
 from __future__ import annotations

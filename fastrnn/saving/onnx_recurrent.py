@@ -111,17 +111,21 @@ class RecurrentNode:
     def _runner(self, direction: int, weights: Sequence[Any]) -> Recurrent | Cell:
         w, r, b, p = weights
         names = self._layer_activations(direction)
-        if names is None or p is not None:
+        if names is None:
             return Cell(self.operator, w, r, b, p, self.activations[direction], self.clip, self.coupled,
                         self.reset_after)
         extra: dict[str, Any] = {} if self.operator == "RNN" else {"recurrent_activation": names[0]}
         if self.operator == "GRU":
             extra["reset_after"] = self.reset_after
+        if p is not None:
+            extra["use_peepholes"] = True
         layer = _LAYERS[self.operator](r.shape[1], activation=names[-1], use_bias=b is not None, dtype=w.dtype.name,
                                        return_state=True, go_backwards=self.backwards[direction],
                                        zero_output_for_mask=True, name=self.node.name or self.operator, **extra)
         layer.stored = dict(zip(("kernel", "recurrent_kernel", "bias"),
                                 layouts.of_onnx(self.operator, w, r, b, self.reset_after)))
+        if p is not None:
+            layer.stored["peephole_kernel"] = layouts.swapped_peepholes(p.reshape(3, -1))
         layer.build((None, None, w.shape[1]))
         return layer
 

@@ -66,7 +66,7 @@ def bidirectional(graph: Graph, layer: Bidirectional, x: str, mask: str | None) 
         pair, names = pair[::-1], names[::-1]
     steps = _steps(graph, x, mask)
     if type(pair[0]) is type(pair[1]) and pair[0].units == pair[1].units \
-            and pair[0].reset_after == pair[1].reset_after:
+            and pair[0].reset_after == pair[1].reset_after and pair[0].use_peepholes == pair[1].use_peepholes:
         outputs = _run(graph, pair, steps, names)
     else:
         outputs = [_run(graph, [one], steps, [name])[0] for one, name in zip(pair, names)]
@@ -100,6 +100,9 @@ def _run(graph: Graph, layers: Sequence[Recurrent], steps: _Steps, names: Sequen
     initial = [graph.add("Concat", *(_first_axis(graph, state) for state in of_layers), axis=0) if of_layers else ""
                for of_layers in given]
     inputs = [steps.x, w, r, b, steps.lengths, *initial]
+    if first.use_peepholes:
+        peepholes = [layouts.swapped_peepholes(layer.get_weights()[-1]) for layer in layers]
+        inputs.append(graph.constant(np.stack(peepholes).reshape(len(layers), -1), "P"))
     while not inputs[-1]:
         inputs.pop()
     direction = "bidirectional" if len(layers) > 1 else "reverse" if first.go_backwards else "forward"

@@ -85,7 +85,7 @@ def _check_recurrent(layer: Layer, inside: Sequence[Layer], first: Layer, direct
         allowed = ("tanh", "relu") if isinstance(one, SimpleRNN) else ("tanh",)
         checks: list[tuple[str, Any, Sequence[Any]]] = [
             ("activation", one.activation.name, allowed), ("go_backwards", one.go_backwards, (i == 1,)),
-            ("reset_after", one.reset_after, (True,))]
+            ("reset_after", one.reset_after, (True,)), ("use_peepholes", one.use_peepholes, (False,))]
         if not isinstance(one, SimpleRNN):
             checks.append(("recurrent_activation", one.recurrent_activation.name, ("sigmoid",)))
         for argument, got, expected in checks:

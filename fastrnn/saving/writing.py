@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import IO, Any
 
-from fastrnn.layers import InputLayer, TimeDistributed, serialize
+from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
 from fastrnn.layers.base import Layer
 from fastrnn.layers.chain import Chain
 from fastrnn.saving import config as configs
@@ -28,7 +28,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         include_optimizer: save how the model was compiled, and its optimizer's state.
 
     Raises:
-        ValueError: the model is not built, the suffix is not known, or stands for weights alone.
+        ValueError: the model is not built, the suffix is not known, or stands for weights alone, or for a format of
+            Keras's while a layer is none that Keras has.
         FileExistsError: there is a file and `overwrite` is False.
         ImportError: h5py, which `.keras` needs, is not installed.
         OSError: the file cannot be written; an old one is as it was.
@@ -43,6 +44,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     if suffix not in kinds:
         raise ValueError(f"{model}: whole models are saved as .safetensors or .keras, not as {suffix}; {suffix} takes "
                          "weights, by save_weights")
+    _check_for(model, suffix)
     files.write_whole(path, kinds[suffix])
 
 
@@ -69,6 +71,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     if suffix not in kinds:
         raise ValueError(f"{model}: weights are saved as {', '.join(kinds)}, not as {suffix}, which takes whole "
                          "models, by save")
+    _check_for(model, suffix)
     files.write_whole(path, kinds[suffix])
 
 
@@ -134,6 +137,14 @@ def _input(chain: Chain) -> list[dict[str, Any]]:
     if entry["config"].get("dtype") is None:
         entry["config"]["dtype"] = "int32" if chain.input_kind == "index" else chain.dtype
     return [entry]
+
+
+def _check_for(model: Any, suffix: str) -> None:
+    """Refuse what Keras's formats have no place for."""
+    for layer in model.walk():
+        if suffix != files.NATIVE and isinstance(layer, LSTM) and layer.use_peepholes:
+            raise ValueError(f"{layer} use_peepholes: expected False, as Keras has no such layer and {suffix} files no "
+                             f"place for its weights, got True; save as {files.NATIVE}")
 
 
 def _target(model: Any, filepath: Any, overwrite: bool) -> str:

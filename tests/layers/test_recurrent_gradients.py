@@ -11,7 +11,7 @@ import pytest
 
 import fastrnn
 from tests import reference
-from tests.conftest import assert_close, make_layer, states_of
+from tests.conftest import VARIANTS, assert_close, make_layer, states_of
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-10}  # of a sum whose terms may cancel
@@ -34,7 +34,11 @@ FACTORS = {
 }
 CELL_FACTORS = {
     "SimpleRNN": {"activation": ["tanh", "relu", "sigmoid", "linear"]},
-    "LSTM": {"activation": ["tanh", "relu", "linear"], "recurrent_activation": ["sigmoid", "hard_sigmoid"]},
+    "LSTM": {
+        "activation": ["tanh", "relu", "linear"],
+        "recurrent_activation": ["sigmoid", "hard_sigmoid"],
+        "use_peepholes": [False, True],
+    },
     "GRU": {
         "activation": ["tanh", "relu", "linear"],
         "recurrent_activation": ["sigmoid", "hard_sigmoid"],
@@ -87,7 +91,8 @@ LONG = [
     for shape in ((70, 20, 16), (70, 130, 16))
     for options in ({}, {"mask": "late"},
                     {"mask": "holes", "dropout": 0.3, "recurrent_dropout": 0.4, "initial_state": True,
-                     "return_state": True, **({"reset_after": False} if name == "GRU" else {})})
+                     "return_state": True, **({"reset_after": False} if name == "GRU" else {}),
+                     **({"use_peepholes": True} if name == "LSTM" else {})})
 ]
 
 
@@ -119,15 +124,13 @@ class Problem:
         """The layer's gradients by name."""
         layer = self.layer
         dx = layer.backward(self.dy, dstates=self.dstates) if self.dstates else layer.backward(self.dy)
-        grads = {"x": dx, "kernel": layer.kernel.grad, "recurrent_kernel": layer.recurrent_kernel.grad}
-        if self.options["use_bias"]:
-            grads["bias"] = layer.bias.grad
+        grads = {"x": dx} | {variable.name: variable.grad for variable in layer.weights}
         if self.initial_state is not None:
             grads |= {f"initial_state[{i}]": g for i, g in enumerate(layer.initial_state_grads)}
         return grads
 
     def reference_arguments(self, training: bool) -> tuple[list[np.ndarray], dict]:
-        """x, W, U, b and the options for the reference, in float64, with the dropout masks that the layer drew."""
+        """x, W, U, b, p and the options for the reference, in float64, with the dropout masks that the layer drew."""
         layer = self.layer
         kept = ("activation", "recurrent_activation", "reset_after", "go_backwards", "zero_output_for_mask")
         options = {k: self.options[k] for k in kept if k in self.options}
@@ -135,7 +138,9 @@ class Problem:
         if training:
             options["dropout_mask"] = float64(layer.dropout_mask)
             options["recurrent_dropout_mask"] = float64(layer.recurrent_dropout_mask)
-        return float64([self.x, *layer.get_weights()]), options
+        weights = {variable.name: variable.data for variable in layer.weights}
+        names = ("kernel", "recurrent_kernel", "bias", "peephole_kernel")
+        return [float64(self.x), *(float64(weights.get(name)) for name in names)], options
 
     def reference_call(self, training: bool = True):
         arguments, options = self.reference_arguments(training)
@@ -149,7 +154,7 @@ class Problem:
             dy = np.zeros((*x.shape[:2], dy.shape[-1]))
             dy[:, -1] = self.dy
         g = reference.backward(self.cell, dy, float64(self.dstates), x, *weights, **options)
-        grads = {"x": g.x, "kernel": g.W, "recurrent_kernel": g.U, "bias": g.b}
+        grads = {"x": g.x, "kernel": g.W, "recurrent_kernel": g.U, "bias": g.b, "peephole_kernel": g.p}
         grads |= {f"initial_state[{i}]": d for i, d in enumerate(g.initial_state)}
         return grads
 
@@ -204,7 +209,7 @@ def test_gradients_are_central_differences(case):
     """d loss(p + e v) / d e at e = 0 is <gradient of p, v>, for a random v and each p: x, weights, initial states."""
     problem = Problem(case, "float64")
     layer = problem.layer
-    names = ["kernel", "recurrent_kernel", "bias"][: len(layer.get_weights())]
+    names = [variable.name for variable in layer.weights]
 
     def loss(values):
         problem.x = values["x"]
@@ -237,13 +242,14 @@ def test_gradients_are_central_differences(case):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(128, 10, 64, 128), (1, 12, 200, 256), (3, 6, 700, 40), (70, 3, 20, 130)], ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 @pytest.mark.usefixtures("both_ways")
 def test_large_shapes(cell, shape, dtype):
     """Shapes at which the work is split over threads or handed to BLAS."""
     N, T, D, H = shape
+    cell, option = VARIANTS.get(cell, (cell, {}))
     defaults = {k: v[0] for k, v in (FACTORS | CELL_FACTORS[cell]).items()}
-    case = defaults | {"cell": cell, "shape": (N, T, H), "D": D, "initial_state": True, "return_state": True}
+    case = defaults | option | {"cell": cell, "shape": (N, T, H), "D": D, "initial_state": True, "return_state": True}
     problem = Problem(case, dtype)
     y, states = problem.call()
     expected, expected_states = problem.reference_call()
@@ -254,7 +260,7 @@ def test_large_shapes(cell, shape, dtype):
         assert_close(grad, expected_grads[name], TOLERANCE[dtype], f"gradient of {name}")
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 @pytest.mark.usefixtures("both_ways")
 def test_backward_overwrites_and_repeats(cell, rng):
     """Gradients are those of the last call alone, and the input's gradient can be left out."""
@@ -272,21 +278,22 @@ def test_backward_overwrites_and_repeats(cell, rng):
     np.testing.assert_array_equal(layer.backward(dy), dx)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 def test_new_weights_count_at_once(cell, rng):
     """Weights are packed for the kernels: a change of any of them by any road must reach the next call."""
     layer = make_layer(cell, 4, 6, rng, dtype="float64", return_sequences=True)
     x, dy = rng.standard_normal((5, 3, 4)), rng.standard_normal((5, 3, 6))
     layer(x)
-    layer.set_weights(reference.random_weights(cell, 4, 6, rng))
+    cell = cell.split()[0]
+    layer.set_weights(reference.random_weights(cell, 4, 6, rng, use_peepholes=layer.use_peepholes))
     assert_close(layer(x), reference.forward(cell, x, *layer.get_weights())[0], 1e-10)
-    for variable in (layer.kernel, layer.recurrent_kernel, layer.bias):
+    for variable in layer.weights:
         variable.assign(rng.standard_normal(variable.shape) * 0.5)
         assert_close(layer(x), reference.forward(cell, x, *layer.get_weights())[0], 1e-10)
         layer(x, training=True)
         expected = reference.backward(cell, dy, None, x, *layer.get_weights())
         assert_close(layer.backward(dy), expected.x, 1e-10)
-    for variable in (layer.kernel, layer.recurrent_kernel, layer.bias):
+    for variable in layer.weights:
         variable.data[...] *= 1.5  # as an optimizer does
         variable.touch()
         assert_close(layer(x), reference.forward(cell, x, *layer.get_weights())[0], 1e-10)
@@ -343,11 +350,12 @@ def test_dropout_repeats_with_the_seed(cell, rng):
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 def test_the_reference_is_right(cell, reset_after, rng):
     """The derivatives of the reference against its own central differences, with every option at once."""
     N, T, D, H = 4, 5, 3, 6
-    weights = reference.random_weights(cell, D, H, rng, reset_after=reset_after)
+    name = cell.split()[0]
+    weights = reference.random_weights(name, D, H, rng, reset_after=reset_after, use_peepholes=name != cell)
     x, dy = rng.standard_normal((N, T, D)), rng.standard_normal((N, T, H))
     initial, dstates = states_of(cell, N, H, rng), states_of(cell, N, H, rng)
     common = {
@@ -359,13 +367,15 @@ def test_the_reference_is_right(cell, reset_after, rng):
     for zero, backwards in itertools.product([False, True], repeat=2):
         options = common | {"zero_output_for_mask": zero, "go_backwards": backwards}
 
-        def loss(x, W, U, b, *initial, options=options):
-            y, states = reference.forward(cell, x, W, U, b, initial_state=initial, **options)
+        def loss(x, *values, options=options):
+            own, initial = values[: len(weights)], values[len(weights) :]
+            y, states = reference.forward(name, x, *own, initial_state=initial, **options)
             return np.sum(y * dy) + sum(np.sum(s * d) for s, d in zip(states, dstates))
 
-        g = reference.backward(cell, dy, dstates, x, *weights, initial_state=initial, **options)
+        g = reference.backward(name, dy, dstates, x, *weights, initial_state=initial, **options)
         arguments = [x, *weights, *initial]
-        for k, grad in enumerate([g.x, g.W, g.U, g.b, *g.initial_state]):
+        of_weights = [grad for grad in (g.W, g.U, g.b, g.p) if grad is not None]
+        for k, grad in enumerate([g.x, *of_weights, *g.initial_state]):
             v, step = rng.standard_normal(grad.shape), 1e-6
             up, down = (loss(*arguments[:k], arguments[k] + e * v, *arguments[k + 1 :]) for e in (step, -step))
             assert abs((up - down) / (2 * step) - np.sum(grad * v)) <= 1e-7 * np.linalg.norm(grad)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastrnn
 from tests import reference
-from tests.conftest import assert_close, make_layer, states_of
+from tests.conftest import VARIANTS, assert_close, make_layer, states_of
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 
@@ -23,6 +23,8 @@ def problems(draw, zero_or_carry=False, **options):
         options = options | {"zero_output_for_mask": draw(st.booleans())}
     if cell == "GRU":
         options = options | {"reset_after": draw(st.booleans())}
+    if cell == "LSTM":
+        options = options | {"use_peepholes": draw(st.booleans())}
     N, T, D, H = (draw(st.integers(1, n)) for n in (40, 9, 5, 20))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
     options = {"return_sequences": True, "return_state": True, "dtype": "float64"} | options
@@ -88,13 +90,12 @@ def test_time_can_be_split(problem, k):
 @pytest.mark.parametrize("kind", [None, "left", "full"])
 @pytest.mark.parametrize("shape", [(1, 1, 5, 7), (3, 4, 5, 33), (40, 1, 5, 20), (300, 3, 9, 40), (33, 2, 70, 300)],
                          ids=str)
-@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+@pytest.mark.parametrize("cell", [*CELLS, *VARIANTS])
 @pytest.mark.usefixtures("both_ways")
 def test_no_initial_states_are_zeros(cell, shape, kind, rng):
     """The products with the state are left out of the first step, and give what those with zeros would."""
     N, T, D, H = shape
-    options = {"reset_after": False} if cell == "GRU before" else {}
-    layer = make_layer(cell.split()[0], D, H, rng, return_sequences=True, return_state=True, dtype="float64", **options)
+    layer = make_layer(cell, D, H, rng, return_sequences=True, return_state=True, dtype="float64")
     x, mask = rng.standard_normal((N, T, D)), reference.random_mask(kind, N, T, rng)
     dy, dstates = rng.standard_normal((N, T, H)), states_of(cell, N, H, rng)
 
@@ -293,7 +294,7 @@ def test_states_are_the_callers(cell, rng):
 
 @pytest.mark.parametrize("options", [{}, {"return_sequences": True, "activation": "relu"}, {"go_backwards": True},
                                      {"dropout": 0.2, "recurrent_dropout": 0.1, "seed": 3}, {"use_bias": False}])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, *VARIANTS])
 def test_configuration_round_trip(cell, options, rng):
     layer = make_layer(cell, 4, 6, rng, **options)
     again = type(layer).from_config(layer.get_config())
@@ -324,6 +325,32 @@ def test_count_of_parameters(cell, options, count):
     layer = getattr(fastrnn.layers, cell)(6, **options)
     layer.build((None, None, 4))
     assert layer.count_params() == count
+
+
+def test_peepholes_of_zero_are_none(rng):
+    """Outputs, states and gradients are those of an LSTM without, but for rounding."""
+    plain = make_layer("LSTM", 4, 21, rng, return_sequences=True, return_state=True)
+    layer = make_layer("LSTM peepholes", 4, 21, rng, return_sequences=True, return_state=True)
+    layer.set_weights([*plain.get_weights(), np.zeros((3, 21))])
+    x, dy = rng.standard_normal((9, 7, 4), "float32"), rng.standard_normal((9, 7, 21), "float32")
+    found = [[*one(x), *one(x, training=True), one.backward(dy), *(v.grad for v in one.weights[:3])]
+             for one in (plain, layer)]
+    for got, expected in zip(*found, strict=True):
+        assert_close(got, expected, 1e-5)
+    assert layer.peephole_kernel.grad.any()
+
+
+def test_peepholes_are_one_weight_more(rng):
+    """It starts as three vectors of the kernel's initializer, and the configuration says so where there is one."""
+    layer = fastrnn.layers.LSTM(6, kernel_initializer=fastrnn.initializers.RandomUniform(-3, -2), use_peepholes=True)
+    layer.build((None, None, 4))
+    assert [v.name for v in layer.weights] == ["kernel", "recurrent_kernel", "bias", "peephole_kernel"]
+    assert layer.peephole_kernel.shape == (3, 6) and len(np.unique(layer.peephole_kernel.value)) == 18
+    assert layer.peephole_kernel.value.max() <= -2 and layer.get_config()["use_peepholes"] is True
+    wide = fastrnn.layers.LSTM(60, use_peepholes=True)
+    wide.build((None, None, 4))     # glorot_uniform of (60,): up to sqrt(6 / (60 + 60))
+    assert 0.2 < np.abs(wide.peephole_kernel.value).max() < 0.2237
+    assert "use_peepholes" not in fastrnn.layers.LSTM(6).get_config()
 
 
 def test_the_forget_gate_starts_open():

@@ -15,7 +15,7 @@ import pytest
 import fastrnn
 from fastrnn._core import threads as team
 from tests import reference
-from tests.conftest import make_layer, states_of
+from tests.conftest import VARIANTS, make_layer, states_of
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 THREADS = [1, 2, 3, 5]
@@ -53,8 +53,6 @@ def everything(layer, x, mask, initial, dy, dstates) -> dict[str, np.ndarray]:
 
 def layer_and_arguments(cell, shape, dtype, options, mask, initial, rng):
     """A layer and what `everything` takes with it; mask: its kind or None; initial: whether it has initial states."""
-    if cell == "GRU before":
-        cell, options = "GRU", options | {"reset_after": False}
     N, T, D, H = shape
     layer = make_layer(cell, D, H, rng, dtype=dtype, return_sequences=True, return_state=True, **options)
     x, dy = rng.standard_normal((N, T, D)).astype(dtype), rng.standard_normal((N, T, H)).astype(dtype)
@@ -80,14 +78,14 @@ def for_any_threads(layer, arguments) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+@pytest.mark.parametrize("cell", [*CELLS, *VARIANTS])
 def test_layers(cell, shape, dtype, options, rng):
     layer, arguments = layer_and_arguments(cell, shape, dtype, options, "right" if options else None, True, rng)
     for_any_threads(layer, arguments)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 3, 10, 64)], ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 def test_from_zeros(cell, shape, rng):
     """Without initial states a call has less to do, and may be spread in another way: (2, 3, 10, 64) of an LSTM is not
     spread at all. And threads may change between the passes."""
@@ -104,7 +102,7 @@ def test_from_zeros(cell, shape, rng):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 def test_plans(cell, shape, rng):
     """The same bits however the work is spread, and wherever the input is projected."""
     N, T, D, H = shape
@@ -130,7 +128,7 @@ def test_plans(cell, shape, rng):
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.3}], ids=["", "dropout"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("cell", [*CELLS, "GRU before"])
+@pytest.mark.parametrize("cell", [*CELLS, *VARIANTS])
 def test_long_tapes(cell, shape, dtype, options, rng):
     """The same bits whether what the backward pass reads is stored past the caches or not."""
     mask = "holes" if options else None
@@ -150,7 +148,7 @@ def test_long_tapes(cell, shape, dtype, options, rng):
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 8, 32, 32)], ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM peepholes"])
 def test_both_directions(cell, shape, rng):
     """At once, with an even number of threads, or one after the other; of (1, 8, 32, 32) by more threads than rows."""
     N, T, D, H = shape

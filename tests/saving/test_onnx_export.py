@@ -75,6 +75,11 @@ class TestStacks:
         model = randomize(fastrnn.Sequential(layers), size=0.2 if activation == "linear" else 0.6)  # it grows fast
         assert_same(model, rng.standard_normal((3, 6, 3)).astype("float32"))
 
+    @pytest.mark.parametrize("options", [{"return_sequences": True}, {"go_backwards": True}, {"use_bias": False}])
+    def test_peepholes(self, options, rng):
+        stack = [fastrnn.Input((None, 3)), LSTM(4, use_peepholes=True, **options)]
+        assert_same(randomize(fastrnn.Sequential(stack)), rng.standard_normal((3, 6, 3), "float32"))
+
     @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave"])
     @pytest.mark.parametrize("sequences", [True, False])
     def test_merge_modes(self, merge_mode, sequences, rng):
@@ -88,7 +93,9 @@ class TestStacks:
         for one, two in [(GRU(3, go_backwards=True), GRU(3, activation="relu")),
                          (LSTM(3), LSTM(5, go_backwards=True)),
                          (LSTM(3), GRU(3, go_backwards=True)),
-                         (GRU(3), GRU(3, go_backwards=True, reset_after=False))]:
+                         (GRU(3), GRU(3, go_backwards=True, reset_after=False)),
+                         (LSTM(3, use_peepholes=True), LSTM(3, use_peepholes=True, go_backwards=True)),
+                         (LSTM(3), LSTM(3, use_peepholes=True, go_backwards=True))]:
             pair = Bidirectional(one, backward_layer=two)
             assert_same(randomize(fastrnn.Sequential([fastrnn.Input((None, 2)), pair])), x)
 

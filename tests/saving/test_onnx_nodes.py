@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import fastrnn
-from fastrnn.saving import load_onnx, onnx_backend, onnx_graph
+from fastrnn.saving import load_onnx, onnx_backend, onnx_cells, onnx_graph
 from tests.saving.onnx_graphs import (
     DEFAULTS,
     GATES,
@@ -111,6 +112,15 @@ class TestRecurrentNodes:
     def test_peepholes_and_coupled_gates(self, options, coupled, rng):
         direction = "bidirectional" if "directions" in options else "reverse"
         check_beside_runtime("LSTM", recurrent("LSTM", rng, **options), direction=direction, input_forget=coupled)
+
+    @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+    def test_peepholes_run_on_the_kernels(self, direction, monkeypatch, rng):
+        monkeypatch.setattr(onnx_cells.Cell, "run", None)   # in NumPy, many times slower
+        for lengths, initial, bias in itertools.product([False, True], repeat=3):
+            arrays = recurrent("LSTM", rng, lengths, initial, bias, True, 1 + (direction[0] == "b"))
+            check_beside_runtime("LSTM", arrays, direction=direction)
+            check_beside_runtime("LSTM", arrays, direction=direction,
+                                 activations=["Sigmoid", "Relu", "Relu"] * (1 + (direction[0] == "b")))
 
     @pytest.mark.parametrize("operator", GATES)
     def test_layout(self, operator, rng):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Dense, Dropout, Embedding
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding
 from fastrnn.saving import ModelFileError, load_model
 from tests.saving import zoo
 
@@ -45,6 +45,22 @@ class TestModels:
         model.save(tmp_path / "m")
         assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
         zoo.same_bits(model.get_weights(), load_model(str(tmp_path / "m")).get_weights())
+
+    @pytest.mark.parametrize("wrapped", [False, True], ids=["LSTM", "Bidirectional"])
+    def test_peepholes(self, wrapped, tmp_path, rng):
+        layer = LSTM(4, use_peepholes=True, name="encoder")
+        stack = [Bidirectional(layer) if wrapped else layer, Dense(2)]
+        model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.Sequential(stack)])
+        x = rng.standard_normal((2, 5, 3))
+        model.save(tmp_path / "m.safetensors")
+        loaded = load_model(tmp_path / "m.safetensors")
+        assert len(loaded.get_weights()) == (10 if wrapped else 6)
+        zoo.same_bits(model.get_weights(), loaded.get_weights())
+        zoo.same_bits([model.predict(x, verbose=0)], [loaded.predict(x, verbose=0)])
+        for save, suffix in ((model.save, ".keras"), *((model.save_weights, suffix) for suffix in WEIGHTS[1:])):
+            with pytest.raises(ValueError, match=rf"^LSTM '(forward_)?encoder' use_peepholes: .*{suffix} files no"):
+                save(tmp_path / f"m{suffix}")
+            assert not (tmp_path / f"m{suffix}").exists()
 
     @pytest.mark.parametrize("suffix", MODELS)
     def test_other_names(self, suffix, tmp_path):

@@ -120,6 +120,7 @@ class TestRefused:
         (lambda: LSTM(2, activation="relu"), "activation: expected 'tanh'"),
         (lambda: SimpleRNN(2, activation="sigmoid"), "activation: expected 'tanh' or 'relu'"),
         (lambda: GRU(2, reset_after=False), "reset_after: expected True"),
+        (lambda: LSTM(2, use_peepholes=True), "use_peepholes: expected False"),
         (lambda: GRU(2, go_backwards=True), "go_backwards: expected False"),
         (lambda: Bidirectional(GRU(2), merge_mode="sum"), "merge_mode: expected 'concat'"),
         (lambda: Bidirectional(GRU(2, go_backwards=True)), "go_backwards: expected False"),
