@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.layers.array_operators import ArrayOperators
 from fastrnn.registry import snake_case
 
 Shape = tuple[int | None, ...]
 
 
-class Variable:
+class Variable(ArrayOperators):
     """One weight of a layer: its values, its gradient after a backward pass, and what the optimizer must know of it.
+
+    NumPy's functions and operators take it as an array: `v + 1`, `v[0]`, `np.asarray(v)` are arrays of their own.
 
     Args:
         data: the values; the variable keeps the array and writes to it.
@@ -47,6 +50,10 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
 
     @property
     def dtype(self) -> str:

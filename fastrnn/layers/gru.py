@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations
-from fastrnn.layers.recurrent import GRU as GRU_CELL
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class GRU(Recurrent):
@@ -35,7 +34,7 @@ class GRU(Recurrent):
     (2, 4)
     """
 
-    cell = GRU_CELL
+    cell_name = "GRU"
     gates = 3
     input_blocks = (2, 0, 1)
 

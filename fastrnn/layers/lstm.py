@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations
-from fastrnn.layers.recurrent import LSTM as LSTM_CELL
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class LSTM(Recurrent):
@@ -37,9 +36,9 @@ class LSTM(Recurrent):
     ((2, 4), (2, 4))
     """
 
-    cell = LSTM_CELL
+    cell_name = "LSTM"
     gates = 4
-    states = 2
+    state_count = 2
     input_blocks = (0, 1, 3, 2)
     state_blocks = ((0, 1, 3, 2),)
 

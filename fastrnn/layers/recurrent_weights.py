@@ -20,9 +20,9 @@ class RecurrentWeights(Layer):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
-    cell: int
+    cell_name: str          # the key of the kernels' CELLS
     gates: int
-    states = 1
+    state_count = 1
     reset_after = True      # GRU's own argument
     #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
     input_blocks: tuple[int, ...]
@@ -178,7 +178,7 @@ class RecurrentWeights(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, time = input_shape[0], input_shape[1]
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
-        return [output] + [(batch, self.units)] * self.states if self.return_state else output
+        return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return mask if self.return_sequences else None

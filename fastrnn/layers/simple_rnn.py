@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn.layers.recurrent import SIMPLE_RNN, Recurrent
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class SimpleRNN(Recurrent):
@@ -41,7 +41,7 @@ class SimpleRNN(Recurrent):
     (2, 3, 4)
     """
 
-    cell = SIMPLE_RNN
+    cell_name = "SimpleRNN"
     gates = 1
     input_blocks = (0,)
     state_blocks = ((0,),)
