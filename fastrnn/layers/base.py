@@ -10,7 +10,10 @@ import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
 from fastrnn.layers.array_operators import ArrayOperators
-from fastrnn.registry import snake_case
+from fastrnn.registry import did_you_mean, snake_case
+
+#: Keras's older keywords for the shape of the first layer's input.
+LEGACY = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 Shape = tuple[int | None, ...]
 
@@ -123,7 +126,7 @@ class Layer:
             first layer's input: without the batch, with it, and in pieces.
 
     Raises:
-        TypeError: for a keyword that the layer does not have.
+        TypeError: for a keyword that the layer does not have; suggests the nearest.
         ValueError: for another dtype.
     """
 
@@ -164,7 +167,8 @@ class Layer:
         without_batch = legacy.pop("input_shape", None)
         length, width = legacy.pop("input_length", None), legacy.pop("input_dim", None)
         if legacy:
-            raise TypeError(f"{self}: unknown keyword {', '.join(map(repr, legacy))}")
+            names = [f"{name!r}{did_you_mean(name, type(self), LEGACY)}" for name in legacy]
+            raise TypeError(f"{self}: unknown keyword {', '.join(names)}")
         if shape is not None:
             return tuple(shape)
         if without_batch is None and width is not None:

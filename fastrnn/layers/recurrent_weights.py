@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import _core, activations, arrays, constraints, initializers, regularizers
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape, Variable
 
 
@@ -28,18 +29,16 @@ class RecurrentWeights(Layer):
     input_blocks: tuple[int, ...]
     state_blocks: tuple[tuple[int, ...], ...]
 
-    def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-                 kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
-                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
-                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
-                 recurrent_dropout: float = 0.0, seed: int | None = None, return_sequences: bool = False,
-                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
-                 zero_output_for_mask: bool = False, **kwargs: Any) -> None:
-        # What decides how Keras runs the layer, and changes no result here.
-        for ignored in ("unroll", "use_cudnn", "implementation", "time_major"):
-            if kwargs.pop(ignored, False) and ignored == "time_major":
-                raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
+    def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool,
+                 kernel_initializer: Any, recurrent_initializer: Any, bias_initializer: Any, kernel_regularizer: Any,
+                 recurrent_regularizer: Any, bias_regularizer: Any, activity_regularizer: Any, kernel_constraint: Any,
+                 recurrent_constraint: Any, bias_constraint: Any, dropout: float, recurrent_dropout: float,
+                 seed: int | None, return_sequences: bool, return_state: bool, go_backwards: bool, stateful: bool,
+                 zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
+                 implementation: Any = None, time_major: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
+        # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
+        if time_major:
+            raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
         super().__init__(**kwargs)
         if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
             raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
