@@ -22,6 +22,30 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def did_you_mean(name: str, cls: type, more: Iterable[str] = ()) -> str:
+    """What an error about an unknown keyword adds to its name: the nearest that a class takes, if one is near.
+
+    Args:
+        name: the keyword.
+        cls: the class; what its `__init__` does not name goes on to those of its bases.
+        more: further keywords that it takes.
+
+    Example:
+
+    >>> did_you_mean("modul", Registry), did_you_mean("colour", Registry)
+    (' (did you mean module?)', '')
+    """
+    import difflib  # on the way to an error alone
+
+    known = list(more)
+    for base in cls.__mro__:
+        code = getattr(vars(base).get("__init__"), "__code__", None)
+        if code is not None:
+            known += code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
+    near = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
 class Configurable:
     """What can be written as a dictionary of plain values and built again from it."""
 

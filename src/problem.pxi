@@ -5,6 +5,7 @@ cdef enum Cell:
     LSTM_CELL = 1
     GRU_CELL = 2
 
+CELLS = {"SimpleRNN": SIMPLE_RNN, "LSTM": LSTM_CELL, "GRU": GRU_CELL}
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "hard_sigmoid": HARD_SIGMOID}
 
 

@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
-from fastrnn.registry import snake_case
+from fastrnn.layers.array_operators import ArrayOperators
+from fastrnn.registry import did_you_mean, snake_case
+
+#: Keras's older keywords for the shape of the first layer's input.
+LEGACY = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 Shape = tuple[int | None, ...]
 
 
-class Variable:
+class Variable(ArrayOperators):
     """One weight of a layer: its values, its gradient after a backward pass, and what the optimizer must know of it.
+
+    NumPy's functions and operators take it as an array: `v + 1`, `v[0]`, `np.asarray(v)` are arrays of their own.
 
     Args:
         data: the values; the variable keeps the array and writes to it.
@@ -47,6 +53,10 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
 
     @property
     def dtype(self) -> str:
@@ -116,7 +126,7 @@ class Layer:
             first layer's input: without the batch, with it, and in pieces.
 
     Raises:
-        TypeError: for a keyword that the layer does not have.
+        TypeError: for a keyword that the layer does not have; suggests the nearest.
         ValueError: for another dtype.
     """
 
@@ -157,7 +167,8 @@ class Layer:
         without_batch = legacy.pop("input_shape", None)
         length, width = legacy.pop("input_length", None), legacy.pop("input_dim", None)
         if legacy:
-            raise TypeError(f"{self}: unknown keyword {', '.join(map(repr, legacy))}")
+            names = [f"{name!r}{did_you_mean(name, type(self), LEGACY)}" for name in legacy]
+            raise TypeError(f"{self}: unknown keyword {', '.join(names)}")
         if shape is not None:
             return tuple(shape)
         if without_batch is None and width is not None:

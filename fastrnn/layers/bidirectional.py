@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn import _core, arrays, runtime
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent_base import Recurrent
 from fastrnn.layers.recurrent_forward import check_sequences
 from fastrnn.layers.table import deserialize, serialize
 
@@ -129,7 +129,7 @@ class Bidirectional(Layer):
         if not self.return_state:
             return output
         states = [(input_shape[0], inner.units) for inner in (self.forward_layer, self.backward_layer)
-                  for _ in range(inner.states)]
+                  for _ in range(inner.state_count)]
         return [*(output if isinstance(output, list) else [output]), *states]
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:
@@ -151,10 +151,10 @@ class Bidirectional(Layer):
                 initial_state: Any = None) -> Any:
         one, two = self.forward_layer, self.backward_layer
         batch, time = x.shape[:2]
-        if initial_state is not None and len(initial_state) != one.states + two.states:
-            raise ValueError(f"{self} initial_state: expected {one.states + two.states} arrays, "
-                             f"got {len(initial_state)}")
-        given = (None, None) if initial_state is None else (initial_state[:one.states], initial_state[one.states:])
+        first, count = one.state_count, one.state_count + two.state_count
+        if initial_state is not None and len(initial_state) != count:
+            raise ValueError(f"{self} initial_state: expected {count} arrays, got {len(initial_state)}")
+        given = (None, None) if initial_state is None else (initial_state[:first], initial_state[first:])
         shape = (batch, time) if self.return_sequences else (batch,)
         if self.merge_mode == "concat":     # each layer writes its half
             merged = np.empty((*shape, one.units + two.units), self.dtype)
@@ -174,8 +174,7 @@ class Bidirectional(Layer):
             final = inner.called(call)
             if not self.return_sequences:
                 out[...] = inner._last_output(final[0], mask)
-            if inner.stateful:
-                inner._states = [state.copy() for state in final] if self.return_state else final
+            inner.keep_states(final)
             states += final
         if training:
             self._shape = (batch, time)
@@ -217,11 +216,11 @@ class Bidirectional(Layer):
         dx: list[np.ndarray | None] = []
         calls = []
         for k, (inner, d) in enumerate(zip((one, two), self._split(dy, shape))):
-            final: list[Any] = [None] * inner.states
+            final: list[Any] = [None] * inner.state_count
             if dstates is not None:
                 final = [None if s is None else np.ascontiguousarray(
                     inner.check_gradient(s, (batch, inner.units), "dstates"))
-                    for s in dstates[k * one.states:k * one.states + inner.states]]
+                    for s in dstates[k * one.state_count:k * one.state_count + inner.state_count]]
             if not self.return_sequences:
                 final[0] = inner._last_gradient(d, final[0])
                 steps = None
@@ -249,6 +248,13 @@ class Bidirectional(Layer):
         if self.merge_mode == "ave":
             dy = dy * dy.dtype.type(0.5)
         return dy, dy
+
+    @property
+    def states(self) -> tuple[np.ndarray, ...] | None:
+        """Copies of the states that stateful layers keep, the forward layer's first; None where `states` of a recurrent
+        layer is."""
+        one, two = self.forward_layer.states, self.backward_layer.states
+        return None if one is None or two is None else (*one, *two)
 
     def reset_states(self) -> None:
         """Forget the states that stateful layers keep."""

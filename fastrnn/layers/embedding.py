@@ -80,7 +80,7 @@ class Embedding(Layer):
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
-                 weights: Any = None, activity_regularizer: Any = None, **kwargs: Any) -> None:
+                 weights: Any = None, *, activity_regularizer: Any = None, **kwargs: Any) -> None:
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import activations
-from fastrnn.layers.recurrent import GRU as GRU_CELL
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.arguments import RecurrentArguments, handed_on
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class GRU(Recurrent):
@@ -25,8 +25,16 @@ class GRU(Recurrent):
         activation, recurrent_activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
         use_bias: add b.
         reset_after: apply the reset gate after the product with U, else before.
-        **kwargs: see `SimpleRNN`. W is (features, 3 units), U (units, 3 units), b (2, 3 units) with reset_after (the
-            input's, then the state's), else (3 units,). Recurrent dropout acts on what U multiplies, not on z h.
+        kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer, recurrent_regularizer,
+            bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint: as in `SimpleRNN`; W is
+            (features, 3 units), U (units, 3 units), b (2, 3 units) with reset_after (the input's, then the state's),
+            else (3 units,).
+        dropout, recurrent_dropout, seed, return_sequences, return_state, go_backwards, stateful, unroll,
+            activity_regularizer, **kwargs: as in `SimpleRNN`. Recurrent dropout acts on what U multiplies, not on z h.
+        use_cudnn: accepted, and without effect.
+
+    Raises:
+        TypeError, ValueError: as `SimpleRNN`.
 
     Example:
 
@@ -35,16 +43,22 @@ class GRU(Recurrent):
     (2, 4)
     """
 
-    cell = GRU_CELL
+    cell_name = "GRU"
     gates = 3
     input_blocks = (2, 0, 1)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
-                 use_bias: bool = True, reset_after: bool = True, **kwargs: Any) -> None:
+                 use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+                 recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
+                 kernel_regularizer: Any = None, recurrent_regularizer: Any = None, bias_regularizer: Any = None,
+                 activity_regularizer: Any = None, kernel_constraint: Any = None, recurrent_constraint: Any = None,
+                 bias_constraint: Any = None, dropout: float = 0.0, recurrent_dropout: float = 0.0,
+                 seed: int | None = None, return_sequences: bool = False, return_state: bool = False,
+                 go_backwards: bool = False, stateful: bool = False, unroll: bool = False, reset_after: bool = True,
+                 use_cudnn: bool | str = "auto", **kwargs: Unpack[RecurrentArguments]) -> None:
+        super().__init__(**handed_on(locals(), "reset_after"))
         self.reset_after = bool(reset_after)
         self.state_blocks = ((0, 1, 2),) if self.reset_after else ((0, 1), (2,))
-        super().__init__(units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
-                         **kwargs)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)

@@ -23,8 +23,8 @@ class InputLayer(Layer):
 
     supports_masking = True
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, batch_shape: Any = None,
-                 name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, *,
+                 batch_shape: Any = None, name: str | None = None, **kwargs: Any) -> None:
         for unused in ("sparse", "ragged", "optional"):
             if kwargs.pop(unused, False):
                 raise ValueError(f"Input: {unused} input is not supported")
@@ -52,7 +52,7 @@ class InputLayer(Layer):
         return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}
 
 
-def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, batch_shape: Any = None,
+def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, *, batch_shape: Any = None,
           name: str | None = None, **kwargs: Any) -> InputLayer:
     """The input of a model: first in a `Sequential`.
 
@@ -68,4 +68,4 @@ def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, b
     >>> Input(shape=(None, 52)).batch_shape
     (None, None, 52)
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name, **kwargs)
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **kwargs)

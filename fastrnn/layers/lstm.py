@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import activations
-from fastrnn.layers.recurrent import LSTM as LSTM_CELL
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.arguments import RecurrentArguments, handed_on
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class LSTM(Recurrent):
@@ -31,9 +31,17 @@ class LSTM(Recurrent):
         unit_forget_bias: the forget gate's bias starts at 1 (Jozefowicz et al. 2015).
         use_peepholes: add p_i, p_f and p_o, one weight more, "peephole_kernel" (3, units), in that order. Each starts
             as the kernel's initializer has it for (units,). Keras 3 has no such layer, and its files no place for it.
-        **kwargs: see `SimpleRNN`. W is (features, 4 units), U (units, 4 units), b (4 units,).
+        kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer, recurrent_regularizer,
+            bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint: as in `SimpleRNN`; W is
+            (features, 4 units), U (units, 4 units), b (4 units,).
+        dropout, recurrent_dropout, seed, return_sequences, return_state, go_backwards, stateful, unroll,
+            activity_regularizer, **kwargs: as in `SimpleRNN`.
+        use_cudnn: accepted, and without effect.
 
     With return_state, the output is followed by h and c, each (batch, units).
+
+    Raises:
+        TypeError, ValueError: as `SimpleRNN`.
 
     Example:
 
@@ -43,17 +51,23 @@ class LSTM(Recurrent):
     ((2, 4), (2, 4))
     """
 
-    cell = LSTM_CELL
+    cell_name = "LSTM"
     gates = 4
-    states = 2
+    state_count = 2
     input_blocks = (0, 1, 3, 2)
     state_blocks = ((0, 1, 3, 2),)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
-                 use_bias: bool = True, unit_forget_bias: bool = True, use_peepholes: bool = False,
-                 **kwargs: Any) -> None:
-        super().__init__(units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
-                         **kwargs)
+                 use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+                 recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
+                 unit_forget_bias: bool = True, kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
+                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
+                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, seed: int | None = None, return_sequences: bool = False,
+                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
+                 use_cudnn: bool | str = "auto", use_peepholes: bool = False,
+                 **kwargs: Unpack[RecurrentArguments]) -> None:
+        super().__init__(**handed_on(locals(), "unit_forget_bias", "use_peepholes"))
         self.unit_forget_bias = bool(unit_forget_bias)
         self.use_peepholes = bool(use_peepholes)
 

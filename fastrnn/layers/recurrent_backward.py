@@ -31,11 +31,11 @@ class RecurrentBackward(RecurrentForward):
         if self._tape is None:
             raise self.not_called()
         batch, time, _ = self._tape.x.shape
-        final: list[Any] = [None] * self.states if dstates is None else [
+        final: list[Any] = [None] * self.state_count if dstates is None else [
             None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, self.units), "dstates"))
             for d in dstates]
-        if len(final) != self.states:
-            raise ValueError(f"{self} dstates: expected {self.states} arrays, got {len(final)}")
+        if len(final) != self.state_count:
+            raise ValueError(f"{self} dstates: expected {self.state_count} arrays, got {len(final)}")
         if dy is not None:
             shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
             dy = self.check_gradient(dy, shape)
@@ -79,9 +79,10 @@ class RecurrentBackward(RecurrentForward):
                 dpeepholes = self.peephole_kernel.gradient()
         self.initial_state_grads = None
         if tape.initial:
-            self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.states)]
-        dinitial: Sequence[np.ndarray | None] = self.initial_state_grads or (None,) * self.states
+            self.initial_state_grads = [np.empty((batch, self.units), self.dtype) for _ in range(self.state_count)]
+        dinitial: Sequence[np.ndarray | None] = self.initial_state_grads or (None,) * self.state_count
         return (*self._options(), tape.x, w, u, tape.mask, self.dropout_mask, self.recurrent_dropout_mask, dy,
-                dstates[0], dstates[1] if self.states == 2 else None, tape.buffer, not tape.initial, scratch,
+                dstates[0], dstates[1] if self.state_count == 2 else None, tape.buffer, not tape.initial, scratch,
                 dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dinitial[0],
-                dinitial[1] if self.states == 2 else None, self._pack()[-1] if self.use_peepholes else None, dpeepholes)
+                dinitial[1] if self.state_count == 2 else None, self._pack()[-1] if self.use_peepholes else None,
+                dpeepholes)

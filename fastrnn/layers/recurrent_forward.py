@@ -46,10 +46,17 @@ class RecurrentForward(RecurrentWeights):
 
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
-        codes = _core.kernels(self.dtype).ACTIVATIONS
+        kernels = _core.kernels(self.dtype)
+        self.cell: int = kernels.CELLS[self.cell_name]
+        codes = kernels.ACTIVATIONS
         self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
         self._states: list[np.ndarray] | None = None
+        self._batch: int | None = None      # that a stateful layer was built for or called with
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self._batch = input_shape[0]
 
     def forget(self) -> None:
         super().forget()
@@ -102,11 +109,16 @@ class RecurrentForward(RecurrentWeights):
         if self.return_sequences:
             out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
         final = self.run(x, out, training, mask, states)
-        if self.stateful:
-            self._states = [state.copy() for state in final] if self.return_state else final
+        self.keep_states(final)
         if out is None:
             out = self._last_output(final[0], mask)
         return [out, *final] if self.return_state else out
+
+    def keep_states(self, final: list[np.ndarray]) -> None:
+        """Have a stateful layer's next call start from these."""
+        if self.stateful:
+            self._states = [state.copy() for state in final] if self.return_state else final
+            self._batch = len(final[0])
 
     def _infer(self, x: Any, checked: bool = False) -> np.ndarray | None:
         """The output where only an input is given and only an output asked for; None where it takes more than that.
@@ -140,10 +152,10 @@ class RecurrentForward(RecurrentWeights):
                     raise ValueError(f"{self}: stateful with states for a batch of {len(self._states[0])}, got a batch "
                                      f"of {batch}; call reset_states() first")
                 return self._states
-            return (None,) * self.states
+            return (None,) * self.state_count
         given = list(given) if isinstance(given, (list, tuple)) else [given]
-        if len(given) != self.states:
-            raise ValueError(f"{self} initial_state: expected {self.states} arrays, got {len(given)}")
+        if len(given) != self.state_count:
+            raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
         checked = [arrays.as_float(s, self.dtype, f"{self} initial_state") for s in given]
         for state in checked:
             if state.shape != (batch, self.units):
@@ -177,7 +189,7 @@ class RecurrentForward(RecurrentWeights):
         _, w, u, b, b_recurrent, peepholes = self._pack()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
-        wanted = self.states if self.return_state or self.stateful else 0 if self.return_sequences else 1
+        wanted = self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
         final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(wanted)]
         lent = None
         if not training:
@@ -187,8 +199,8 @@ class RecurrentForward(RecurrentWeights):
                 lent = arrays.Buffers()
         tape = (lent or self._training).flat("tape", size, self.dtype)
         arguments = (*self._options(), training, x, index, w, u, b, b_recurrent, states[0],
-                     states[1] if self.states == 2 else None, mask, recurrent_drop, out, final[0] if wanted else None,
-                     final[1] if wanted == 2 else None, tape, self.kernel.data, peepholes)
+                     states[1] if self.state_count == 2 else None, mask, recurrent_drop, out,
+                     final[0] if wanted else None, final[1] if wanted == 2 else None, tape, self.kernel.data, peepholes)
         return Call(arguments, final, Tape(x, mask, tape, states[0] is not None) if training else None, lent)
 
     def called(self, call: Call) -> list[np.ndarray]:

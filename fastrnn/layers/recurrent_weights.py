@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import _core, activations, arrays, constraints, initializers, regularizers
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape, Variable
 
 
@@ -20,9 +21,9 @@ class RecurrentWeights(Layer):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
-    cell: int
+    cell_name: str          # the key of the kernels' CELLS
     gates: int
-    states = 1
+    state_count = 1
     reset_after = True      # GRU's own argument
     use_peepholes = False   # and LSTM's
     peephole_kernel: Variable | None = None
@@ -30,18 +31,16 @@ class RecurrentWeights(Layer):
     input_blocks: tuple[int, ...]
     state_blocks: tuple[tuple[int, ...], ...]
 
-    def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-                 kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
-                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
-                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
-                 recurrent_dropout: float = 0.0, seed: int | None = None, return_sequences: bool = False,
-                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
-                 zero_output_for_mask: bool = False, **kwargs: Any) -> None:
-        # What decides how Keras runs the layer, and changes no result here.
-        for ignored in ("unroll", "use_cudnn", "implementation", "time_major"):
-            if kwargs.pop(ignored, False) and ignored == "time_major":
-                raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
+    def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool,
+                 kernel_initializer: Any, recurrent_initializer: Any, bias_initializer: Any, kernel_regularizer: Any,
+                 recurrent_regularizer: Any, bias_regularizer: Any, activity_regularizer: Any, kernel_constraint: Any,
+                 recurrent_constraint: Any, bias_constraint: Any, dropout: float, recurrent_dropout: float,
+                 seed: int | None, return_sequences: bool, return_state: bool, go_backwards: bool, stateful: bool,
+                 zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
+                 implementation: Any = None, time_major: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
+        # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
+        if time_major:
+            raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
         super().__init__(**kwargs)
         if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
             raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
@@ -184,7 +183,7 @@ class RecurrentWeights(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, time = input_shape[0], input_shape[1]
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
-        return [output] + [(batch, self.units)] * self.states if self.return_state else output
+        return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return mask if self.return_sequences else None

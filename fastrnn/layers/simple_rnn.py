@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from fastrnn.layers.recurrent import SIMPLE_RNN, Recurrent
+from fastrnn.layers.arguments import RecurrentArguments, handed_on
+from fastrnn.layers.recurrent_base import Recurrent
 
 
 class SimpleRNN(Recurrent):
@@ -26,12 +27,15 @@ class SimpleRNN(Recurrent):
         return_state: also give the final state.
         go_backwards: process the steps from last to first, and give the outputs in that order.
         stateful: a call starts from the final states of the call before.
-        zero_output_for_mask: a masked step's output is zero, else the output before is repeated.
+        unroll: accepted, and without effect.
+        activity_regularizer: not supported.
         **kwargs: `name`, `trainable`, `dtype` ("float32" or "float64"), Keras's `input_shape`, `batch_input_shape`,
-            `input_dim`, `input_length`; `unroll` is accepted and changes nothing.
+            `input_dim`, `input_length`; and `zero_output_for_mask`: a masked step's output is zero, else the output
+            before is repeated.
 
     Raises:
-        ValueError: an argument that the layer does not know.
+        TypeError: a keyword that the layer does not have; suggests the nearest.
+        ValueError: a value that does not fit its argument.
 
     Example:
 
@@ -41,10 +45,17 @@ class SimpleRNN(Recurrent):
     (2, 3, 4)
     """
 
-    cell = SIMPLE_RNN
+    cell_name = "SimpleRNN"
     gates = 1
     input_blocks = (0,)
     state_blocks = ((0,),)
 
-    def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True, **kwargs: Any) -> None:
-        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+    def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True,
+                 kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
+                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, recurrent_regularizer: Any = None,
+                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
+                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False,
+                 go_backwards: bool = False, stateful: bool = False, unroll: bool = False, seed: int | None = None,
+                 **kwargs: Unpack[RecurrentArguments]) -> None:
+        super().__init__(**handed_on(locals()))

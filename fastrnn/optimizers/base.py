@@ -13,7 +13,7 @@ import numpy as np
 
 from fastrnn import _core, arrays, runtime
 from fastrnn.optimizers import schedules
-from fastrnn.registry import Configurable
+from fastrnn.registry import Configurable, did_you_mean
 
 #: Keras's arguments that have no counterpart here, with the values that ask for nothing.
 _WITHOUT_EFFECT = {
@@ -108,7 +108,8 @@ class Optimizer(Configurable):
             )
         for argument, value in arguments.items():
             if argument not in _WITHOUT_EFFECT:
-                hint = "; it is called learning_rate" if argument == "lr" else ""
+                hint = ("; it is called learning_rate" if argument == "lr"
+                        else did_you_mean(argument, type(self), _WITHOUT_EFFECT))
                 raise ValueError(f"{self}: unknown argument {argument!r}{hint}")
             # Keras 2's RMSprop has a frequency of 100 by default; without use_ema nothing reads it.
             if value != _WITHOUT_EFFECT[argument] and argument not in ("ema_momentum", "ema_overwrite_frequency"):

@@ -143,7 +143,7 @@ class RecurrentNode:
     def __call__(self, inputs: Sequence[Any], room: Room) -> tuple[np.ndarray, ...]:
         """Y (time, directions, batch, units) and the last states (directions, batch, units); with layout=1, the batch
         first in all of them."""
-        states = _LAYERS[self.operator].states
+        states = _LAYERS[self.operator].state_count
         x, w, r, b, lengths, *rest = (*inputs, *(None,) * 8)[:8]
         runners = self._runners([w, r, b, rest[2] if self.operator == "LSTM" else None])
         if x is None or x.ndim != 3 or x.shape[2] != w.shape[2] or x.dtype != w.dtype:

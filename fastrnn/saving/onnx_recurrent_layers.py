@@ -92,7 +92,7 @@ def _run(graph: Graph, layers: Sequence[Recurrent], steps: _Steps, names: Sequen
     first = layers[0]
     weights = [layouts.onnx_weights(layer) for layer in layers]
     w, r, b = (graph.constant(np.stack(parts), name) for parts, name in zip(zip(*weights), "WRB"))
-    letters = "hc"[:first.states]
+    letters = "hc"[:first.state_count]
     given: list[list[str]] = [[], []]       # by state, then by layer
     if graph.states:
         given = [[graph.add_input(f"{name}_{letter}", graph.dtype, ["batch", first.units]) for name in names]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What SimpleRNN, LSTM and GRU share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import activations, constraints, initializers, regularizers
+from fastrnn.layers.recurrent_backward import RecurrentBackward
+
+
+class Recurrent(RecurrentBackward):
+    """Base of the three recurrent layers; see `SimpleRNN`, `LSTM` and `GRU` for the arguments.
+
+    A subclass names its cell as the kernels do, and the gates of its kernel in Keras's order. Arguments and weights
+    are in `recurrent_weights`, the passes in `recurrent_forward` and `recurrent_backward`.
+    """
+
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of the states that a stateful layer's next call starts from: h, and c of an LSTM, each (batch, units);
+        None if the layer is not stateful, or while its batch is not known, before it is built for one or called."""
+        if not self.stateful or self._batch is None:
+            return None
+        if self._states is None:
+            return [np.zeros((self._batch, self.units), self.dtype) for _ in range(self.state_count)]
+        return [state.copy() for state in self._states]
+
+    def reset_states(self) -> None:
+        """Forget the states that a stateful layer keeps."""
+        self._states = None
+
+    reset_state = reset_states
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "recurrent_constraint": constraints.serialize(self.recurrent_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout, "seed": self.seed,
+            "return_sequences": self.return_sequences, "return_state": self.return_state,
+            "go_backwards": self.go_backwards, "stateful": self.stateful,
+            "zero_output_for_mask": self.zero_output_for_mask,
+        }

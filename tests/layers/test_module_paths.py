@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where programs import layers from."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+
+from fastrnn import _core, layers
+from fastrnn.layers.recurrent import GRU, LSTM, SimpleRNN
+from tests.conftest import states_of
+
+
+def test_recurrent_layers_at_their_older_path():
+    assert (SimpleRNN, LSTM, GRU) == (layers.SimpleRNN, layers.LSTM, layers.GRU)
+
+
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if name[0].isupper()])
+def test_no_module_has_something_else_under_the_name_of_a_layer(name):
+    """Whichever module of the package has the name, it is the layer's."""
+    for info in pkgutil.iter_modules(layers.__path__, "fastrnn.layers."):
+        assert getattr(importlib.import_module(info.name), name, None) in (None, getattr(layers, name))
+
+
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+def test_cells_are_numbered_by_the_kernels(cell, rng):
+    layer = cell(3)
+    assert layer.cell == _core.kernels("float32").CELLS[cell.__name__] == _core.kernels("float64").CELLS[cell.__name__]
+    assert layer.state_count == len(states_of(cell.__name__, 1, 1, rng))
