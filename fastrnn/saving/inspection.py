@@ -55,7 +55,7 @@ def inspect(filepath: Any) -> str:
     found_as = format_of(path)
     if found_as == "torch":
         tensors = _states(path)
-    elif found_as == "safetensors" and path.endswith(files.TORCH):
+    elif found_as == "safetensors" and not path.endswith(files.NATIVE):
         tensors = safetensors.read(files.mapped(path), path)[0]
     elif path.endswith(files.ONNX):
         return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))

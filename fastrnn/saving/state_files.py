@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
 from fastrnn.saving import files, safetensors, torch_archive
+from fastrnn.saving.errors import ModelFileError
 
 
 def format_of(path: str) -> Literal["torch", "safetensors", ""]:
@@ -25,3 +26,14 @@ def format_of(path: str) -> Literal["torch", "safetensors", ""]:
     if path.endswith(files.TORCH):
         return "torch"
     return "safetensors" if path.endswith(files.NATIVE) else ""
+
+
+def check_no_state_dict(path: Any) -> None:
+    """Refuse what torch.save wrote where a model is expected, or weights by the names of a model's layers.
+
+    Raises:
+        ModelFileError: the file is one of PyTorch's.
+    """
+    path = files.named(path)
+    if os.path.isfile(path) and not os.path.isfile(path + files.NATIVE) and format_of(path) == "torch":
+        raise ModelFileError(path, "", files.OF_TORCH)

@@ -21,7 +21,8 @@ def state_dict(found: Any, key: str | None, file: str, place: str, ignore: Seque
         found: what was saved.
         key: of the state dict in a checkpoint; None where `found` is the state dict.
         file, place: where it is from, for errors.
-        ignore: modules, or single weights, that are left out, whatever they are: names, or patterns with `*`.
+        ignore: modules with all that is inside, or single weights, that are left out, whatever they are: names, or
+            patterns with `*`; "" is what belongs to no module inside.
 
     Raises:
         ModelFileError: it is no state dict, and if there are some in it, under which keys; there is no such key, or
@@ -55,16 +56,29 @@ def state_dict(found: Any, key: str | None, file: str, place: str, ignore: Seque
 
 def _without(inside: Mapping[Any, Any], ignore: Sequence[str], file: str, place: str) -> Mapping[Any, Any]:
     """A state dict without what is ignored."""
-    names = {name: (name, name.rpartition(".")[0]) for name in inside if isinstance(name, str)}
+    if not ignore:
+        return inside
+    around = {name: parents(name) for name in inside if isinstance(name, str)}
     left = set[Any]()
     for pattern in ignore:
-        found = {name for name, both in names.items() if pattern in both or any(fnmatchcase(n, pattern) for n in both)}
+        found = {name for name, names in around.items()
+                 if pattern in names or any(fnmatchcase(one, pattern) for one in names)}
         if not found:
-            modules = dict.fromkeys(module for _, module in names.values())
+            modules = dict.fromkeys(name.rpartition(".")[0] for name in around)
             raise ModelFileError(file, place, f"ignore names {shown(pattern)}, and there is no such module; there are "
                                               f"{listed(modules)}")
         left |= found
-    return {name: value for name, value in inside.items() if name not in left} if left else inside
+    return {name: value for name, value in inside.items() if name not in left}
+
+
+def parents(name: str) -> list[str]:
+    """A weight or module and the modules around it, from the outermost on; "" only around a name without a dot.
+
+    >>> parents("encoder.rnn.bias_hh_l0"), parents("scale")
+    (['encoder', 'encoder.rnn', 'encoder.rnn.bias_hh_l0'], ['', 'scale'])
+    """
+    parts = name.split(".")
+    return ["", name] if len(parts) == 1 else [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
 
 
 def state_dicts(found: Any) -> list[str]:

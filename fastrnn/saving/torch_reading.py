@@ -12,7 +12,7 @@ from fastrnn.saving import files, safetensors, torch_archive
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.state_files import format_of
 from fastrnn.saving.tensors import Tensor
-from fastrnn.saving.torch_checkpoint import listed, state_dict
+from fastrnn.saving.torch_checkpoint import listed, parents, state_dict
 from fastrnn.saving.torch_modules import KINDS, Module, maker
 from fastrnn.saving.torch_wrapped import check_plain
 
@@ -43,8 +43,8 @@ def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mappi
         nonlinearity: of RNN modules, which a state dict does not say: "tanh" or "relu", or that by module name.
         linear: names of the Linear modules without bias, or one name; a matrix alone is else taken for an Embedding.
         key: of the state dict in a checkpoint, "model_state_dict"; what else the checkpoint holds is left.
-        ignore: names of modules to leave out, or patterns, "bn*", "encoder.conv.*": of kinds that fastrnn does not
-            have, and whose part the caller computes; also single weights by their names.
+        ignore: names of modules to leave out with all that is inside, or patterns, "bn*", "encoder.conv?": of kinds
+            that fastrnn does not have, and whose part the caller computes; also single weights by their names.
 
     Returns:
         The layers by module name ("" is the module itself that the state dict is of), or with a prefix one layer.
@@ -104,17 +104,14 @@ def is_state_dict(path: str) -> bool:
 
 def _of_other_kinds(modules: Mapping[str, Module], others: Sequence[str]) -> ModelFileError:
     """What to ignore where modules are of no kind that there is a layer for."""
-    # Every module, and every one that has such a one inside.
-    kept = {".".join(parts[:n]) for parts in (name.split(".") for name in modules.keys() - {*others})
-            for n in range(1, len(parts) + 1)}
-
-    def pattern(name: str) -> list[str]:
-        parts = name.split(".")
-        starts = (".".join(parts[:n]) for n in range(1, len(parts)))
-        start = next((start for start in starts if start not in kept), name)
-        return [*modules[name].weights] if not name else [name if start == name else f"{start}.*"]
-
-    names = dict.fromkeys(text for name in others for text in pattern(name))
+    kept = {parent for name in modules.keys() - {*others} for parent in parents(name)}
+    names = dict[str, None]()
+    for name in others:
+        outermost = next((parent for parent in parents(name) if parent and parent not in kept), None)
+        if outermost:
+            names[outermost] = None
+        else:   # there are wanted modules inside
+            names |= dict.fromkeys(f"{name}.{weight}".removeprefix(".") for weight in modules[name].weights)
     first = modules[others[0]]
     weight, tensor = next(iter(first.weights.items()))
     return first.error(f"weights {listed(first.weights)}, {shown(weight)} of shape {tensor.shape}, are of no module "
