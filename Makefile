@@ -68,7 +68,7 @@ sanitize: $(VENV)/.test
 	    $(SANITIZED_TESTS) || exit 1; done
 
 RUNS ?= 1000000
-FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt torch.safetensors .onnx
+FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx
 
 fuzz: $(VENV)/.test
 	@$(MAKE) --no-print-directory install

@@ -55,8 +55,7 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     its layers, another one a `Sequential` of its layer.
 
     Args:
-        source: a `.safetensors`, `.keras` or `.h5` file; a state dict of PyTorch's, `.pt`, `.pth`, `.bin` or
-            `.safetensors`.
+        source: a `.safetensors`, `.keras` or `.h5` file; or a state dict of PyTorch's, in a file of any name.
         target: a name with the suffix `.safetensors`, `.keras` or `.onnx`, which takes what is computed, without how
             the model is trained; `.weights.h5` or `.h5` take the weights alone.
         prefix: which module of a state dict is wanted, "encoder.lstm"; None where there is but one.
@@ -71,7 +70,7 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
         raise ModelFileError(target, "", "a state dict has the names of the modules of a PyTorch program, "
                              "which no model file says; give them: torch.save(fastrnn.saving.to_torch({'encoder': "
                              "model}), path)")
-    if source.endswith(ONNX):
+    if source.endswith(ONNX) and not torch_reading.is_state_dict(source):
         raise ModelFileError(source, "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
     model = _open(source, prefix, key)

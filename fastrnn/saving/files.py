@@ -17,8 +17,10 @@ from fastrnn.saving.errors import ModelFileError
 #: The formats by the end of a file's name; the first that fits counts.
 SUFFIXES = (".safetensors", ".keras", ".weights.h5", ".h5", ".hdf5")
 NATIVE = ".safetensors"
-#: State dicts that torch.save wrote: weights without a model.
+#: State dicts that torch.save wrote: weights without a model. Their names can end in anything; these are theirs alone.
 TORCH = (".pt", ".pth", ".bin")
+#: What to do about them.
+OF_TORCH = "PyTorch's files hold weights without a model; make layers of them by fastrnn.saving.from_torch"
 #: Graphs of operators.
 ONNX = ".onnx"
 
@@ -66,8 +68,7 @@ def suffix_of(path: Any) -> str:
             return suffix
     found = os.path.splitext(name)[1]
     if found in TORCH:
-        raise ModelFileError(path, "", "PyTorch's files hold weights without a model; make layers of them "
-                                                  "by fastrnn.saving.from_torch")
+        raise ModelFileError(path, "", OF_TORCH)
     if found:
         raise ModelFileError(path, "", f"no model format has names that end in {found!r}; expected one of "
                                                   f"{', '.join(SUFFIXES)}, or none for {NATIVE}")

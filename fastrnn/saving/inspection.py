@@ -17,6 +17,7 @@ from fastrnn.saving.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.onnx_graph import Graph
 from fastrnn.saving.reading import open_model
+from fastrnn.saving.state_files import format_of
 from fastrnn.saving.tensors import Tensor
 from fastrnn.saving.torch_checkpoint import state_dict, state_dicts
 
@@ -28,8 +29,9 @@ def inspect(filepath: Any) -> str:
     Nothing is built, and no weight is read.
 
     Args:
-        filepath: of the file, a PyTorch (`.pt`, `.pth`, `.bin`) or ONNX one among them; without a suffix, that of a
-            `.safetensors` file. Of a PyTorch checkpoint the state dicts are shown, each under its key.
+        filepath: of the file, a PyTorch or ONNX one among them; without a suffix, that of a `.safetensors` file.
+            PyTorch's files are known by their first bytes, whatever their names (`.pt`, `.pth`, `.ckpt`, `.model`). Of
+            a PyTorch checkpoint the state dicts are shown, each under its key.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
@@ -50,10 +52,13 @@ def inspect(filepath: Any) -> str:
     8 parameters in 2 arrays, 32 bytes
     """
     path = files.named(filepath)
-    if path.endswith(files.ONNX):
-        return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
-    if path.endswith(files.TORCH):
+    found_as = format_of(path)
+    if found_as == "torch":
         tensors = _states(path)
+    elif found_as == "safetensors" and not path.endswith(files.NATIVE):
+        tensors = safetensors.read(files.mapped(path), path)[0]
+    elif path.endswith(files.ONNX):
+        return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
     else:
         path = files.existing(path)
         if _has_model(path):

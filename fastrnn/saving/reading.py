@@ -10,6 +10,7 @@ from fastrnn.models.sequential import Sequential
 from fastrnn.saving import contents, files, keras_archive, keras_legacy, native
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.errors import ModelFileError
+from fastrnn.saving.state_files import check_no_state_dict
 
 READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model, ".h5": keras_legacy.read_model,
             ".hdf5": keras_legacy.read_model}
@@ -44,6 +45,7 @@ def load_model(filepath: Any, compile: bool = True) -> Sequential:
 
 def open_model(filepath: Any) -> Contents:
     """What a file has, without its weights being read."""
+    check_no_state_dict(filepath)
     path = files.existing(filepath)
     suffix = files.suffix_of(path)
     if suffix not in READERS:

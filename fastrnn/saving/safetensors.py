@@ -52,6 +52,11 @@ def write(file: IO[bytes], arrays: Mapping[str, np.ndarray], metadata: Mapping[s
         file.write(array.reshape(-1).view(np.uint8).data)
 
 
+def recognizes(data: memoryview) -> bool:
+    """Whether a file begins as these do: with the length of a header that it has room for, and a brace."""
+    return bytes(data[8:9]) == b"{" and struct.unpack("<Q", data[:8])[0] <= len(data) - 8
+
+
 def read(data: memoryview, file: str, copy: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The arrays, of which none is read yet, and the texts of a file.
 

@@ -3,26 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from fastrnn.saving.errors import ModelFileError, check_name, shown
-from fastrnn.saving.pickle_machine import WAY_OUT, kind_of
+from fastrnn.saving.pickle_values import WAY_OUT, Opaque, kind_of
 
 #: Keys that an error names.
 _MOST_SHOWN = 10
 
 
-def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[str, Any]:
+def state_dict(found: Any, key: str | None, file: str, place: str, ignore: Sequence[str] = ()) -> Mapping[str, Any]:
     """The tensors or arrays by name, nothing else among them.
 
     Args:
         found: what was saved.
         key: of the state dict in a checkpoint; None where `found` is the state dict.
         file, place: where it is from, for errors.
+        ignore: modules with all that is inside, or single weights, that are left out, whatever they are: names, or
+            patterns with `*`; "" is what belongs to no module inside.
 
     Raises:
-        ModelFileError: it is no state dict, and if there are some in it, under which keys; there is no such key.
+        ModelFileError: it is no state dict, and if there are some in it, under which keys; there is no such key, or
+            nothing of a name or pattern to ignore.
 
     Example:
 
@@ -41,12 +45,40 @@ def state_dict(found: Any, key: str | None, file: str, place: str) -> Mapping[st
     if key is None and (keys := state_dicts(found)):
         raise ModelFileError(file, place, f"expected a state dict, got a dictionary with the keys {listed(found)}; say "
                                           f"which is wanted: key={listed(keys, ' or key=')}")
+    inside = _without(inside, ignore, file, place)
     for name, tensor in inside.items():
         check_name(name, file, place)
         if not _is_tensor(tensor):
             raise ModelFileError(file, place, f"expected {shown(name)} to be a tensor, got {kind_of(tensor)}; the "
                                               f"keys are {listed(inside)}; {WAY_OUT}")
     return inside
+
+
+def _without(inside: Mapping[Any, Any], ignore: Sequence[str], file: str, place: str) -> Mapping[Any, Any]:
+    """A state dict without what is ignored."""
+    if not ignore:
+        return inside
+    around = {name: parents(name) for name in inside if isinstance(name, str)}
+    left = set[Any]()
+    for pattern in ignore:
+        found = {name for name, names in around.items()
+                 if pattern in names or any(fnmatchcase(one, pattern) for one in names)}
+        if not found:
+            modules = dict.fromkeys(name.rpartition(".")[0] for name in around)
+            raise ModelFileError(file, place, f"ignore names {shown(pattern)}, and there is no such module; there are "
+                                              f"{listed(modules)}")
+        left |= found
+    return {name: value for name, value in inside.items() if name not in left}
+
+
+def parents(name: str) -> list[str]:
+    """A weight or module and the modules around it, from the outermost on; "" only around a name without a dot.
+
+    >>> parents("encoder.rnn.bias_hh_l0"), parents("scale")
+    (['encoder', 'encoder.rnn', 'encoder.rnn.bias_hh_l0'], ['', 'scale'])
+    """
+    parts = name.split(".")
+    return ["", name] if len(parts) == 1 else [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
 
 
 def state_dicts(found: Any) -> list[str]:
@@ -81,6 +113,6 @@ def listed(keys: Iterable[Any], separator: str = ", ") -> str:
     >>> listed(["encoder.lstm", "out"])
     "'encoder.lstm', 'out'"
     """
-    texts = [shown(key) if isinstance(key, (str, int)) else kind_of(key) for key in keys]
+    texts = [shown(key) if isinstance(key, (str, int, Opaque)) else kind_of(key) for key in keys]
     more = len(texts) - _MOST_SHOWN
     return separator.join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")

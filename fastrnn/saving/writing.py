@@ -13,6 +13,7 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.chain import Chain
 from fastrnn.saving import config as configs
 from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, locations, native
+from fastrnn.saving.state_files import check_no_state_dict
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -90,6 +91,7 @@ def load_weights(model: Any, filepath: Any) -> None:
         FileNotFoundError: there is no such file.
         ImportError: h5py, which Keras's formats need, is not installed.
     """
+    check_no_state_dict(filepath)
     path = files.existing(filepath)
     if not model.built:
         raise ValueError(f"{model}: build the model before load_weights, by build(input_shape) or a first call")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 import zipfile
 from pathlib import Path
@@ -70,3 +71,13 @@ def write(path: Path, content: dict[str, bytes], method: int = zipfile.ZIP_STORE
 
 
 GOOD = state(text("e.weight"), tensor())
+
+#: The three pickles in front of a file from before PyTorch 1.6: a number, the version, the machine.
+HEAD = tuple(pickle.dumps(value, 2) for value in (
+    0x1950a86a20f9469cfc6c, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {"long": 4}}))
+
+
+def legacy(pkl: bytes, keys: bytes = pickle.dumps(["0"], 2), storages: bytes = struct.pack("<q16x", 4),
+           machine: bytes = HEAD[2]) -> bytes:
+    """A file from before PyTorch 1.6 with this pickle, and by default one storage "0" of four numbers."""
+    return HEAD[0] + HEAD[1] + machine + pkl + keys + storages

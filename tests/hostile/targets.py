@@ -14,7 +14,7 @@ from tests.hostile.faults import tensors
 from tests.hostile.hdf5_targets import Keras, KerasWeights, Legacy
 from tests.hostile.onnx_target import Onnx
 from tests.hostile.target import Json, Target, look, small_model, touch
-from tests.hostile.torch_targets import TorchPickle, TorchTensors
+from tests.hostile.torch_targets import TorchLegacy, TorchPickle, TorchTensors
 
 
 def _split(data: bytes) -> tuple[Json, bytes]:
@@ -55,4 +55,4 @@ def in_folder(make: Callable[[Path], Target]) -> Callable[[], Target]:
 
 TARGETS: dict[str, Callable[[], Target]] = {
     ".safetensors": in_folder(Native), ".keras": in_folder(Keras), ".h5": Legacy, ".weights.h5": KerasWeights,
-    ".pt": TorchPickle, "torch.safetensors": TorchTensors, ".onnx": Onnx}
+    ".pt": TorchPickle, "legacy.pt": TorchLegacy, "torch.safetensors": TorchTensors, ".onnx": Onnx}

@@ -14,18 +14,27 @@ import torch
 
 import fastrnn
 from fastrnn.saving import to_torch
-from tests.hostile import archive_faults, config_faults, hdf5_faults, pickles, tensor_faults, torch_faults
+from tests.hostile import (
+    archive_faults,
+    config_faults,
+    hdf5_faults,
+    legacy_faults,
+    pickles,
+    tensor_faults,
+    torch_faults,
+)
 from tests.hostile.faults import FAULTS, good_model
 
 #: What enters files into `FAULTS`.
-ENTERED = (config_faults, archive_faults, hdf5_faults, tensor_faults, torch_faults)
+ENTERED = (config_faults, archive_faults, hdf5_faults, tensor_faults, torch_faults, legacy_faults)
 #: A second, and beside twice the weights, which are small here, 64 MB.
 SECONDS, MEMORY = 1.0, 64 << 20
 
 
 def ways(name: str) -> list[str]:
     """How a file is loaded, by its suffix."""
-    return {"weights.h5": ["weights"], **{suffix.removeprefix("."): ["torch"] for suffix in torch_faults.SUFFIXES},
+    of_torch = (*torch_faults.SUFFIXES, legacy_faults.SUFFIX)
+    return {"weights.h5": ["weights"], **{suffix.removeprefix("."): ["torch"] for suffix in of_torch},
             "safetensors": ["load", "torch"]}.get(
         name.rpartition("@")[2].removeprefix("."), ["load"])
 
@@ -44,6 +53,8 @@ def probe(files: list[tuple[str, str]], folder: Path) -> list[dict]:
         getattr(model, save)(folder / name)
         warm += [(str(folder / name), how), (str(folder / name), "inspect")]
     warm.append((str(pickles.write(folder / "g.pt", pickles.members(pickles.GOOD))), "torch"))
+    (folder / "g.ckpt").write_bytes(pickles.legacy(pickles.GOOD))
+    warm.append((str(folder / "g.ckpt"), "torch"))
     root = os.path.dirname(os.path.dirname(fastrnn.__file__))
     run = subprocess.run([sys.executable, str(Path(__file__).with_name("probe.py"))], cwd=folder, text=True,
                          input=json.dumps({"warm": warm, "files": files}), capture_output=True,
@@ -107,6 +118,7 @@ def test_a_good_file_does_nothing_else_either(tmp_path):
     for name in ("m.safetensors", "m.keras"):
         model.save(tmp_path / name)
     pickles.write(tmp_path / "m.pt", pickles.members(pickles.GOOD))
-    files = [("m.safetensors", "load"), ("m.keras", "load"), ("m.pt", "torch")]
+    (tmp_path / "m.ckpt").write_bytes(pickles.legacy(pickles.GOOD))
+    files = [("m.safetensors", "load"), ("m.keras", "load"), ("m.pt", "torch"), ("m.ckpt", "torch")]
     found = probe([(str(tmp_path / name), how) for name, how in files], tmp_path)
-    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 3, found
+    assert [(result["error"], result["events"]) for result in found] == [(None, [])] * 4, found

@@ -29,19 +29,29 @@ def beside(*items: bytes) -> bytes:
 
 #: Refused with the key, and without.
 REFUSED = {
-    "system": beside(pickles.text("optimizer"), pickles.symbol("os.system") + COMMAND + b"R"),
-    "system_behind": pickles.state(pickles.text("model"), STATE, pickles.text("x"),
-                                  pickles.symbol("os.system") + COMMAND + b"R"),
-    "a_name_alone": beside(pickles.text("loss"), pickles.symbol("builtins.print")),
-    "numpy_scalar": beside(pickles.text("best"), pickles.symbol("numpy.core.multiarray.scalar")),
-    "namespace": beside(pickles.text("args"), pickles.symbol("argparse.Namespace") + b")\x81"),
+    "system_as_the_state_dict": pickles.state(pickles.text("model"), pickles.symbol("os.system") + COMMAND + b"R"),
+    "system_in_the_state_dict": pickles.state(
+        pickles.text("model"), b"}(" + pickles.text("e.weight") + pickles.symbol("os.system") + COMMAND + b"Ru"),
+    "system_of_protocol_0": beside(pickles.text("x"), b"(" + pickles.text("touch pwned") + b"ios\nsystem\n"),
+    "system_by_obj": beside(pickles.text("x"), b"(" + pickles.symbol("os.system") + pickles.text("touch pwned") + b"o"),
+    "an_extension": beside(pickles.text("x"), b"\x82\1"),
+    "a_text_applied": beside(pickles.text("x"), pickles.text("os.system") + COMMAND + b"R"),
+    "objects_without_end": beside(pickles.text("x"), b"](" + pickles.symbol("a.B") + b")\x81" * 200_000 + b"e"),
+    "sets_without_end": beside(pickles.text("x"), b"(" + b"\x8f" * 200_000 + b"\x91"),
+    "bytes_beyond_the_end": beside(pickles.text("x"), b"\x8e" + b"\xff" * 7 + b"\x7f"),
+    "a_number_beyond_the_end": beside(pickles.text("x"), b"\x8b\xff\xff\xff\x7f"),
+    "a_number_of_less_than_nothing": beside(pickles.text("x"), b"\x8b\0\0\0\x80"),
+    "a_text_beyond_the_end": beside(pickles.text("x"), b"\x8d" + b"\xff" * 8),
+    "storage_of_an_object_beyond_its_member": beside(
+        pickles.text("x"), pickles.symbol("a.B") + pickles.group(pickles.storage(count=10**12)) + b"R"),
     "tensor_of_an_optimizer_beyond_its_storage": beside(
         pickles.text("optimizer"), b"}(" + pickles.text("m") + pickles.tensor(offset=1) + b"u"),
     "shape_bomb_of_an_optimizer": beside(
         pickles.text("optimizer"), pickles.tensor(shape=(10**6, 10**6), strides=(0, 0))),
     "values_without_end": beside(pickles.text("log"), b"]" + b"]a" * 1_000_000),
     "key_twice": beside(pickles.text("model"), STATE),
-    "key_that_is_a_tuple": beside(b")", STATE),
+    "key_of_the_state_dict_that_is_a_tuple": pickles.state(b")", STATE),
+    "tuple_as_a_key_in_the_state_dict": pickles.state(pickles.text("model"), b"}(" + b")" + pickles.tensor() + b"u"),
     "state_dict_with_a_path": pickles.state(
         pickles.text("model"), b"}(" + pickles.text("../../e.weight") + pickles.tensor() + b"u"),
     "state_dict_with_a_cursor": pickles.state(
@@ -61,6 +71,20 @@ REFUSED = {
 #: Good with the key alone.
 GOOD = {
     "plain": beside(pickles.text("epoch"), pickles.number(3)),
+    "system": beside(pickles.text("optimizer"), pickles.symbol("os.system") + COMMAND + b"R"),
+    "system_behind": pickles.state(pickles.text("model"), STATE, pickles.text("x"),
+                                   pickles.symbol("os.system") + COMMAND + b"R"),
+    "system_as_a_key": beside(pickles.symbol("os.system") + COMMAND + b"R", pickles.number(1)),
+    "system_by_attributes": beside(
+        pickles.text("x"), pickles.symbol("os.system") + b")\x81}" + pickles.text("__setstate__") + b"K\1sb"),
+    "a_name_alone": beside(pickles.text("loss"), pickles.symbol("builtins.print")),
+    "a_module_that_is_not_loaded": beside(pickles.text("x"), pickles.symbol("antigravity.geohash") + b")R"),
+    "numpy_scalar": beside(pickles.text("best"), pickles.symbol("numpy.core.multiarray.scalar") + b")R"),
+    "namespace": beside(pickles.text("args"), pickles.symbol("argparse.Namespace") + b")\x81}b"),
+    "items_of_an_object": beside(pickles.text("x"), pickles.symbol("a.B") + b")R(K\1K\2u(K\1e(K\1\x90"),
+    "object_of_an_object": beside(pickles.text("x"), pickles.symbol("a.B") + b")R)R)\x81)}\x92"),
+    "key_that_is_a_tuple": beside(b")", STATE),
+    "hooks_of_a_tensor": beside(pickles.text("x"), pickles.tensor(hooks=b"}" + pickles.text("x") + b"K\1s")),
     "memo_bomb": beside(pickles.text("x"), BOMB),
     "itself_inside": b"\x80\x02}q\0(" + pickles.text("x") + b"h\0" + pickles.text("model") + STATE + b"u.",
     "keys_that_move_the_cursor": beside(pickles.text("\x1b[2J\n" * 99), STATE),

@@ -9,9 +9,8 @@ import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from tests.hostile.faults import fault, good_model
+from tests.hostile.faults import fault, good_model, tensors
 from tests.hostile.pickle_faults import PICKLES, SUFFIXES
 from tests.hostile.pickles import (
     GOOD,
@@ -135,12 +134,6 @@ def a_whole_module(path: Path, suffix: str) -> Path:
 
 
 @fault(*SUFFIXES)
-def before_version_1_6(path: Path, suffix: str) -> Path:
-    torch.save({"e.weight": torch.ones(2, 2)}, path, _use_new_zipfile_serialization=False)
-    return path
-
-
-@fault(*SUFFIXES)
 def a_pickle_alone(path: Path, suffix: str) -> Path:
     path.write_bytes(PICKLES["system"])
     return path
@@ -168,8 +161,10 @@ def a_keras_file_under_this_suffix(path: Path, suffix: str) -> Path:
 
 
 @fault(*SUFFIXES)
-def tensors_under_this_suffix(path: Path, suffix: str) -> Path:
-    save_file({"e.weight": torch.ones(2, 2)}, path)
+def tensors_that_overlap_under_this_suffix(path: Path, suffix: str) -> Path:
+    """What another reader would refuse is refused here, too: the file is taken for what its bytes say."""
+    entry = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
+    path.write_bytes(tensors({"e.weight": entry, "f.weight": entry}, bytes(16)))
     return path
 
 

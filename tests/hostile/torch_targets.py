@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import pickletools
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +46,42 @@ class TorchPickle(Target):
             strides = tuple(step // array.itemsize for step in array.strides)
             items += [pickles.text(name), pickles.tensor(stored, 0, array.shape, strides)]
             self._members[f"m/data/{key}"] = array.tobytes()
-        pickle = pickles.state(*items)
-        starts = [at for _, _, at in pickletools.genops(pickle)] + [len(pickle)]
-        operations = [pickle[a:b].decode(LATIN) for a, b in itertools.pairwise(starts)]
+        pkl = pickles.state(*items)
+        starts = [at for _, _, at in pickletools.genops(pkl)] + [len(pkl)]
+        operations = [pkl[a:b].decode(LATIN) for a, b in itertools.pairwise(starts)]
         super().__init__({"pickle": operations, "members": dict.fromkeys(["m/data.pkl", *self._members], "")})
 
     def assemble(self, trees: dict[str, Json]) -> bytes:
-        pickle = b"".join(map(_operation, trees["pickle"])) if isinstance(trees["pickle"], list) else b""
-        return zipped(trees["members"], {**self._members, "m/data.pkl": pickle})
+        return zipped(trees["members"], {**self._members, "m/data.pkl": _pickle(trees["pickle"])})
 
     def read(self, path: Path) -> None:
         read_torch(path)
+
+
+class TorchLegacy(Target):
+    """What torch.save wrote before version 1.6: the pickle as its operations, the list of keys, and the counts."""
+
+    suffix = ".ckpt"
+
+    def __init__(self) -> None:
+        self._arrays = [*torch_state().values()]
+        operations = TorchPickle().trees["pickle"]
+        super().__init__({"pickle": operations, "keys": [str(key) for key in range(len(self._arrays))],
+                          "counts": [array.size for array in self._arrays]})
+
+    def assemble(self, trees: dict[str, Json]) -> bytes:
+        counts = trees["counts"] if isinstance(trees["counts"], list) else []
+        storages = b"".join(
+            (struct.pack("<q", count) if type(count) is int and abs(count) < 1 << 63 else b"") + array.tobytes()
+            for count, array in zip(counts, self._arrays))
+        return pickles.legacy(_pickle(trees["pickle"]), pickle.dumps(trees["keys"], 2), storages)
+
+    def read(self, path: Path) -> None:
+        read_torch(path)
+
+
+def _pickle(operations: Json) -> bytes:
+    return b"".join(map(_operation, operations)) if isinstance(operations, list) else b""
 
 
 def _operation(value: Json) -> bytes:

@@ -57,6 +57,52 @@ class TestRecurrent:
         assert not np.array_equal(module.state_dict()["weight_ih_l0"].numpy(), to_torch(model)["weight_ih_l0"].numpy())
 
 
+class TestCells:
+    """One step of PyTorch's, called for each, beside a layer of all steps."""
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
+    @pytest.mark.parametrize("kind, options", [
+        ("LSTMCell", {}), ("GRUCell", {}), ("RNNCell", {}), ("RNNCell", {"nonlinearity": "relu"})])
+    def test_there_and_back(self, kind, options, bias, dtype, tmp_path):
+        torch.manual_seed(1)
+        cell = getattr(torch.nn, kind)(D, H, bias=bias, dtype=dtype, **options)
+        x, state = inputs(str(dtype).removeprefix("torch.")), None
+        expected = np.empty((N, T, H), x.dtype)
+        with torch.no_grad():
+            for t in range(T):
+                state = cell(torch.from_numpy(x[:, t]), state)
+                expected[:, t] = state[0] if kind == "LSTMCell" else state
+        torch.save(torch.nn.ModuleDict({"decoder": cell}).state_dict(), tmp_path / "m.pt")
+        model = from_torch(tmp_path / "m.pt", "decoder", **options)
+        assert [type(layer) for layer in model.layers] == [{"L": LSTM, "G": GRU, "R": SimpleRNN}[kind[0]]]
+        assert model(x).dtype == x.dtype
+        assert np.abs(model(x) - expected).max() < (TOLERANCE if dtype == torch.float32 else 1e-14)
+
+        back = getattr(torch.nn, kind)(D, H, bias=bias, dtype=dtype, **options)     # which has no number of a layer
+        back.load_state_dict({name.removesuffix("_l0"): tensor for name, tensor in to_torch(model).items()})
+        with torch.no_grad():
+            first = back(torch.from_numpy(x[:, 0]))
+        assert np.abs((first[0] if kind == "LSTMCell" else first).numpy() - expected[:, 0]).max() < TOLERANCE
+
+    def test_beside_others(self):
+        """A decoder of two cells and what is around them."""
+        modules = torch.nn.ModuleDict({"cells": torch.nn.ModuleList([torch.nn.LSTMCell(D, H), torch.nn.LSTMCell(H, H)]),
+                                       "out": torch.nn.Linear(H, 2)})
+        layers = from_torch(modules.state_dict())
+        assert list(layers) == ["cells.0", "cells.1", "out"]
+        x, states = inputs(), [None, None]
+        with torch.no_grad():
+            for t in range(T):
+                h = torch.from_numpy(x[:, t])
+                for k, cell in enumerate(modules["cells"]):
+                    states[k] = cell(h, states[k])
+                    h = states[k][0]
+            expected = modules["out"](h).numpy()
+        y = layers["out"](layers["cells.1"](layers["cells.0"](x)))
+        assert np.abs(y[:, -1] - expected).max() < TOLERANCE
+
+
 class TestLayerNorm:
     @pytest.mark.parametrize("shape", [(D,), (T, D)])
     def test_there_and_back(self, shape):

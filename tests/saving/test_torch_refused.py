@@ -38,7 +38,11 @@ class TestRefused:
         (lstm(weight_hr_l0=torch.ones(2, 5)), r"'weight_hh_l0': expected|missing"),
         (lstm(weight_hr_l0=torch.ones(H, H)), "weight 'weight_hr_l0_reverse' is missing"),
         (lstm(weight_hr_l1=torch.ones(H, H)), "weight 'weight_hr_l1' belongs to nothing"),
-        (torch.nn.LSTMCell(2, 2).state_dict(), "single steps"),
+        ({**torch.nn.LSTMCell(2, 2).state_dict(), "bias_hh": torch.ones(7)}, r"'bias_hh': expected shape \(8,\), got"),
+        ({"weight_ih": torch.ones(8, 2), "weight_hh": torch.ones(8, 2), "bias_ih": torch.ones(8)}, "'bias_hh' is miss"),
+        ({"weight_ih": torch.ones(8, 2), "weight_hh": torch.ones(8, 2), "weight_hr_l0": torch.ones(1)}, "_l0' belongs"),
+        ({"weight_ih": torch.ones(8), "weight_hh": torch.ones(8, 2)}, "expected matrices weight_ih and weight_hh; the"),
+        ({"weight_ih": torch.ones(7, 2), "weight_hh": torch.ones(7, 2)}, r"expected weight_hh of \(4 H, H\) for an"),
         (torch.nn.Conv1d(2, 2, 2).state_dict(), "no module that fastrnn has"),
         (torch.nn.BatchNorm1d(2).state_dict(), "no module that fastrnn has"),
         (torch.nn.MultiheadAttention(2, 1).state_dict(), "no module that fastrnn has"),
@@ -74,7 +78,7 @@ class TestRefused:
                                                  "|got torch.float32, torch.sparse_coo"):
             from_torch({"e.weight": tensor})
         torch.save({"e.weight": tensor}, tmp_path / "m.pt")
-        with pytest.raises(ModelFileError, match="it names 'torch._utils._rebuild_"):
+        with pytest.raises(ModelFileError, match="'e.weight' to be a tensor, got a value of 'torch._utils._rebuild_"):
             from_torch(tmp_path / "m.pt")
 
     @pytest.mark.parametrize("source, way_out", [
@@ -95,14 +99,8 @@ class TestRefused:
             with pytest.raises(ValueError) as error:
                 from_torch(lstm(), **options)
             assert len(str(error.value)) < 500 and str(error.value).isprintable()
-        with pytest.raises(ModelFileError) as error:
-            from_torch("m." + "p\n" * 9999)
-        assert len(error.value.problem) < 200
 
-    def test_other_files(self, words, tmp_path):
-        torch.save(words.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-        with pytest.raises(ModelFileError, match="old.pt: expected a zip archive"):
-            from_torch(tmp_path / "old.pt")
+    def test_other_files(self, tmp_path):
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "script.pt"))
         with pytest.raises(ModelFileError, match="script.pt: TorchScript files hold programs"):
             from_torch(tmp_path / "script.pt")
@@ -110,8 +108,11 @@ class TestRefused:
         with pytest.raises(ModelFileError, match="own.safetensors: .*load it by load_model"):
             from_torch(tmp_path / "own.safetensors")
         zoo.make(fastrnn, "LSTM-forward-1").save(tmp_path / "m.keras")
-        with pytest.raises(ModelFileError, match="expected a file .pt, .pth, .bin or .safetensors, got '.keras'"):
+        with pytest.raises(ModelFileError, match="m.keras: expected one member data.pkl, got 0; is it a PyTorch file"):
             from_torch(tmp_path / "m.keras")
+        zoo.make(fastrnn, "LSTM-forward-1").save_weights(tmp_path / "m.h5")
+        with pytest.raises(ModelFileError, match="m.h5: expected what torch.save writes: a zip archive"):
+            from_torch(tmp_path / "m.h5")
         with pytest.raises(FileNotFoundError):
             from_torch(tmp_path / "none.pt")
 
