@@ -250,10 +250,16 @@ class Bidirectional(Layer):
             dy = dy * dy.dtype.type(0.5)
         return dy, dy
 
-    def reset_states(self) -> None:
-        """Forget the states that stateful layers keep."""
-        self.forward_layer.reset_states()
-        self.backward_layer.reset_states()
+    def reset_states(self, states: Any = None) -> None:
+        """Forget the states that stateful layers keep, or set them: the forward layer's, then the backward layer's."""
+        one, two = self.forward_layer, self.backward_layer
+        if states is None:
+            one.reset_states()
+            two.reset_states()
+            return
+        if len(states) != one.states + two.states:
+            raise ValueError(f"{self} states: expected {one.states + two.states} arrays, got {len(states)}")
+        one._states, two._states = one._states_of(states[:one.states]), two._states_of(states[one.states:])
 
     reset_state = reset_states
 
