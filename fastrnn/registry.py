@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Closed tables of named objects: how a module turns "mse", a configuration or an instance into an object."""
+"""Closed tables of named objects: how a module turns "mse", a configuration or an instance into an object, and what it
+says of a name that it does not have."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,43 @@ def snake_case(name: str) -> str:
     """
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """The names that are spelled nearly like one, as the part of an error that suggests them.
+
+    >>> near("acuracy", ["accuracy", "auc", "mse"])
+    " (did you mean 'accuracy'?)"
+    """
+    import difflib  # which only an error needs
+
+    # Of a class and its name in small letters the one that is spelled as `name` is.
+    names = sorted(names, key=lambda known: known.islower() == name.islower())
+    spelled = {known.lower().replace("_", ""): known for known in names}
+    found = difflib.get_close_matches(name.lower().replace("_", ""), spelled, 3)
+    return f" (did you mean {' or '.join(repr(spelled[match]) for match in found)}?)" if found else ""
+
+
+def absent(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """The error for a name that a module of the package does not have: what there is, and what is spelled nearly so."""
+    problem = f"module {module!r} has no attribute {name!r}"
+    if not name.startswith("__"):   # as those begin that Python itself asks for
+        names = sorted(known for known in names if not known.startswith("_"))
+        problem += f"{near(name, names)}; it has {', '.join(names)}"
+    return AttributeError(problem)
+
+
+def absent_from(module: str, names: Iterable[str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that has these names and no more; it raises the error of `absent`.
+
+    >>> absent_from("fastrnn.layers", ["GRU", "LSTM"])("LTSM")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'fastrnn.layers' has no attribute 'LTSM' (did you mean 'LSTM'?); it has GRU, LSTM
+    """
+    def __getattr__(name: str) -> Any:
+        raise absent(module, name, names)
+    return __getattr__
 
 
 class Configurable:
@@ -151,7 +189,8 @@ class Registry:
         try:
             return self.objects[name]
         except KeyError:
-            raise ValueError(f"unknown {self.kind} {name!r}: expected {self._expected()}") from None
+            raise ValueError(f"unknown {self.kind} {name!r}{near(name, self.objects)}: expected "
+                             f"{self._expected()}") from None
 
     def _built(self, obj: Any) -> Any:
         return obj() if isinstance(obj, type) else obj

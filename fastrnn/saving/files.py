@@ -21,6 +21,8 @@ NATIVE = ".safetensors"
 TORCH = (".pt", ".pth", ".bin")
 #: Graphs of operators.
 ONNX = ".onnx"
+#: TensorFlow's: a SavedModel's folder or graph, a checkpoint, TensorFlow Lite's.
+TENSORFLOW = (".tf", ".pb", ".ckpt", ".tflite")
 
 
 def named(path: Any) -> str:
@@ -68,6 +70,12 @@ def suffix_of(path: Any) -> str:
     if found in TORCH:
         raise ModelFileError(path, "", "PyTorch's files hold weights without a model; make layers of them "
                                                   "by fastrnn.saving.from_torch")
+    if found == ONNX:
+        raise ModelFileError(path, "", "an ONNX file is a graph, which is no model that can be trained; write one by "
+                                       "fastrnn.saving.export_onnx, and run one by fastrnn.saving.load_onnx")
+    if found in TENSORFLOW:
+        raise ModelFileError(path, "", f"TensorFlow's {found} files are neither read nor written; go by way of .keras, "
+                                       "which Keras reads, writes and exports")
     if found:
         raise ModelFileError(path, "", f"no model format has names that end in {found!r}; expected one of "
                                                   f"{', '.join(SUFFIXES)}, or none for {NATIVE}")
