@@ -31,10 +31,13 @@ def near(name: str, names: Iterable[str]) -> str:
     """
     import difflib  # which only an error needs
 
+    def letters(name: str) -> str:
+        return name.lower().replace("_", "")
+
     # Of a class and its name in small letters the one that is spelled as `name` is.
     names = sorted(names, key=lambda known: known.islower() == name.islower())
-    spelled = {known.lower().replace("_", ""): known for known in names}
-    found = difflib.get_close_matches(name.lower().replace("_", ""), spelled, 3)
+    spelled = {letters(known): known for known in names if abs(len(letters(known)) - len(letters(name))) <= 2}
+    found = difflib.get_close_matches(letters(name), spelled, 3)
     return f" (did you mean {' or '.join(repr(spelled[match]) for match in found)}?)" if found else ""
 
 

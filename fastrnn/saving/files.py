@@ -68,8 +68,8 @@ def suffix_of(path: Any) -> str:
             return suffix
     found = os.path.splitext(name)[1]
     if found in TORCH:
-        raise ModelFileError(path, "", "PyTorch's files hold weights without a model; make layers of them "
-                                                  "by fastrnn.saving.from_torch")
+        raise ModelFileError(path, "", "PyTorch's files hold weights without a model; make layers of them by "
+                                       "fastrnn.saving.from_torch, and one of layers by fastrnn.saving.to_torch")
     if found == ONNX:
         raise ModelFileError(path, "", "an ONNX file is a graph, which is no model that can be trained; write one by "
                                        "fastrnn.saving.export_onnx, and run one by fastrnn.saving.load_onnx")

@@ -213,6 +213,13 @@ def test_not_compiled(x, y):
     assert model.predict(x, verbose=0).shape == (20, 4)
 
 
+def test_compile_refuses_an_unknown_metric(x, y):
+    model = small()
+    with pytest.raises(ValueError, match="unknown metric 'f1'"):
+        model.compile("sgd", "mse", metrics=["f1"])
+    assert list(model.fit(x, y, verbose=0).history) == ["accuracy", "loss"]
+
+
 def test_compile_refuses_and_keeps_what_was(x, y):
     model = small()
     for bad, word in (({"optimizer": "no such"}, "no such"), ({"loss": "no such"}, "no such"),
