@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastrnn._version import __version__
+from fastrnn.registry import absent
 from fastrnn.runtime import get_num_threads, set_num_threads, show_config
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def __getattr__(name: str) -> Any:
     elif name in __all__:
         value = importlib.import_module(f"fastrnn.{name}")
     else:
-        raise AttributeError(f"module 'fastrnn' has no attribute {name!r}")
+        raise absent(__name__, name, __all__)
     globals()[name] = value
     return value
 

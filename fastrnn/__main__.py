@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from fastrnn._version import __version__
 from fastrnn.runtime import show_config
 from fastrnn.saving.conversion import convert
 from fastrnn.saving.inspection import inspect
+
+_PIPE_CLOSED = 128 + 13     # what a shell reports of a program that SIGPIPE ended
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:     # the reader has what it wanted: `fastrnn inspect FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        sys.exit(_PIPE_CLOSED)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"fastrnn: {error}")
 

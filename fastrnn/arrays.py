@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("float32"), "float64": np.dtype("float64")}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _CONTIGUOUS_ALIGNED = 0x1 | 0x100       # NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
+_READ_BY_NUMPY = (list, tuple, np.ndarray, np.generic)     # as items of a list, and quickly
+# What an object has that holds an array; the last is of SciPy's sparse matrices, which are refused.
+_PROTOCOLS = ("__array__", "__array_interface__", "__dlpack__", "toarray")
 
-__all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_float", "as_index", "check_finite", "dtype_name",
-           "is_ready"]
+__all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_array", "as_float", "as_index", "as_numbers",
+           "check_finite", "dtype_name", "is_array_like", "is_ready"]
 
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
@@ -27,20 +31,123 @@ def aligned_empty(size: int, dtype: str) -> np.ndarray:
     return buffer[offset:offset + size + line]
 
 
-def _numeric(x: Any, what: str) -> np.ndarray:
+def is_array_like(x: Any) -> bool:
+    """Whether an object that is no list is one array, of whatever library, and not a series of them."""
+    if isinstance(x, np.ndarray) or any(hasattr(x, protocol) for protocol in _PROTOCOLS):
+        return True
     try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{what}: expected numbers in an array, got a ragged sequence ({error}); "
-                         "pad it, e.g. with fastrnn.preprocessing.sequence.pad_sequences") from None
-    if array.dtype.kind not in "fiub":
-        kind = {"U": "strings", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates",
-                "m": "time spans", "V": "records"}.get(array.dtype.kind, str(array.dtype))
-        way_out = ("encode text first, e.g. with fastrnn.preprocessing.text.Tokenizer" if array.dtype.kind in "US"
-                   else "sequences of different lengths need fastrnn.preprocessing.sequence.pad_sequences"
-                   if array.dtype.kind == "O" else "convert it to a numeric dtype")
-        raise ValueError(f"{what}: expected numbers, got an array of {kind} (dtype {array.dtype}); {way_out}")
-    return array
+        memoryview(x)
+    except TypeError:
+        return False
+    return True
+
+
+def as_array(x: Any, what: str = "input") -> np.ndarray:
+    """Anything that holds an array as NumPy's array, of any dtype; a view of it where that can be.
+
+    Beyond what NumPy reads by itself (nested lists, buffers, `__array__`) these are PyTorch's tensors that require a
+    gradient, tensors of bfloat16, as float32, objects with DLPack alone, and tables of pandas with columns of several
+    numeric kinds.
+
+    Args:
+        x: array-like.
+        what: names the layer and argument in errors.
+
+    Raises:
+        ValueError: it is a dictionary, a ragged sequence, categorical, or a table with a column that has no numbers.
+    """
+    if isinstance(x, np.ndarray):
+        return np.asarray(x)
+    if isinstance(x, Mapping):
+        raise ValueError(f"{what}: expected an array of numbers, got a dictionary with "
+                         f"{', '.join(map(repr, x)) or 'nothing'}; pass the array itself")
+    if hasattr(getattr(x, "dtype", None), "categories"):
+        raise ValueError(f"{what}: expected an array of numbers, got categories ({type(x).__name__}); pass their "
+                         "codes, x.cat.codes, or one column for each category, pandas.get_dummies(x)")
+    if hasattr(x, "iloc") and x.ndim == 2:
+        return _from_table(x, what)
+    try:
+        if isinstance(x, (list, tuple)) and x and not isinstance(x[0], _READ_BY_NUMPY) and is_array_like(x[0]):
+            x = [_from_library(item) for item in x]
+        return _from_library(x)
+    except Exception as error:      # a library's own kind of error, which does not name the argument
+        uneven = _uneven(x) if isinstance(x, (list, tuple)) else ""
+        problem = (f"a ragged sequence ({uneven}); pad it, e.g. with fastrnn.preprocessing.sequence.pad_sequences"
+                   if uneven else f"{type(x).__name__}, which cannot be read as one: {error}")
+        raise ValueError(f"{what}: expected an array of numbers, got {problem}") from None
+
+
+def _from_library(x: Any) -> np.ndarray:
+    """The array of an object of NumPy's or of another library."""
+    if hasattr(x, "detach") and hasattr(x, "cpu"):      # PyTorch's
+        x = x.detach().cpu()
+        try:
+            return np.asarray(x)
+        except TypeError:
+            return np.asarray(x.float())                # of a dtype that NumPy lacks, such as bfloat16
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        return np.from_dlpack(x)
+    if hasattr(x, "toarray"):
+        raise TypeError("it is a sparse matrix; pass x.toarray()")
+    return np.asarray(x)
+
+
+def _from_table(x: Any, what: str) -> np.ndarray:
+    """The array of a table of pandas; floats, NaN where a value is missing, if its columns are of several kinds."""
+    array = np.asarray(x)
+    if array.dtype.kind != "O":
+        return array
+    wrong = [f"{name!r} ({dtype})" for name, dtype in x.dtypes.items() if _kind_of_column(dtype) not in "fiub"]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise ValueError(f"{what}: expected numbers in every column of the table, got {', '.join(wrong[:5])}{more}; "
+                         "encode these columns, or leave them out, x.select_dtypes('number')")
+    return x.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _kind_of_column(dtype: Any) -> str:
+    """NumPy's letter for the kind of a column's values; a categorical column has those of its categories."""
+    return getattr(getattr(getattr(dtype, "categories", None), "dtype", dtype), "kind", "O")
+
+
+def _uneven(x: Any, place: str = "") -> str:
+    """Where the items of a sequence first differ in shape; nothing if they do not."""
+    first = None
+    for i, item in enumerate(x):
+        try:
+            shape = np.shape(item)
+        except ValueError:
+            return _uneven(item, f"{place}[{i}]")
+        first = shape if i == 0 else first
+        if shape != first:
+            return f"{place}[0] has shape {first}, {place}[{i}] {shape}"
+    return ""
+
+
+def as_numbers(x: Any, what: str = "input") -> np.ndarray:
+    """As `as_array`, of a numeric dtype.
+
+    Raises:
+        ValueError: as there, and for strings, objects, dates or complex numbers.
+    """
+    array = as_array(x, what)
+    kind = array.dtype.kind
+    if kind in "fiub":
+        return array
+    if kind == "V" and array.dtype.type is not np.void:     # bfloat16 and its like, of the package ml_dtypes
+        return array.astype(np.float32)
+    if kind == "O" and array.ndim == 0:
+        found = array[()]
+        kind_found = "None" if found is None else type(found).__name__
+        raise ValueError(f"{what}: expected an array of numbers, got {kind_found}")
+    if kind == "O" and isinstance(array.flat[0] if array.size else None, str):
+        kind = "U"
+    name = {"U": "strings", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates",
+            "m": "time spans", "V": "records"}.get(kind, str(array.dtype))
+    way_out = ("encode text first, e.g. with fastrnn.preprocessing.text.Tokenizer" if kind in "US"
+               else "sequences of different lengths need fastrnn.preprocessing.sequence.pad_sequences"
+               if kind == "O" else "convert it to a numeric dtype")
+    raise ValueError(f"{what}: expected numbers, got an array of {name} (dtype {array.dtype}); {way_out}")
 
 
 def dtype_name(x: np.ndarray) -> str | None:
@@ -67,7 +174,7 @@ def as_float(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
     """
     if is_ready(x, dtype):
         return x
-    return np.require(_numeric(x, what), dtype=DTYPES[dtype], requirements=("C", "A"))
+    return np.require(as_numbers(x, what), dtype=DTYPES[dtype], requirements=("C", "A"))
 
 
 def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
@@ -77,7 +184,7 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
         ValueError: as `as_float`, and for a value that is NaN, below 0, or ``limit`` and over. Fractions are cut off,
             as Keras does.
     """
-    array = _numeric(x, what)
+    array = as_numbers(x, what)
     if array.size:
         low, high = array.min(), array.max()
         if not (low >= 0 and high < limit):     # NaN fails too

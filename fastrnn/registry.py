@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Closed tables of named objects: how a module turns "mse", a configuration or an instance into an object."""
+"""Closed tables of named objects: how a module turns "mse", a configuration or an instance into an object, and what it
+says of a name that it does not have."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,54 @@ def did_you_mean(name: str, cls: type, more: Iterable[str] = ()) -> str:
     Example:
 
     >>> did_you_mean("modul", Registry), did_you_mean("colour", Registry)
-    (' (did you mean module?)', '')
+    (" (did you mean 'module'?)", '')
     """
-    import difflib  # on the way to an error alone
-
     known = list(more)
     for base in cls.__mro__:
         code = getattr(vars(base).get("__init__"), "__code__", None)
         if code is not None:
             known += code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
-    near = difflib.get_close_matches(name, known, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return near(name, known)
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """The names that are spelled nearly like one, as the part of an error that suggests them.
+
+    >>> near("acuracy", ["accuracy", "auc", "mse"])
+    " (did you mean 'accuracy'?)"
+    """
+    import difflib  # which only an error needs
+
+    def letters(name: str) -> str:
+        return name.lower().replace("_", "")
+
+    # Of a class and its name in small letters the one that is spelled as `name` is.
+    names = sorted(names, key=lambda known: known.islower() == name.islower())
+    spelled = {letters(known): known for known in names if abs(len(letters(known)) - len(letters(name))) <= 2}
+    found = difflib.get_close_matches(letters(name), spelled, 3)
+    return f" (did you mean {' or '.join(repr(spelled[match]) for match in found)}?)" if found else ""
+
+
+def absent(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """The error for a name that a module of the package does not have: what there is, and what is spelled nearly so."""
+    problem = f"module {module!r} has no attribute {name!r}"
+    if not name.startswith("__"):   # as those begin that Python itself asks for
+        names = sorted(known for known in names if not known.startswith("_"))
+        problem += f"{near(name, names)}; it has {', '.join(names)}"
+    return AttributeError(problem)
+
+
+def absent_from(module: str, names: Iterable[str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that has these names and no more; it raises the error of `absent`.
+
+    >>> absent_from("fastrnn.layers", ["GRU", "LSTM"])("LTSM")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'fastrnn.layers' has no attribute 'LTSM' (did you mean 'LSTM'?); it has GRU, LSTM
+    """
+    def __getattr__(name: str) -> Any:
+        raise absent(module, name, names)
+    return __getattr__
 
 
 class Configurable:
@@ -175,7 +213,8 @@ class Registry:
         try:
             return self.objects[name]
         except KeyError:
-            raise ValueError(f"unknown {self.kind} {name!r}: expected {self._expected()}") from None
+            raise ValueError(f"unknown {self.kind} {name!r}{near(name, self.objects)}: expected "
+                             f"{self._expected()}") from None
 
     def _built(self, obj: Any) -> Any:
         return obj() if isinstance(obj, type) else obj

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrnn.registry import Configurable, Registry
+from fastrnn.registry import Configurable, Registry, absent_from
+
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "serialize"]
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 
 class Regularizer(Configurable):

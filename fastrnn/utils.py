@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrnn import runtime
+from fastrnn import arrays, runtime
 from fastrnn.preprocessing.sequence import pad_sequences
+from fastrnn.registry import absent_from
 
 __all__ = ["pad_sequences", "set_random_seed", "to_categorical"]
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 
 def set_random_seed(seed: int) -> None:
@@ -76,7 +80,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 def _class_indices(x: Any) -> np.ndarray:
     """x as int64, refused where the cast would change a value."""
     try:
-        array = np.asarray(x)
+        array = arrays.as_array(x, "x")
         with np.errstate(invalid="ignore"):
             classes = array.astype(np.int64)
     except (ValueError, TypeError, OverflowError) as error:

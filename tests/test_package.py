@@ -155,6 +155,41 @@ class TestImports:
         assert run.returncode == 0, run.stderr
 
 
+class TestAbsentNames:
+    """A name that Keras has and fastrnn has not, or a typing error: what there is, in every module of Keras's names."""
+
+    @pytest.mark.parametrize(("module", "name", "near", "there"), [
+        ("layers", "Conv1D", None, "LayerNormalization"), ("layers", "LTSM", "LSTM", "GRU"),
+        ("layers", "Bidirektional", "Bidirectional", "GRU"), ("models", "Model", None, "Sequential"),
+        ("optimizers", "Adamw", "AdamW", "SGD"), ("optimizers.schedules", "CosineDecy", "CosineDecay", "Polynomial"),
+        ("losses", "MeanSquareError", "MeanSquaredError", "Huber"), ("metrics", "F1Score", None, "AUC"),
+        ("callbacks", "TensorBoard", None, "EarlyStopping"), ("callbacks", "EarlyStoping", "EarlyStopping", "History"),
+        ("initializers", "GlorotUniformm", "GlorotUniform", "Orthogonal"), ("activations", "tahn", "tanh", "relu"),
+        ("constraints", "MaxNorn", "MaxNorm", "NonNeg"), ("regularizers", "L1l2", "L1L2", "L2"),
+        ("utils", "to_categorial", "to_categorical", "set_random"), ("saving", "load_modle", "load_model", "convert"),
+        ("preprocessing", "image", None, "sequence"), ("preprocessing.text", "Tokeniser", "Tokenizer", "tokenizer_"),
+        ("preprocessing.sequence", "pad_sequence", "pad_sequences", "pad_"), ("", "layer", "layers", "Sequential"),
+    ])  # fmt: skip
+    def test_say_what_there_is(self, module, name, near, there):
+        path = ".".join(["fastrnn", *filter(None, [module])])
+        loaded = importlib.import_module(path)
+        with pytest.raises(AttributeError) as error:
+            getattr(loaded, name)
+        said, _, names = str(error.value).partition("; it has ")
+        assert said.startswith(f"module '{path}' has no attribute '{name}'")
+        assert (f"did you mean '{near}'" in said) == (near is not None) == ("did you mean" in said)
+        assert there in names
+        assert not hasattr(loaded, name)
+        with pytest.raises(ImportError, match=name):
+            exec(f"from {path} import {name}")
+
+    @pytest.mark.parametrize("module", public_modules())
+    def test_and_all_that_is_there_is_found(self, module):
+        loaded = importlib.import_module(module)
+        for name in getattr(loaded, "__all__", ()):
+            assert getattr(loaded, name) is not None
+
+
 class TestDocumentation:
     @pytest.mark.parametrize("module", modules())
     def test_examples_run(self, module):

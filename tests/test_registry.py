@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastrnn.registry import Configurable, Registry, plain_value, snake_case, value_of_plain
+from fastrnn.registry import Configurable, Registry, absent, near, plain_value, snake_case, value_of_plain
 
 
 class RedBall(Configurable):
@@ -97,6 +97,7 @@ def test_own_classes_come_back_through_custom_objects_alone():
     ("identifier", "message"),
     [
         ("green", "unknown ball 'green': expected one of RedBall, big, bounce, red, red_ball, an instance"),
+        ("bonce", "unknown ball 'bonce' (did you mean 'bounce'?): expected one of RedBall, big, bounce, "),
         (7, "cannot read 7 as a ball"),
         ({"config": {}}, "'class_name' and 'config'"),
         ({"class_name": 3, "config": {}}, "'class_name' and 'config'"),
@@ -113,6 +114,24 @@ def test_what_is_not_in_the_table_is_an_error_that_names_it(identifier, message)
     with pytest.raises(ValueError, match=r"\w") as error:
         TABLE.get(identifier)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "found"), [
+    ("acuracy", "'accuracy'"), ("Acuracy", "'Accuracy'"), ("MeanSquareError", "'MeanSquaredError'"),
+    ("mean_square_error", "'mean_squared_error'"), ("mes", "'mse'"), ("f1", ""), ("", ""),
+    ("ACCURACY", "'Accuracy'"), ("mean squared error", "'mean_squared_error'"),
+])  # fmt: skip
+def test_names_spelled_nearly_so(name, found):
+    """Of a class and its name in small letters the one that is written as the name is."""
+    known = ["Accuracy", "MeanSquaredError", "accuracy", "mean_squared_error", "mse", "Sum"]
+    assert near(name, known) == (f" (did you mean {found}?)" if found else "")
+
+
+def test_an_absent_name():
+    error = absent("balls", "RedBal", ["RedBall", "_hidden", "Big"])
+    assert type(error) is AttributeError
+    assert str(error) == "module 'balls' has no attribute 'RedBal' (did you mean 'RedBall'?); it has Big, RedBall"
+    assert str(absent("balls", "__wrapped__", ["RedBall"])) == "module 'balls' has no attribute '__wrapped__'"
 
 
 def test_values_of_configurations():

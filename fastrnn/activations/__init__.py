@@ -9,7 +9,7 @@ wherever that is enough, so that a layer need not keep its pre-activation. Where
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastrnn.activations.base import Activation, FunctionActivation
 from fastrnn.activations.piecewise import HardSigmoid, HardSilu, HardTanh, LeakyRelu, Linear, Relu, Relu6, Softsign
@@ -28,13 +28,16 @@ from fastrnn.activations.smooth import (
     Softplus,
     Tanh,
 )
-from fastrnn.registry import Registry
+from fastrnn.registry import Registry, absent_from
 
 __all__ = [
     "Activation", "FunctionActivation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid",
     "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu",
     "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 linear = Linear()
 relu = Relu()

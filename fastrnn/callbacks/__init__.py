@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Callbacks: watch a run, stop it, or change it under way."""
 
+from typing import TYPE_CHECKING
+
 from fastrnn.callbacks.base import Callback, CallbackList
 from fastrnn.callbacks.csv_logger import CSVLogger
 from fastrnn.callbacks.early_stopping import EarlyStopping
@@ -11,6 +13,7 @@ from fastrnn.callbacks.model_checkpoint import ModelCheckpoint
 from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
+from fastrnn.registry import absent_from
 
 __all__ = [
     "CSVLogger",
@@ -25,3 +28,6 @@ __all__ = [
     "ReduceLROnPlateau",
     "TerminateOnNaN",
 ]
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from fastrnn.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
-from fastrnn.registry import Registry
+from fastrnn.registry import Registry, absent_from
 
 __all__ = [
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer", "LecunNormal",
@@ -33,6 +33,9 @@ __all__ = [
     "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
     "random_uniform", "serialize", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 zeros = Zeros
 ones = Ones

@@ -289,7 +289,8 @@ class Layer:
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """The output's shape for an input of this shape; None where it may vary."""
+        """The output's shape for an input of this shape, None where it may vary; a layer that changes the shape must
+        define it."""
         return tuple(input_shape)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:

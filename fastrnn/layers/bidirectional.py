@@ -256,10 +256,17 @@ class Bidirectional(Layer):
         one, two = self.forward_layer.states, self.backward_layer.states
         return None if one is None or two is None else (*one, *two)
 
-    def reset_states(self) -> None:
-        """Forget the states that stateful layers keep."""
-        self.forward_layer.reset_states()
-        self.backward_layer.reset_states()
+    def reset_states(self, states: Any = None) -> None:
+        """Forget the states that stateful layers keep, or set them: the forward layer's, then the backward layer's."""
+        one, two = self.forward_layer, self.backward_layer
+        if states is None:
+            one.reset_states()
+            two.reset_states()
+            return
+        count = one.state_count
+        if len(states) != count + two.state_count:
+            raise ValueError(f"{self} states: expected {count + two.state_count} arrays, got {len(states)}")
+        one._states, two._states = one._states_of(states[:count]), two._states_of(states[count:])
 
     reset_state = reset_states
 

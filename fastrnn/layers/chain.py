@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastrnn import arrays
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.bidirectional import Bidirectional
 from fastrnn.layers.embedding import Embedding
@@ -69,7 +70,7 @@ class Chain(Layer):
             shape = layer._batch_input_shape
         if shape is not None and not isinstance(layer, InputLayer) and len(self._shapes) == len(self._stack):
             below = self._shapes[-1] if self._shapes else _as_shape(shape)
-            output = self._fit(layer, below)
+            output = self._fit(layer, below, self._stack)
             _build(layer, below)
             self._shapes.append(output)
             self.built = True
@@ -234,6 +235,14 @@ class Chain(Layer):
         return self._batch_input_shape
 
     @property
+    def input_name(self) -> str | None:
+        """Name of the input, that of the `Input`, by which a dictionary of inputs holds its array; None where nothing
+        but data showed its shape."""
+        if self._input is not None:
+            return self._input.name
+        return f"{self._stack[0].name}_input" if self._strict else None
+
+    @property
     def output_shape(self) -> Shape:
         """Shape of the output, None where it may vary."""
         if not self._shapes:
@@ -244,21 +253,20 @@ class Chain(Layer):
         """The output shapes of all layers on an input of shape `below`, which each of them must be able to take: all
         are asked before the first is built, so that an error leaves none built."""
         below, shapes = self.takes(below), []
-        for layer in self._stack:
-            below = self._fit(layer, below)
+        for index, layer in enumerate(self._stack):
+            below = self._fit(layer, below, self._stack[:index])
             shapes.append(below)
         return shapes
 
-    def _fit(self, layer: Layer, below: Shape) -> Shape:
-        """The output shape of `layer` on an input of shape `below`, which it must be able to take."""
-        kind = np.int32 if layer.input_kind == "index" else layer.dtype
-        try:
-            if isinstance(layer, Chain):
-                layer._fit_all(below)
-            else:   # an array without samples shows the rank, and, if the layer was built elsewhere, the width it takes
-                layer.check_input(np.zeros((0, *(1 if size is None else size for size in below[1:])), kind))
-        except ValueError as error:
-            raise ValueError(f"{self}: {layer} cannot take input of shape {below}: {error}") from None
+    def _fit(self, layer: Layer, below: Shape, under: Sequence[Layer]) -> Shape:
+        """The output shape of `layer` on an input of shape `below`, which it must be able to take, over the layers
+        `under` it."""
+        problem = _misfit(layer, below)
+        if problem:
+            last = _recurrent_on_top(under)
+            if len(below) == 2 and last is not None and not _misfit(layer, (below[0], None, below[1])):
+                problem = f"{last} below it gives the output of the last step alone; set its return_sequences=True"
+            raise ValueError(f"{self}: {layer} cannot take input of shape {below}: {problem}")
         shape = layer.compute_output_shape(below)
         if not (isinstance(shape, tuple) and all(size is None or isinstance(size, int) for size in shape)):
             raise ValueError(f"{self}: {layer} has several outputs; a layer in a stack must have one "
@@ -295,9 +303,15 @@ class Chain(Layer):
     def check_input(self, x: Any) -> np.ndarray:
         if not self._stack:
             raise ValueError(f"{self}: there are no layers; add some first")
-        rank = x.ndim if type(x) is np.ndarray else np.ndim(x)
-        if self._batch_input_shape is not None and rank != len(self._batch_input_shape):
-            x = self._fit_rank(x, self._batch_input_shape)
+        if type(x) is not np.ndarray:
+            x = arrays.as_array(x, f"{self._stack[0]} input")
+        own = self._batch_input_shape
+        if own is not None and x.ndim != len(own):
+            x = self._fit_rank(x, own)
+            if x.ndim != len(own):
+                self._stack[0].check_input(x)   # whose error says more
+                one_sample = "; for one sample pass x[None]" if x.ndim == len(own) - 1 else ""
+                raise ValueError(f"{self}: expected input of shape {own}, got {x.shape}{one_sample}")
         x = self._stack[0].check_input(x)
         if self._strict:
             self.takes(x.shape)
@@ -380,14 +394,13 @@ class Chain(Layer):
 
     reset_state = reset_states
 
-    def _fit_rank(self, x: Any, expected: Shape) -> Any:
+    def _fit_rank(self, x: np.ndarray, expected: Shape) -> np.ndarray:
         """As Keras does it: an axis of length 1 at the end is dropped or added where that gives the rank expected."""
-        shape = np.shape(x)
-        if len(shape) == len(expected) - 1 and expected[-1] == 1:
-            return np.expand_dims(x, -1)
-        if len(shape) == len(expected) + 1 and shape[-1] == 1 and expected[-1] != 1:
-            return np.squeeze(x, -1)
-        return x  # the layer's error says what it expected
+        if x.ndim == len(expected) - 1 and expected[-1] == 1:
+            return x[..., None]
+        if x.ndim == len(expected) + 1 and x.shape[-1] == 1 and expected[-1] != 1:
+            return x[..., 0]
+        return x
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -420,6 +433,28 @@ class Chain(Layer):
 
 def _as_shape(shape: Any) -> Shape:
     return tuple(None if size is None else int(size) for size in shape)
+
+
+def _misfit(layer: Layer, below: Shape) -> str:
+    """Why a layer cannot take input of a shape; nothing if it can."""
+    kind = np.int32 if layer.input_kind == "index" else layer.dtype
+    try:
+        if isinstance(layer, Chain):
+            layer._fit_all(below)
+        else:   # an array without samples shows the rank, and, if the layer was built elsewhere, the width it takes
+            layer.check_input(np.zeros((0, *(1 if size is None else size for size in below[1:])), kind))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _recurrent_on_top(layers: Sequence[Layer]) -> Layer | None:
+    """The uppermost recurrent layer of some layers, those inside models among them."""
+    for layer in reversed(layers):
+        found = _recurrent_on_top(layer.layers) if isinstance(layer, Chain) else layer
+        if found is not None and hasattr(found, "return_sequences"):
+            return found
+    return None
 
 
 def _build(layer: Layer, input_shape: Shape) -> None:

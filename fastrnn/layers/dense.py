@@ -87,7 +87,8 @@ class Dense(Layer):
             x = arrays.as_float(x, self.dtype, f"{self} input")
         if x.ndim < 2 or (self.built and x.shape[-1] != len(self.kernel.data)):
             width = len(self.kernel.data) if self.built else "features"
-            raise ValueError(f"{self}: expected input (batch, ..., {width}), got {x.shape}")
+            one_sample = "; for one sample pass x[None]" if x.ndim == 1 else ""
+            raise ValueError(f"{self}: expected input (batch, ..., {width}), got {x.shape}{one_sample}")
         return x
 
     def _pack(self) -> tuple[Any, ...]:

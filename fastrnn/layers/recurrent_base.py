@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import activations, constraints, initializers, regularizers
+from fastrnn import activations, arrays, constraints, initializers, regularizers
 from fastrnn.layers.recurrent_backward import RecurrentBackward
 
 
@@ -28,9 +28,33 @@ class Recurrent(RecurrentBackward):
             return [np.zeros((self._batch, self.units), self.dtype) for _ in range(self.state_count)]
         return [state.copy() for state in self._states]
 
-    def reset_states(self) -> None:
-        """Forget the states that a stateful layer keeps."""
-        self._states = None
+    def reset_states(self, states: Any = None) -> None:
+        """Forget the states that a stateful layer keeps, or set them.
+
+        Args:
+            states: (batch, units), for an LSTM a list of two: h and c; None to begin with zeros.
+
+        Raises:
+            ValueError: `states` do not fit, or the layer is not stateful.
+
+        Example:
+
+        >>> from fastrnn.layers import GRU
+        >>> layer = GRU(2, stateful=True)
+        >>> layer.reset_states(states=np.array([[0.5, -0.5]]))
+        >>> layer([[[1.0, 2.0]]]).shape
+        (1, 2)
+        """
+        self._states = None if states is None else self._states_of(states)
+
+    def _states_of(self, given: Any) -> list[np.ndarray]:
+        """Copies of the states that the user gave, checked."""
+        if not self.stateful:
+            raise ValueError(f"{self}: reset_states can set the states of a stateful layer alone; make it with "
+                             "stateful=True, or pass them as initial_state")
+        given = given if isinstance(given, (list, tuple)) else [given]
+        batch = len(np.atleast_1d(arrays.as_array(given[0], f"{self} states"))) if given else 0
+        return [np.array(state) for state in self._initial_states(given, batch, "states")]
 
     reset_state = reset_states
 

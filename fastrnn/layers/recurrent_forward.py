@@ -37,7 +37,7 @@ def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
         x = arrays.as_float(x, layer.dtype, f"{layer} input")
     if x.ndim != 3 or (width is not None and x.shape[2] != width):
         raise ValueError(f"{layer}: expected input (batch, time, {'features' if width is None else width}), "
-                         f"got {x.shape}{rank_hint(x.ndim)}")
+                         f"got {x.shape}{rank_hint(x.shape, width)}")
     return x
 
 
@@ -145,7 +145,8 @@ class RecurrentForward(RecurrentWeights):
             return np.where(last[:, None], h, h.dtype.type(0))
         return h.copy() if self.return_state or self.stateful else h
 
-    def _initial_states(self, given: Any, batch: int) -> Sequence[np.ndarray | None]:
+    def _initial_states(self, given: Any, batch: int,
+                        argument: str = "initial_state") -> Sequence[np.ndarray | None]:
         if given is None:
             if self.stateful and self._states is not None:
                 if len(self._states[0]) != batch:
@@ -155,11 +156,11 @@ class RecurrentForward(RecurrentWeights):
             return (None,) * self.state_count
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         if len(given) != self.state_count:
-            raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
-        checked = [arrays.as_float(s, self.dtype, f"{self} initial_state") for s in given]
+            raise ValueError(f"{self} {argument}: expected {self.state_count} arrays, got {len(given)}")
+        checked = [arrays.as_float(s, self.dtype, f"{self} {argument}") for s in given]
         for state in checked:
             if state.shape != (batch, self.units):
-                raise ValueError(f"{self} initial_state: expected (batch, units) = {(batch, self.units)}, "
+                raise ValueError(f"{self} {argument}: expected (batch, units) = {(batch, self.units)}, "
                                  f"got {state.shape}")
         return checked
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,9 +13,15 @@ from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape, Variable
 
 
-def rank_hint(rank: int) -> str:
-    """What to do where the input has too few axes."""
-    return "; add a time or feature axis, e.g. x[:, :, None]" if rank == 2 else ""
+def rank_hint(shape: Sequence[int | None], width: int | None = None) -> str:
+    """What to do where the input lacks one axis; which one, the number of features tells."""
+    if len(shape) != 2:
+        return ""
+    if width == shape[1]:
+        return f"; pass x[None] for one sequence, x[:, None] for {shape[0]} of one step"
+    if width in (None, 1):
+        return f"; pass {'' if width else 'x[None] for one sequence, '}x[:, :, None] for sequences of one feature"
+    return "; add a batch or time axis"
 
 
 class RecurrentWeights(Layer):
@@ -98,7 +105,7 @@ class RecurrentWeights(Layer):
     def build(self, input_shape: Any) -> None:
         if len(input_shape) != 3 or not input_shape[-1]:
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
-                             f"got {tuple(input_shape)}{rank_hint(len(input_shape))}")
+                             f"got {tuple(input_shape)}{rank_hint(input_shape)}")
         shapes = self.weight_shapes(input_shape)
         self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
                                       self.kernel_constraint)

@@ -61,9 +61,9 @@ class TimeDistributed(Layer):
         return (input_shape[0], input_shape[1], *inner[1:])
 
     def check_input(self, x: Any) -> np.ndarray:
-        x = np.asarray(x)
+        x = arrays.as_array(x, f"{self} input")
         if x.ndim < 3:
-            raise ValueError(f"{self}: expected input (batch, time, ...), got {x.shape}")
+            raise ValueError(f"{self}: expected input (batch, time, ...), got {x.shape}; for one sample pass x[None]")
         inner = self.layer.check_input(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
         return inner.reshape(x.shape)
 

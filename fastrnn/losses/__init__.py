@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastrnn.losses import functions
 from fastrnn.losses.base import Loss, kind_of_targets
@@ -48,7 +48,7 @@ from fastrnn.losses.regression import (
     SquaredHinge,
 )
 from fastrnn.losses.weights import masked_weight
-from fastrnn.registry import Registry, snake_case
+from fastrnn.registry import Registry, absent_from, snake_case
 
 __all__ = [
     "BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber",
@@ -60,6 +60,9 @@ __all__ = [
     "mean_squared_logarithmic_error", "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy",
     "squared_hinge",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error

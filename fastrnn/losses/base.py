@@ -148,6 +148,17 @@ class Loss(Configurable):
             raise ValueError(f"{self.name}: has no activation to be fused with; use value_and_gradient")
         return self._value_and_gradient(y_true, y_pred, sample_weight, mask, fused=True)
 
+    def check_shapes(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """Raise ValueError where targets of a shape do not fit predictions of another, before there are any."""
+        def check(t: Sequence[int], p: Sequence[int]) -> None:
+            zero = np.zeros((), np.float32)
+            self._align(np.broadcast_to(zero, t), np.broadcast_to(zero, p), 0)
+
+        try:
+            check((1, *y_true_shape[1:]), (1, *y_pred_shape[1:]))   # of one sample, since what fits may be copied
+        except ValueError:
+            check(y_true_shape, y_pred_shape)                       # whose error has the shapes as they are
+
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "reduction": self.reduction}
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import arrays
+
 Shape = tuple[int, ...]
 
 
@@ -19,7 +21,7 @@ def prediction_array(owner: str, y_pred: Any) -> np.ndarray:
     if isinstance(y_pred, np.ndarray) and y_pred.dtype.char in "fd":
         dtype = y_pred.dtype.newbyteorder("=")
     else:
-        y_pred, dtype = np.asarray(y_pred), np.dtype(np.float32)
+        y_pred, dtype = arrays.as_array(y_pred, f"{owner}: y_pred"), np.dtype(np.float32)
         if y_pred.dtype.kind not in "fiub":
             raise ValueError(f"{owner}: expected y_pred to hold numbers, got dtype {y_pred.dtype}")
     return np.asarray(y_pred, dtype, order="C")
@@ -31,7 +33,7 @@ def target_array(owner: str, y_true: Any, dtype: np.dtype) -> np.ndarray:
     Raises:
         ValueError: they are no numbers.
     """
-    y_true = np.asarray(y_true)
+    y_true = arrays.as_array(y_true, f"{owner}: y_true")
     if y_true.dtype == dtype:
         return y_true
     if y_true.dtype.kind not in "fiub":
@@ -65,7 +67,7 @@ def class_indices(owner: str, y_true: Any, p_shape: Shape, ignore_class: int | N
     Raises:
         ValueError: the shape does not fit, or an index is not whole, or is outside the classes.
     """
-    y_true = np.asarray(y_true)
+    y_true = arrays.as_array(y_true, f"{owner}: y_true")
     if y_true.dtype.kind not in "fiub":
         raise ValueError(f"{owner}: expected y_true to hold class indices, got dtype {y_true.dtype}")
     if y_true.shape != p_shape[:-1]:
@@ -99,7 +101,9 @@ def _way_out(owner: str, t: Shape, p: Shape) -> str:
     """What most likely mends targets of shape `t` beside predictions of shape `p`."""
     if t and p and t[0] != p[0]:
         return f"there are {t[0]} targets for {p[0]} predictions"
-    if len(p) == 2 and (len(t) > 2 or (len(t) == 2 and p[1] == 1)):
+    if len(p) == 2 and len(t) == 2 and p[1] == 1:
+        return f"give the last layer {t[1]} units, or, {_SEQUENCES_WANTED}"
+    if len(p) == 2 and len(t) > 2:
         return _SEQUENCES_WANTED
     if len(p) == 3 and len(t) < 3 and t != p[:2] and t[1:] in ((), (1,), p[2:]):
         return _ONE_OUTPUT_WANTED

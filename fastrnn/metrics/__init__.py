@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastrnn.losses import (
     Loss,
@@ -66,7 +66,7 @@ from fastrnn.metrics.distance import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from fastrnn.registry import Registry, snake_case
+from fastrnn.registry import Registry, absent_from, snake_case
 
 __all__ = [
     "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
@@ -81,6 +81,9 @@ __all__ = [
     "poisson", "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 _registry = Registry(
     "metric",
@@ -113,6 +116,11 @@ _CROSSENTROPY = {
 }
 
 
+def needs_shapes(identifier: Any) -> bool:
+    """Whether an identifier is a name whose metric the shapes of targets and predictions decide."""
+    return isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc", "crossentropy", "ce")
+
+
 def get(
     identifier: Any,
     y_true_shape: Sequence[int | None] | None = None,
@@ -138,7 +146,7 @@ def get(
     ('mse', 'mean_squared_error')
     """
     compiled = y_true_shape is not None and y_pred_shape is not None
-    if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc", "crossentropy", "ce"):
+    if needs_shapes(identifier):
         if compiled:
             classes = _ACCURACY if identifier.lower() in ("accuracy", "acc") else _CROSSENTROPY
             return classes[kind_of_targets(y_true_shape, y_pred_shape)](name=identifier)  # type: ignore[arg-type]

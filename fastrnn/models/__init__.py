@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastrnn.models.sequential import Sequential
+from fastrnn.registry import absent
 
 if TYPE_CHECKING:
     from fastrnn.saving import load_model, save_model
@@ -17,4 +18,4 @@ __all__ = ["Sequential", "load_model", "save_model"]
 def __getattr__(name: str) -> Any:
     if name in __all__:     # Keras's other names of what is in `saving`
         return getattr(importlib.import_module("fastrnn.saving"), name)
-    raise AttributeError(f"module 'fastrnn.models' has no attribute {name!r}")
+    raise absent(__name__, name, __all__)

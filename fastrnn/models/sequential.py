@@ -13,7 +13,7 @@ from fastrnn.layers.chain import Chain
 from fastrnn.layers.table import register
 from fastrnn.models.trainer import Trainer
 from fastrnn.saving.writing import load_weights, save_model, save_weights
-from fastrnn.training.data import single_array
+from fastrnn.training.data import single_input
 from fastrnn.training.loop import Plan
 from fastrnn.training.summary import print_summary
 
@@ -58,7 +58,7 @@ class Sequential(Chain, Trainer):  # type: ignore[override]
         self._plan = None
 
     def prepare(self, x: Any) -> np.ndarray:
-        return super().prepare(x if type(x) is np.ndarray else single_array(x))
+        return super().prepare(x if type(x) is np.ndarray else single_input(x, self.input_name, self))
 
     def backpropagate(self, gradient: np.ndarray, plan: Plan) -> None:
         self._backpropagate(gradient, False, plan.lowest, plan.fused)

@@ -73,7 +73,7 @@ class Trainer:
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: without effect; Keras programs pass them.
 
         Raises:
-            ValueError: an unknown name, or `loss_weights`.
+            ValueError: an unknown name, of a metric too, or `loss_weights`.
             TypeError: `metrics` is not a list.
         """
         if loss_weights is not None:
@@ -105,8 +105,9 @@ class Trainer:
         """Train the model.
 
         Args:
-            x: inputs, an array of shape `(samples, ...)`; or a source of batches: a generator, an iterable or an
-                indexed sequence of `(x, y)` or `(x, y, sample_weight)`.
+            x: inputs, an array of shape `(samples, ...)`, or a dictionary that has it by the name of the `Input`; or a
+                source of batches: a generator, an iterable or an indexed sequence of `(x, y)` or
+                `(x, y, sample_weight)`.
             y: targets, one for each sample; None with a source of batches.
             batch_size: samples an update, 32 by default.
             epochs: number of passes, or rather the index of the epoch to stop before (see `initial_epoch`).

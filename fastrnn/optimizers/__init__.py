@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastrnn.optimizers import schedules
 from fastrnn.optimizers.adam import Adam, AdamW
 from fastrnn.optimizers.base import Optimizer
 from fastrnn.optimizers.rmsprop import RMSprop
 from fastrnn.optimizers.sgd import SGD
-from fastrnn.registry import Registry
+from fastrnn.registry import Registry, absent_from
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 _classes = [SGD, RMSprop, Adam, AdamW]
 _registry = Registry("optimizer", [], {cls.__name__.lower(): cls for cls in _classes}, module="keras.optimizers")

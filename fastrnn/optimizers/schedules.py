@@ -6,14 +6,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastrnn.registry import Configurable, Registry
+from fastrnn.registry import Configurable, Registry, absent_from
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
     "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
+    __getattr__ = absent_from(__name__, __all__)
 
 
 class LearningRateSchedule(Configurable):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fastrnn.registry import absent
+
 if TYPE_CHECKING:
     from fastrnn.saving.conversion import convert
     from fastrnn.saving.errors import ModelFileError
@@ -31,7 +33,7 @@ __all__ = ["ModelFileError", "convert", "export_onnx", "from_torch", "inspect", 
 
 def __getattr__(name: str) -> Any:
     if name not in _homes:
-        raise AttributeError(f"module 'fastrnn.saving' has no attribute {name!r}")
+        raise absent(__name__, name, __all__)
     value = globals()[name] = getattr(importlib.import_module(f"fastrnn.saving.{_homes[name]}"), name)
     return value
 

@@ -73,6 +73,8 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     if source.endswith(ONNX) and not torch_reading.is_state_dict(source):
         raise ModelFileError(source, "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
+    if suffix != ONNX:
+        files.suffix_of(target)     # a format that there is, before a large file is read
     model = _open(source, prefix, key)
     other: Any
     if suffix == ONNX:

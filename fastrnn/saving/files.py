@@ -23,6 +23,8 @@ TORCH = (".pt", ".pth", ".bin")
 OF_TORCH = "PyTorch's files hold weights without a model; make layers of them by fastrnn.saving.from_torch"
 #: Graphs of operators.
 ONNX = ".onnx"
+#: TensorFlow's: a SavedModel's folder or graph, a checkpoint, TensorFlow Lite's.
+TENSORFLOW = (".tf", ".pb", ".ckpt", ".tflite")
 
 
 def named(path: Any) -> str:
@@ -68,7 +70,13 @@ def suffix_of(path: Any) -> str:
             return suffix
     found = os.path.splitext(name)[1]
     if found in TORCH:
-        raise ModelFileError(path, "", OF_TORCH)
+        raise ModelFileError(path, "", f"{OF_TORCH}, and one of layers by fastrnn.saving.to_torch")
+    if found == ONNX:
+        raise ModelFileError(path, "", "an ONNX file is a graph, which is no model that can be trained; write one by "
+                                       "fastrnn.saving.export_onnx, and run one by fastrnn.saving.load_onnx")
+    if found in TENSORFLOW:
+        raise ModelFileError(path, "", f"TensorFlow's {found} files are neither read nor written; go by way of .keras, "
+                                       "which Keras reads, writes and exports")
     if found:
         raise ModelFileError(path, "", f"no model format has names that end in {found!r}; expected one of "
                                                   f"{', '.join(SUFFIXES)}, or none for {NATIVE}")

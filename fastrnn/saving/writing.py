@@ -134,7 +134,7 @@ def _input(chain: Chain) -> list[dict[str, Any]]:
     """The input of a model whose user said its shape, be it in an `Input` or in the first layer."""
     if not chain._strict:
         return []
-    layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=f"{chain.layers[0].name}_input")
+    layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=chain.input_name)
     entry = serialize(layer)
     if entry["config"].get("dtype") is None:
         entry["config"]["dtype"] = "int32" if chain.input_kind == "index" else chain.dtype

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -165,8 +165,9 @@ class Feed:
 
 
 def is_source(x: Any) -> bool:
-    """Whether `x` makes batches itself, rather than being an array or something that converts to one."""
-    if isinstance(x, (np.ndarray, list, tuple, str, bytes)) or hasattr(x, "__array__"):
+    """Whether `x` makes batches itself, rather than being an array, something that converts to one, or a dictionary of
+    the inputs by name."""
+    if isinstance(x, (list, tuple, str, Mapping)) or arrays.is_array_like(x):
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
@@ -186,9 +187,30 @@ def unpack(item: Any, what: str) -> tuple[Any, Any, Any]:
 
 def single_array(x: Any) -> Any:
     """A list of one array, which is how Keras lists the inputs of a model, stands for that array."""
-    if isinstance(x, (list, tuple)) and len(x) == 1 and isinstance(x[0], np.ndarray) and x[0].ndim > 1:
+    if isinstance(x, (list, tuple)) and len(x) == 1 and arrays.is_array_like(x[0]) and getattr(x[0], "ndim", 0) > 1:
         return x[0]
     return x
+
+
+def single_input(x: Any, name: str | None, model: object) -> Any:
+    """The input of a model that has one: a list of one array, and a dictionary with the input's name, stand for the
+    array; what else is in the dictionary is not looked at, as in Keras.
+
+    Args:
+        x: what the user passed.
+        name: of the input, None if it has none.
+        model: which errors name.
+
+    Raises:
+        ValueError: the dictionary does not have the name.
+    """
+    if not isinstance(x, Mapping):
+        return single_array(x)
+    if name in x:
+        return x[name]
+    way_out = "" if name else "; its input has no name, begin the model with Input(shape, name=...)"
+    raise ValueError(f"{model}: expected {f'input {name!r}' if name else 'an array'}, got a dictionary with "
+                     f"{', '.join(map(repr, x)) or 'nothing'}{way_out}")
 
 
 def as_targets(y: Any, indices: bool, dtype: str, what: str) -> np.ndarray:
@@ -196,9 +218,9 @@ def as_targets(y: Any, indices: bool, dtype: str, what: str) -> np.ndarray:
     y = single_array(y)
     if not indices:
         return arrays.as_float(y, dtype, what)
-    given = np.asarray(y)
-    if given.dtype.kind in "iub":
-        return np.require(given, np.intp, ("C", "A"))
+    y = arrays.as_numbers(y, what)
+    if y.dtype.kind in "iub":
+        return np.require(y, np.intp, ("C", "A"))
     y = arrays.as_float(y, "float64", what)
     with np.errstate(invalid="ignore"):
         whole = y.astype(np.intp)
@@ -206,10 +228,11 @@ def as_targets(y: Any, indices: bool, dtype: str, what: str) -> np.ndarray:
 
 
 def as_weights(weight: Any, samples: int, dtype: str, what: str) -> np.ndarray:
-    """Sample weights as floats of shape `(samples,)`, or `(samples, time)` for weights of single time steps."""
+    """Sample weights as floats of shape `(samples,)`, or `(samples, time)` for weights of single time steps; axes of
+    length 1 at the end, which the targets may have, are dropped."""
     weight = arrays.as_float(weight, dtype, what)
-    if weight.ndim == 2 and weight.shape[1] == 1:
-        weight = weight[:, 0]
+    while weight.ndim > 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
     if weight.ndim not in (1, 2):
         raise ValueError(f"{what}: expected shape (samples,) or (samples, time), got {weight.shape}")
     check_length(samples, weight, what)

@@ -35,6 +35,12 @@ class Objective:
         self._weighted: list[Any] = []
         self._named: dict[str, Any] = {}
         self._kind: str | None = None
+        self._fits: tuple[Sequence[int], ...] = ()    # shapes, the samples aside, that the loss can take
+        for given in (*self._given[0], *self._given[1]):    # which metric may depend on shapes; that it is one does not
+            if given is None:
+                raise ValueError("compile: expected a metric, got None")
+            if not metrics_module.needs_shapes(given):
+                metrics_module.get(given)
         self.reset()
 
     @property
@@ -47,14 +53,24 @@ class Objective:
         """Whether the targets are class indices."""
         return self._named_loss is None and isinstance(self.loss, losses.SparseCategoricalCrossentropy)
 
-    def bind(self, y_shape: Sequence[int | None], output_shape: Sequence[int | None]) -> None:
+    def bind(self, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
         """Make what needs the shapes of targets and outputs: names like "accuracy" stand for one of several metrics.
 
         Nothing changes where other shapes ask for the same.
+
+        Raises:
+            ValueError: the loss cannot take targets of that shape.
         """
         kind = losses.kind_of_targets(y_shape, output_shape)
-        if kind == self._kind:
-            return
+        if kind != self._kind:
+            self._choose(kind, y_shape, output_shape)
+        shapes = y_shape[1:], output_shape[1:]
+        if shapes != self._fits:
+            if isinstance(self.loss, losses.Loss):
+                self.loss.check_shapes(y_shape, output_shape)
+            self._fits = shapes
+
+    def _choose(self, kind: str, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
         if self._named_loss:
             self.loss = losses.get(self._named_loss, y_shape, output_shape)
         plain, weighted = ([metrics_module.get(given, y_shape, output_shape) for given in group]

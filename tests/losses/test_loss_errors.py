@@ -78,6 +78,32 @@ def test_targets_that_do_not_fit_say_the_way_out(name, t, p, message):
         assert str(t) in str(error.value)
 
 
+@pytest.mark.parametrize(("name", "t", "p"), [
+    ("MeanSquaredError", (8, 5), (8, 1)), ("CategoricalCrossentropy", (8, 4), (8, 3)),
+    ("BinaryCrossentropy", (8, 3), (8, 2)), ("SparseCategoricalCrossentropy", (8, 3), (8, 3)),
+    ("Huber", (8, 5), (8, 5, 2)),
+])  # fmt: skip
+def test_shapes_alone_tell_as_much(name, t, p):
+    loss = getattr(losses, name)()
+    with pytest.raises(ValueError, match=r"\w") as from_values:
+        loss(np.zeros(t), np.full(p, 0.5))
+    with pytest.raises(ValueError, match=r"\w") as from_shapes:
+        loss.check_shapes(t, p)
+    assert str(from_shapes.value) == str(from_values.value)
+
+
+@pytest.mark.parametrize(("name", "t", "p"), [
+    ("MeanSquaredError", (8,), (8, 1)), ("MeanSquaredError", (8, 5, 1), (8, 5)), ("Huber", (8, 5), (8, 5)),
+    ("SparseCategoricalCrossentropy", (8, 5, 1), (8, 5, 3)), ("SparseCategoricalCrossentropy", (8,), (8, 3)),
+])  # fmt: skip
+def test_shapes_that_fit(name, t, p):
+    getattr(losses, name)().check_shapes(t, p)
+
+
+def test_a_loss_of_ones_own_takes_any_shapes():
+    losses.Loss().check_shapes((8, 5), (8, 2))
+
+
 @pytest.mark.parametrize(
     ("weight", "mask", "message"),
     [

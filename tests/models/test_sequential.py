@@ -126,7 +126,7 @@ def test_only_one_input_and_that_first():
 def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was(x):
     model = Sequential([Input((None, 3)), LSTM(4)])
     before = model.predict(x, verbose=0)
-    with pytest.raises(ValueError, match=r"LSTM 'second' cannot take input of shape \(None, 4\).*add a time"):
+    with pytest.raises(ValueError, match=r"LSTM 'second' cannot take input of shape \(None, 4\).*return_sequences"):
         model.add(LSTM(2, name="second"))
     with pytest.raises(ValueError, match="several outputs.*return_state=False"):
         Sequential([Input((None, 3)), LSTM(4, return_state=True)])
@@ -211,6 +211,13 @@ def test_not_compiled(x, y):
     with pytest.raises(ValueError, match="fit needs a loss"):
         model.fit(x, y)
     assert model.predict(x, verbose=0).shape == (20, 4)
+
+
+def test_compile_refuses_an_unknown_metric(x, y):
+    model = small()
+    with pytest.raises(ValueError, match="unknown metric 'f1'"):
+        model.compile("sgd", "mse", metrics=["f1"])
+    assert list(model.fit(x, y, verbose=0).history) == ["accuracy", "loss"]
 
 
 def test_compile_refuses_and_keeps_what_was(x, y):

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -91,6 +96,18 @@ class TestInspect:
         assert capsys.readouterr().out.splitlines()[1:] == [
             "  weight  (2, 3)  float32", "  bias    (2,)    float32", "8 parameters in 2 arrays, 32 bytes"]
 
+    @pytest.mark.parametrize("command", [["inspect", "m"], ["config"], ["convert", "m", "n.keras"]])
+    def test_a_reader_that_has_gone(self, command, tmp_path):
+        """As `fastrnn inspect FILE | head` may leave it: it ends as a program does that the closed pipe stops."""
+        zoo.make(fastrnn, "words").save(tmp_path / "m")
+        reader, writer = os.pipe()
+        os.close(reader)
+        path = os.pathsep.join([os.path.dirname(os.path.dirname(fastrnn.__file__)), os.environ.get("PYTHONPATH", "")])
+        run = subprocess.run([sys.executable, "-m", "fastrnn", *command], stdout=writer, stderr=subprocess.PIPE,
+                             text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
+        os.close(writer)
+        assert (run.stderr, run.returncode) == ("", 128 + signal.SIGPIPE)
+
     def test_no_file(self, tmp_path):
         with pytest.raises(SystemExit, match="there is no such file"):
             main(["inspect", str(tmp_path / "m.keras")])
@@ -158,7 +175,9 @@ class TestConvert:
         (["m.safetensors", "n.keras", "--prefix", "a"], "a prefix, 'a', is for PyTorch's state dicts"),
         (["m.safetensors", "n.keras", "--key", "a"], "a key, 'a', is for PyTorch's state dicts"),
         (["two.pt", "n", "--key", "c"], "it is a state dict itself: leave out key"),
-        (["m.safetensors", "n.txt"], "no model format"), (["none.pt", "n"], "No such file")])
+        (["m.safetensors", "n.txt"], "no model format"), (["m.safetensors", "n.tflite"], r"TensorFlow's \.tflite"),
+        (["none.keras", "n.tf"], r"n\.tf: TensorFlow's \.tf"), (["m.tflite", "n.onnx"], r"TensorFlow's \.tflite"),
+        (["none.pt", "n"], "No such file")])
     def test_refused(self, arguments, problem, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         zoo.make(fastrnn, "LSTM-forward-1").save("m")

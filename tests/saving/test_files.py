@@ -131,6 +131,19 @@ class TestNoPath:
         with pytest.raises(ValueError, match="expected the path of a file, got 'm.x00.keras', which has a NUL"):
             call("m\0.keras")
 
+    @pytest.mark.parametrize(("name", "message"), [
+        ("x.tf", r"TensorFlow's \.tf files are neither read nor written; go by way of \.keras"),
+        ("x.pb", r"TensorFlow's \.pb"), ("x.tflite", r"TensorFlow's \.tflite"), ("x.ckpt", r"TensorFlow's \.ckpt"),
+        ("x.onnx", "write one by fastrnn.saving.export_onnx, and run one by fastrnn.saving.load_onnx"),
+        ("x.pt", "fastrnn.saving.from_torch.*fastrnn.saving.to_torch"),
+        ("x.pkl", r"no model format has names that end in '\.pkl'; expected one of \.safetensors, "),
+    ])  # fmt: skip
+    @pytest.mark.parametrize("call", (*CALLS[:4],))
+    def test_of_another_format(self, call, name, message, tmp_path):
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/{name}: .*{message}"):
+            call(tmp_path / name)
+        assert not list(tmp_path.iterdir())
+
     def test_in_no_folder(self, tmp_path):
         """The error names the file that was asked for, not the temporary one."""
         path = tmp_path / "none" / "m.keras"
@@ -191,7 +204,7 @@ class TestReading:
             with pytest.raises(ModelFileError, match=message):
                 load_model(tmp_path / f"{name}.keras")
 
-    @pytest.mark.parametrize("name", ["m.pkl", "m.onnx", "m.keras.bak"])
+    @pytest.mark.parametrize("name", ["m.pkl", "m.npz", "m.keras.bak"])
     def test_unknown_suffix(self, name, tmp_path):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ValueError, match=r"no model format has names that end in '\.\w+'; expected one of"):

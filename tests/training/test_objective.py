@@ -60,11 +60,20 @@ def test_masked_steps_count_in_no_metric():
     ((4,), (4, 1), metrics.BinaryAccuracy), ((4, 3), (4, 3), metrics.CategoricalAccuracy),
     ((4,), (4, 3), metrics.SparseCategoricalAccuracy), ((4, 5, 1), (4, 5, 3), metrics.SparseCategoricalAccuracy)])
 def test_accuracy_is_what_the_shapes_ask_for(y, output, kind):
-    objective = Objective("mse", ["accuracy"])
+    objective = Objective(None, ["accuracy"])
     assert objective.metrics == []
     objective.bind(y, output)
     assert type(objective.metrics[0]) is kind
     assert objective.names == ["loss", "accuracy"]
+
+
+def test_targets_that_the_loss_cannot_take():
+    objective = Objective("mse", ["accuracy"])
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"mean_squared_error: expected y_true of shape \(4, 3\), got \(4,\)"):
+            objective.bind((4,), (4, 3))
+    objective.bind((4, 3), (4, 3))
+    objective.bind((7, 3), (7, 3))
 
 
 def test_crossentropy_is_what_the_shapes_ask_for():
@@ -79,4 +88,19 @@ def test_refuses():
         Objective("mse", "accuracy")
     with pytest.raises(ValueError, match="unknown loss 'no such'"):
         Objective("no such")
+    with pytest.raises(ValueError, match=r"unknown loss 'mean_square_error' \(did you mean 'mean_squared_error'"):
+        Objective("mean_square_error")
     assert not Objective().has_loss
+
+
+@pytest.mark.parametrize("group", ["metrics", "weighted_metrics"])
+@pytest.mark.parametrize(("bad", "message"), [
+    ("f1", "unknown metric 'f1': expected one of .*Precision, Recall"),
+    ("acuracy", r"unknown metric 'acuracy' \(did you mean 'accuracy'\?\): expected one of"), (None, "expected a metric, got None"),
+    (3, "cannot read 3 as a metric"), ({"class_name": "F1Score", "config": {}}, "unknown metric 'F1Score'"),
+])  # fmt: skip
+def test_metrics_are_known_before_the_first_batch(group, bad, message):
+    for given in ([bad], ["mse", bad], [["accuracy", bad]]):
+        with pytest.raises(ValueError, match=message):
+            Objective("mse", **{group: given})
+    Objective("mse", **{group: ["accuracy", "acc", "ce", "crossentropy", "mae", metrics.AUC, metrics.AUC(), "Recall"]})
