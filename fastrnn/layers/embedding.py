@@ -126,6 +126,9 @@ class Embedding(Layer):
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return x != 0 if self.mask_zero else None
 
+    def mask_rank(self, rank: int) -> int:
+        return rank
+
     def check_input(self, x: Any) -> np.ndarray:
         return arrays.as_index(x, self.input_dim, f"{self} input")
 
