@@ -116,7 +116,8 @@ class Trainer:
             validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
             shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
-            class_weight: weight in the loss of the samples of each class, by its index.
+            class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
+                sample, `(samples,)` or one-hot rows.
             sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`.
             initial_epoch: index of the first epoch.
             steps_per_epoch: batches in an epoch, all of them by default.
@@ -299,13 +300,14 @@ class Trainer:
             raise ValueError(f"{who}: y is missing; pass the targets of x")
         y = data.as_targets(y, self.objective.wants_indices, self.dtype, f"{who}: y")
         data.check_length(samples, y, f"{who}: y")
+        output_shape = self.compute_output_shape(x.shape)
         if class_weight is not None:
             if weight is not None:
                 raise ValueError(f"{who}: pass class_weight or sample_weight, not both")
-            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight")
+            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight", len(output_shape) > 2)
         elif weight is not None:
             weight = data.as_weights(weight, samples, self.dtype, f"{who}: sample_weight")
-        self.objective.bind(y.shape, self.compute_output_shape(x.shape))
+        self.objective.bind(y.shape, output_shape)
         return Batch(x, y, weight)
 
     def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str) -> Feed:
