@@ -68,7 +68,7 @@ class Embedding(Layer):
         input_length: Keras's older keyword for the length of the input.
 
     Raises:
-        ValueError: at a call, for an index below 0, at or over input_dim, or NaN.
+        ValueError: at a call, for an index that is below 0, at or over input_dim, NaN, or no whole number.
 
     Example:
 
