@@ -181,8 +181,8 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
     """Any numeric array of whole numbers from 0 to ``limit`` - 1 as a C-contiguous int32 array.
 
     Raises:
-        ValueError: as `as_float`, and for a value that is NaN, below 0, or ``limit`` and over. Fractions are cut off,
-            as Keras does.
+        ValueError: as `as_float`, and for a value that is NaN, no whole number, below 0, or ``limit`` and over. Keras
+            cuts fractions off.
     """
     array = as_numbers(x, what)
     if array.size:
@@ -191,6 +191,9 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
             bad = low if not low >= 0 else high
             raise ValueError(f"{what}: expected indices from 0 to {limit - 1} (input_dim={limit}), got {bad}; "
                              "raise input_dim, or limit the vocabulary")
+    if array.dtype.kind == "f" and np.count_nonzero(fractional := np.floor(array) != array):
+        raise ValueError(f"{what}: expected indices, got {array[fractional][0]}, which is no whole number; round them, "
+                         "or leave the Embedding out if they are measurements")
     return np.require(array, dtype=np.int32, requirements=("C", "A"))
 
 

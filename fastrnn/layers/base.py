@@ -294,7 +294,7 @@ class Layer:
         return tuple(input_shape)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
-        """The mask (batch, time) that goes with the output."""
+        """The mask that goes with the output: (batch, time), or of more axes of the input, but not of its features."""
         return mask
 
     # data ----------------------------------------------------------------------------------------------------------
@@ -305,10 +305,11 @@ class Layer:
         Args:
             x: input, batch first.
             training: dropout acts, and `backward` can follow.
-            mask: bool array (batch, time), False where a step is to be ignored, or None.
+            mask: bool array, False where a step is to be ignored, or None; its axes are the input's first ones,
+                (batch, time), up to as many as `mask_rank` says.
 
         Raises:
-            ValueError: the input does not fit; names the layer, what was expected and what came.
+            ValueError: the input or the mask does not fit; names the layer, what was expected and what came.
         """
         x = self.check_input(x)
         if not self.built:
@@ -319,15 +320,26 @@ class Layer:
         """`x` as the array that `forward` takes, or a ValueError."""
         return x if arrays.is_ready(x, self.dtype) else arrays.as_float(x, self.dtype, f"{self} input")
 
+    def mask_rank(self, rank: int) -> int:
+        """How many axes, counted with the batch and at least 2, a mask may have beside an input of `rank` axes."""
+        return rank - 1
+
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
-        """`mask` as a bool array (batch, time) or None, or a ValueError."""
+        """`mask` as a bool array or None, or a ValueError."""
         if mask is None:
             return None
         mask = np.asarray(mask)
-        if mask.shape != x.shape[:2] or mask.dtype.kind not in "biuf":
-            raise ValueError(f"{self} mask: expected (batch, time) = {x.shape[:2]} of bool, "
-                             f"got {mask.shape} of {mask.dtype}")
+        if not 2 <= mask.ndim <= self.mask_rank(x.ndim) or mask.shape != x.shape[:mask.ndim] \
+                or mask.dtype.kind not in "biuf":
+            raise self.wrong_mask(mask, x.shape)
         return mask.astype(bool, copy=False)
+
+    def wrong_mask(self, mask: np.ndarray, shape: tuple[int, ...]) -> ValueError:
+        """The error of a mask that does not fit an input of this shape."""
+        fitting = " or ".join(f"(batch, time{', ...' if rank > 2 else ''}) = {shape[:rank]}"
+                              for rank in range(2, self.mask_rank(len(shape)) + 1))
+        return ValueError(f"{self} mask: expected {f'bool {fitting}' if fitting else 'None, there is no time axis'}, "
+                          f"got {mask.shape} of {mask.dtype}")
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
         """The output for a checked input. After training=True the layer holds what `backward` needs."""

@@ -132,6 +132,9 @@ class Bidirectional(Layer):
                   for _ in range(inner.state_count)]
         return [*(output if isinstance(output, list) else [output]), *states]
 
+    def mask_rank(self, rank: int) -> int:
+        return 2
+
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:
         return mask if self.return_sequences else None
 
@@ -149,6 +152,8 @@ class Bidirectional(Layer):
 
     def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
+        if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
+            raise self.wrong_mask(mask, x.shape)
         one, two = self.forward_layer, self.backward_layer
         batch, time = x.shape[:2]
         first, count = one.state_count, one.state_count + two.state_count

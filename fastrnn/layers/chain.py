@@ -285,13 +285,20 @@ class Chain(Layer):
         Args:
             x: inputs, the batch first, of any numeric dtype.
             training: whether dropout acts.
-            mask: bool array `(batch, time)`, False where a step is to be ignored, or None.
+            mask: bool array, `(batch, time)` or of as many axes as the first layer takes, False where a step is to be
+                ignored, or None.
 
         Raises:
             ValueError: the inputs do not fit; names the layer, what was expected and what came.
         """
         x = self.prepare(x)
-        return self.run(x, training, self._stack[0].check_mask(mask, x))[0]
+        return self.run(x, training, self.check_mask(mask, x))[0]
+
+    def mask_rank(self, rank: int) -> int:
+        return self._stack[0].mask_rank(rank)
+
+    def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
+        return self._stack[0].check_mask(mask, x)
 
     def prepare(self, x: Any) -> np.ndarray:
         """Check and convert inputs, and build the layers for them if they are not built."""

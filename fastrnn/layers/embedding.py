@@ -68,7 +68,7 @@ class Embedding(Layer):
         input_length: Keras's older keyword for the length of the input.
 
     Raises:
-        ValueError: at a call, for an index below 0, at or over input_dim, or NaN.
+        ValueError: at a call, for an index that is below 0, at or over input_dim, NaN, or no whole number.
 
     Example:
 
@@ -125,6 +125,9 @@ class Embedding(Layer):
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return x != 0 if self.mask_zero else None
+
+    def mask_rank(self, rank: int) -> int:
+        return rank
 
     def check_input(self, x: Any) -> np.ndarray:
         return arrays.as_index(x, self.input_dim, f"{self} input")

@@ -104,6 +104,8 @@ class RecurrentForward(RecurrentWeights):
         """The output for a checked input, in inference also for rows of a table."""
         if not training and mask is None and initial_state is None and (y := self._infer(x, checked=True)) is not None:
             return y
+        if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
+            raise self.wrong_mask(mask, x.shape)
         states = self._initial_states(initial_state, len(x))
         out = None
         if self.return_sequences:

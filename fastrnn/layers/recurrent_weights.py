@@ -192,5 +192,8 @@ class RecurrentWeights(Layer):
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
         return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
 
+    def mask_rank(self, rank: int) -> int:
+        return 2
+
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return mask if self.return_sequences else None

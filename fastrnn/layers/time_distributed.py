@@ -16,8 +16,16 @@ from fastrnn.layers.table import deserialize, serialize
 class TimeDistributed(Layer):
     """Applies a layer to every step of a sequence alike: all steps of a batch are one batch to the layer inside.
 
+    A mask (batch, time) says which steps count, and goes on to the layers above. One with further axes goes step by
+    step to the layer inside: where that takes (batch, steps), this one takes (batch, time, steps), as an `Embedding`
+    with mask_zero gives it for indices (batch, time, steps). If the layer inside uses it up, as an ``LSTM(8)`` does,
+    the layers above get the mask (batch, time) of the steps that have anything unmasked.
+
     Args:
         layer: the layer, e.g. ``Dense(10)``, or its configuration.
+
+    Raises:
+        ValueError: at a call, for an input without a time axis, or a mask that does not fit.
 
     Example:
 
@@ -64,16 +72,27 @@ class TimeDistributed(Layer):
         x = arrays.as_array(x, f"{self} input")
         if x.ndim < 3:
             raise ValueError(f"{self}: expected input (batch, time, ...), got {x.shape}; for one sample pass x[None]")
-        inner = self.layer.check_input(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
-        return inner.reshape(x.shape)
+        return self.layer.check_input(_folded(x)).reshape(x.shape)
+
+    def mask_rank(self, rank: int) -> int:
+        return 1 + self.layer.mask_rank(rank - 1)
+
+    def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
+        if mask is None or mask.ndim == 2:
+            return mask
+        inner = self.layer.compute_mask(_folded(x), _folded(mask))
+        if inner is None:
+            return np.logical_or.reduce(mask, axis=tuple(range(2, mask.ndim)))
+        return inner.reshape(*mask.shape[:2], *inner.shape[1:])
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        y = self.layer.forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), training=training)
+        inner_mask = None if mask is None or mask.ndim == 2 else _folded(mask)
+        y = self.layer.forward(_folded(x), training=training, mask=inner_mask)
         return y.reshape(*x.shape[:2], *y.shape[1:])
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
         dy = arrays.as_float(dy, self.dtype, f"{self} dy")
-        dx = self.layer.backward(dy.reshape(dy.shape[0] * dy.shape[1], *dy.shape[2:]), input_gradient)
+        dx = self.layer.backward(_folded(dy), input_gradient)
         return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
 
     def __getattr__(self, name: str) -> Any:
@@ -84,8 +103,13 @@ class TimeDistributed(Layer):
 
     def _backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         inner: Any = self.layer
-        dx = inner.backward_logits(dz.reshape(dz.shape[0] * dz.shape[1], *dz.shape[2:]), input_gradient)
+        dx = inner.backward_logits(_folded(dz), input_gradient)
         return None if dx is None else dx.reshape(*dz.shape[:2], *dx.shape[1:])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": serialize(self.layer)}
+
+
+def _folded(x: np.ndarray) -> np.ndarray:
+    """An array (batch, time, ...) as (batch * time, ...)."""
+    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])

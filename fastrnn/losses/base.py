@@ -53,6 +53,7 @@ class Loss(Configurable):
         fused_activation: the activation whose derivative cancels against the loss's, "softmax" or "sigmoid", or None.
             A model whose last layer ends in it trains through `value_and_logits_gradient`.
         wants_probabilities: whether the predictions must lie in [0, 1].
+        target_range: the least and the largest target that the loss is defined for.
 
     Raises:
         ValueError: the reduction is not one of those named.
@@ -70,6 +71,7 @@ class Loss(Configurable):
 
     fused_activation: str | None = None
     wants_probabilities: bool = False
+    target_range: tuple[float, float] = (-math.inf, math.inf)
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None

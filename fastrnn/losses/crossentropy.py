@@ -41,6 +41,8 @@ class BinaryCrossentropy(ElementLoss):
     0.367
     """
 
+    target_range = (0.0, 1.0)
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -96,6 +98,8 @@ class CategoricalCrossentropy(RowLoss):
     >>> round(CategoricalCrossentropy()([[0.0, 1.0, 0.0]], [[0.1, 0.8, 0.1]]), 4)
     0.2231
     """
+
+    target_range = (0.0, 1.0)
 
     def __init__(
         self,

@@ -76,6 +76,8 @@ class MeanSquaredLogarithmicError(_NamedElementLoss):
     0.2402
     """
 
+    target_range = (0.0, math.inf)
+
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         one_more = np.maximum(p, EPSILON) + 1
         error = np.log(one_more) - np.log(np.maximum(t, EPSILON) + 1)
@@ -141,6 +143,8 @@ class Poisson(_NamedElementLoss):
     1.3069
     """
 
+    target_range = (0.0, math.inf)
+
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         raised = p + EPSILON
         return p - t * np.log(raised), 1 - t / raised if gradient else None
@@ -154,6 +158,8 @@ class Hinge(_NamedElementLoss):
     >>> Hinge()([[1.0, -1.0]], [[0.5, 0.5]])
     1.0
     """
+
+    target_range = (-1.0, 1.0)
 
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         t = _signs(t)
@@ -169,6 +175,8 @@ class SquaredHinge(_NamedElementLoss):
     >>> SquaredHinge()([[1.0, -1.0]], [[0.5, 0.5]])
     1.25
     """
+
+    target_range = (-1.0, 1.0)
 
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         t = _signs(t)
@@ -194,6 +202,8 @@ class CategoricalHinge(_NamedRowLoss):
     1.25
     """
 
+    target_range = (0.0, 1.0)
+
     def _terms(self, t: Any, p: np.ndarray, gradient: bool, fused: bool) -> Terms:
         others = (1 - t) * p
         worst = others.argmax(axis=-1)[..., None]
@@ -217,6 +227,8 @@ class KLDivergence(_NamedRowLoss):
     """
 
     wants_probabilities = True
+
+    target_range = (0.0, 1.0)
 
     def _terms(self, t: Any, p: np.ndarray, gradient: bool, fused: bool) -> Terms:
         t = np.clip(t, EPSILON, 1)

@@ -16,6 +16,7 @@ from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.training import data, loop
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
 from fastrnn.training.objective import Objective
+from fastrnn.training.watch import Watch
 
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 
@@ -39,6 +40,7 @@ class Trainer:
     compiled = False
     _plan: loop.Plan | None = None
     _warned = False
+    _watch: Watch                       # of single batches
 
     def prepare(self, x: Any) -> np.ndarray:
         """Check and convert inputs, and build the model for them if it is not built."""
@@ -85,6 +87,7 @@ class Trainer:
         self.optimizer, self.objective, self.loss = chosen, objective, loss
         self.compiled = True
         self._plan = None
+        self._watch = Watch(str(self))
 
     @property
     def metrics(self) -> list[Any]:
@@ -117,7 +120,8 @@ class Trainer:
             validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
             shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
-            class_weight: weight in the loss of the samples of each class, by its index.
+            class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
+                sample, `(samples,)` or one-hot rows.
             sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`.
             initial_epoch: index of the first epoch.
             steps_per_epoch: batches in an epoch, all of them by default.
@@ -131,6 +135,9 @@ class Trainer:
             ValueError, TypeError: the model is not compiled, or an argument does not fit it or the others.
 
         An error, or an interruption from the keyboard, leaves the model usable, with the weights it had come to.
+
+        A warning says, once, that targets are not finite or outside what the loss is defined for, and in which batch
+        and at which layer the loss ceased to be a number.
 
         Example:
 
@@ -149,7 +156,7 @@ class Trainer:
         initial_epoch = data.check_count(initial_epoch, "fit: initial_epoch", least=0)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"fit: expected shuffle to be True, False or 'batch', got {shuffle!r}")
-        validates = _schedule(validation_freq)
+        validates, watch = _schedule(validation_freq), Watch("fit")
         validation: Feed | None = None
         if validation_data is not None:
             val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
@@ -157,9 +164,9 @@ class Trainer:
             if class_weight is not None or sample_weight is not None or (validation_split and validation_data is None):
                 raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split "
                                  "are not supported; yield (x, y, sample_weight), and pass validation_data")
-            feed = self._source_feed(x, y, steps_per_epoch, "fit")
+            feed = self._source_feed(x, y, steps_per_epoch, "fit", watch)
         else:
-            samples = self._batch(x, y, sample_weight, "fit", class_weight=class_weight)
+            samples = self._batch(x, y, sample_weight, "fit", watch, class_weight)
             if validation_split and validation_data is None:
                 samples, held_out = data.split(samples, validation_split)
                 if class_weight is not None:
@@ -168,11 +175,11 @@ class Trainer:
             feed = self._array_feed(samples, batch_size, steps_per_epoch, "fit", shuffle)
         if validation_data is not None:
             validation = self._feed(val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps,
-                                    "fit: validation_data")
+                                    "fit: validation_data", watch)
         watchers = self._callbacks(callbacks, verbose, epochs, feed.steps, History())
         self.history = next(watcher for watcher in watchers.callbacks if isinstance(watcher, History))
         with _Interruptible(self, watchers):
-            loop.fit(self, feed, range(initial_epoch, epochs), watchers, validation, validates)
+            loop.fit(self, feed, range(initial_epoch, epochs), watchers, validation, validates, watch)
         return self.history
 
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
@@ -193,10 +200,11 @@ class Trainer:
             ValueError, TypeError: as in `fit`.
         """
         self._check_compiled("evaluate")
-        feed = self._feed(x, y, sample_weight, batch_size, steps, "evaluate")
+        watch = Watch("evaluate")
+        feed = self._feed(x, y, sample_weight, batch_size, steps, "evaluate", watch)
         watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
         with _Interruptible(self, watchers):
-            loop.evaluate(self, feed, watchers)
+            loop.evaluate(self, feed, watchers, watch)
         return self._results(return_dict)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
@@ -216,7 +224,7 @@ class Trainer:
             ValueError: inputs that do not fit the model.
         """
         if data.is_source(x):
-            feed, samples = self._source_feed(x, None, steps, "predict", targets=False), None
+            feed, samples = self._source_feed(x, None, steps, "predict", None), None
         else:
             inputs = self.prepare(x)
             if len(inputs) == 0:
@@ -247,7 +255,7 @@ class Trainer:
             ValueError, TypeError: as in `fit`.
         """
         self._check_compiled("train_on_batch")
-        batch = self._batch(x, y, sample_weight, "train_on_batch", class_weight=class_weight)
+        batch = self._batch(x, y, sample_weight, "train_on_batch", self._watch, class_weight)
         self.objective.reset()
         loop.train_step(self, batch)
         return self._results(return_dict)
@@ -256,7 +264,7 @@ class Trainer:
                       return_dict: bool = False) -> float | list[float] | dict[str, float]:
         """The loss and the metrics of one batch; arguments, returns and raises as in `evaluate`."""
         self._check_compiled("test_on_batch")
-        batch = self._batch(x, y, sample_weight, "test_on_batch")
+        batch = self._batch(x, y, sample_weight, "test_on_batch", self._watch)
         self.objective.reset()
         loop.test_step(self, batch)
         return self._results(return_dict)
@@ -290,7 +298,8 @@ class Trainer:
         fused = getattr(loss, "fused_activation", None)
         return fused is not None and fused == activation and hasattr(last, "backward_logits")
 
-    def _batch(self, x: Any, y: Any, weight: Any, who: str, class_weight: dict[int, float] | None = None) -> Batch:
+    def _batch(self, x: Any, y: Any, weight: Any, who: str, watch: Watch,
+               class_weight: dict[int, float] | None = None) -> Batch:
         """Check and convert inputs, targets and weights that belong together."""
         x = self.prepare(x)
         samples = len(x)
@@ -300,21 +309,24 @@ class Trainer:
             raise ValueError(f"{who}: y is missing; pass the targets of x")
         y = data.as_targets(y, self.objective.wants_indices, self.dtype, f"{who}: y")
         data.check_length(samples, y, f"{who}: y")
+        output_shape = self.compute_output_shape(x.shape)
         if class_weight is not None:
             if weight is not None:
                 raise ValueError(f"{who}: pass class_weight or sample_weight, not both")
-            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight")
+            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight", len(output_shape) > 2)
         elif weight is not None:
             weight = data.as_weights(weight, samples, self.dtype, f"{who}: sample_weight")
-        self.objective.bind(y.shape, self.compute_output_shape(x.shape))
+        self.objective.bind(y.shape, output_shape)
+        watch.targets(y, self.objective.loss, f"{who}: y")
         return Batch(x, y, weight)
 
-    def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str) -> Feed:
+    def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str,
+              watch: Watch) -> Feed:
         if data.is_source(x):
             if weight is not None:
                 raise ValueError(f"{who}: with batches from a source, yield (x, y, sample_weight)")
-            return self._source_feed(x, y, steps, who)
-        return self._array_feed(self._batch(x, y, weight, who), batch_size, steps, who)
+            return self._source_feed(x, y, steps, who, watch)
+        return self._array_feed(self._batch(x, y, weight, who, watch), batch_size, steps, who)
 
     def _array_feed(self, samples: Batch, batch_size: int | None, steps: int | None, who: str,
                     shuffle: bool | str = False) -> Feed:
@@ -325,15 +337,16 @@ class Trainer:
         data.check_count(batch_size, f"{who}: batch_size")
         return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
 
-    def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, targets: bool = True) -> Feed:
+    def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None) -> Feed:
+        """Batches from a source, which yields targets too if there is something to watch them."""
         if y is not None:
             raise ValueError(f"{who}: y must be None where x is a source of batches; it yields (x, y)")
         if steps is not None:
             data.check_count(steps, f"{who}: number of steps")
 
         def convert(x: Any, y: Any, weight: Any) -> Batch:
-            if targets:
-                return self._batch(x, y, weight, who)
+            if watch is not None:
+                return self._batch(x, y, weight, who, watch)
             return Batch(self.prepare(x), None, None)
 
         return Feed(SourceBatches(source, convert), steps)

@@ -28,8 +28,8 @@ from fastrnn.saving import onnx_recurrent_layers
 if TYPE_CHECKING:
     from fastrnn.saving.onnx_export import Graph
 
-#: What adds a layer's nodes: given the graph, the layer, its input (batch first) and its mask (batch, time) or None,
-#: it gives the output and the mask that goes with it.
+#: What adds a layer's nodes: given the graph, the layer, its input (batch first) and its mask or None, it gives the
+#: output and the mask that goes with it. A mask has all axes but the last of what it goes with, as an Embedding's has.
 Adds = Callable[["Graph", Any, str, str | None], tuple[str, str | None]]
 
 
@@ -108,18 +108,37 @@ def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | 
     """All steps of a batch are one batch to the layer inside."""
     start, two = graph.constant([0], "start", "int64"), graph.constant([2], "two", "int64")
     end, rest = graph.constant([np.iinfo(np.int64).max], "end", "int64"), graph.constant([-1], "rest", "int64")
+    one = graph.constant([1], "one", "int64")
     shape = graph.add("Shape", x)
-    steps = graph.add("Reshape", x, graph.add("Concat", rest, graph.add("Slice", shape, two, end), axis=0))
+    outer = graph.add("Slice", shape, start, two)
+
+    def fold(value: str) -> str:
+        inner = graph.add("Slice", graph.add("Shape", value), two, end)
+        return graph.add("Reshape", value, graph.add("Concat", rest, inner, axis=0))
+
+    def unfold(value: str) -> str:
+        inner = graph.add("Slice", graph.add("Shape", value), one, end)
+        return graph.add("Reshape", value, graph.add("Concat", outer, inner, axis=0))
+
+    recurrent = any(map(onnx_recurrent_layers.is_recurrent, layer.layer.walk()))
     states, graph.states = graph.states, False      # they would be of samples and steps together
-    if states and any(map(onnx_recurrent_layers.is_recurrent, layer.layer.walk())):
+    if states and recurrent:
         raise ValueError(f"{layer}: there are no states to give in and out of a layer inside TimeDistributed; export "
                          "with states=False")
-    y, _ = add(graph, layer.layer, steps, None)
+    inner_mask = None if mask is None or not recurrent else fold(mask)      # other layers pass it by
+    y, inner_mask = add(graph, layer.layer, fold(x), inner_mask)
     graph.states = states
-    one = graph.constant([1], "one", "int64")
-    inner = graph.add("Slice", graph.add("Shape", y), one, end)
-    outer = graph.add("Slice", shape, start, two)
-    return graph.add("Reshape", y, graph.add("Concat", outer, inner, axis=0)), mask
+    if mask is not None and recurrent:
+        mask = unfold(inner_mask) if inner_mask is not None else _any_step(graph, mask, outer)
+    return unfold(y), mask
+
+
+def _any_step(graph: Graph, mask: str, outer: str) -> str:
+    """A mask of more axes as one of the `outer` two: where anything of a step counts."""
+    rest, last = graph.constant([-1], "rest", "int64"), graph.constant([2], "last", "int64")
+    steps = graph.add("Reshape", mask, graph.add("Concat", outer, rest, axis=0))
+    counts = graph.add("ReduceSum", graph.add("Cast", steps, to=graph.onnx.TensorProto.INT64), last, keepdims=0)
+    return graph.add("Greater", counts, graph.constant(0, "none", "int64"))
 
 
 _LAYERS: dict[type[Layer], Adds] = {

@@ -239,7 +239,7 @@ def as_weights(weight: Any, samples: int, dtype: str, what: str) -> np.ndarray:
     return weight
 
 
-def class_weights(class_weight: Any, y: np.ndarray, dtype: str, what: str) -> np.ndarray:
+def class_weights(class_weight: Any, y: np.ndarray, dtype: str, what: str, per_step: bool = False) -> np.ndarray:
     """The weight of each sample by the class of its target; classes that `class_weight` does not name have weight 1.
 
     Args:
@@ -247,15 +247,33 @@ def class_weights(class_weight: Any, y: np.ndarray, dtype: str, what: str) -> np
         y: targets: indices `(samples,)` or `(samples, 1)`, or one-hot `(samples, classes)`.
         dtype: float type of the result.
         what: names the argument in errors.
+        per_step: the model predicts a sequence, so that the second axis of targets is time.
+
+    Raises:
+        TypeError: `class_weight` is no dictionary.
+        ValueError: a sample has not one class: targets of time steps, of several labels, or that are no whole numbers.
     """
     if not isinstance(class_weight, dict):
         raise TypeError(f"{what}: expected a dictionary from class index to weight, got {type(class_weight).__name__}")
-    if y.ndim > 2:
-        raise ValueError(f"{what}: needs one target a sample, got targets of shape {y.shape}; "
-                         "pass sample_weight of shape (samples, time) instead")
-    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
-    classes, position = np.unique(np.rint(classes).astype(np.int64), return_inverse=True)
+    of_samples = _classes(y, per_step)
+    if of_samples is None:
+        raise ValueError(f"{what}: expected targets with one class a sample, whole numbers (samples,) or one-hot rows "
+                         f"(samples, classes), got {'time steps' if per_step else 'others'} of shape {y.shape}; "
+                         "pass sample_weight instead, (samples,), or (samples, time) for a weight of each step")
+    classes, position = np.unique(of_samples, return_inverse=True)
     return np.array([class_weight.get(int(c), 1.0) for c in classes], dtype)[position]
+
+
+def _classes(y: np.ndarray, per_step: bool) -> np.ndarray | None:
+    """The class of each sample, None where they have not one each."""
+    if y.size == len(y):
+        y = y.reshape(len(y))
+        with np.errstate(invalid="ignore"):
+            classes = y.astype(np.int64)
+        return classes if np.array_equal(classes, y) else None
+    if y.ndim != 2 or per_step or not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
+        return None
+    return y.argmax(axis=1)
 
 
 def check_length(samples: int, array: np.ndarray, what: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,6 +12,7 @@ import numpy as np
 
 from fastrnn.training.data import Batch, Feed, concatenate
 from fastrnn.training.objective import Objective
+from fastrnn.training.watch import Watch
 
 if TYPE_CHECKING:
     from fastrnn.callbacks.base import CallbackList
@@ -35,6 +37,7 @@ class Plan(NamedTuple):
 class Trainable(Protocol):
     """What the loop asks of a model."""
 
+    layers: list[Any]
     objective: Objective
     optimizer: Any
     stop_training: bool
@@ -49,7 +52,7 @@ class Trainable(Protocol):
         """Set the variables' gradients from that of the output, or, if fused, of what enters the last activation."""
 
 
-def train_step(model: Trainable, batch: Batch) -> None:
+def train_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> None:
     """One update of the weights: forward, loss, backward, optimizer; the batch is counted in the objective."""
     x, y, weight = batch
     assert y is not None
@@ -61,6 +64,8 @@ def train_step(model: Trainable, batch: Batch) -> None:
     value, gradient = differentiate(y, output, weight, mask)
     for layer in plan.regularized:
         value += layer.losses()
+    if watch is not None and not math.isfinite(value):
+        watch.loss(value, model.layers, x)
     if plan.variables:
         model.backpropagate(gradient, plan)
         for layer in plan.regularized:
@@ -71,7 +76,7 @@ def train_step(model: Trainable, batch: Batch) -> None:
     objective.update(y, output, weight, mask, value)
 
 
-def test_step(model: Trainable, batch: Batch) -> None:
+def test_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> None:
     """Loss and metrics of a batch, counted in the objective."""
     x, y, weight = batch
     assert y is not None
@@ -81,11 +86,13 @@ def test_step(model: Trainable, batch: Batch) -> None:
     value = objective.loss(y, output, weight, mask, plan.fused)
     for layer in plan.regularized:
         value += layer.losses()
+    if watch is not None and not math.isfinite(value):
+        watch.loss(value, model.layers, x)
     objective.update(y, output, weight, mask, value)
 
 
 def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
-        validation: Feed | None, validates: Callable[[int], bool]) -> None:
+        validation: Feed | None, validates: Callable[[int], bool], watch: Watch) -> None:
     """Train for the given epochs.
 
     Args:
@@ -95,6 +102,7 @@ def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
         callbacks: called on the way; `model.stop_training` set by one of them ends the training.
         validation: batches to evaluate after an epoch, or None.
         validates: whether to evaluate after the epoch of an index.
+        watch: warns of losses that are no numbers.
     """
     objective = model.objective
     model.stop_training = False
@@ -103,9 +111,11 @@ def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
     for epoch in epochs:
         objective.reset()
         callbacks.on_epoch_begin(epoch)
+        watch.part = f"epoch {epoch}"
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_train_batch_begin(step)
-            train_step(model, batch)
+            watch.batch = step
+            train_step(model, batch, watch)
             if callbacks.wants_train_logs:
                 callbacks.on_train_batch_end(step, objective.logs())
             if model.stop_training:
@@ -114,7 +124,7 @@ def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
             break
         logs = objective.logs()
         if validation is not None and validates(epoch):
-            validated = evaluate(model, validation, callbacks)
+            validated = evaluate(model, validation, callbacks, watch, f"the validation of epoch {epoch}")
             logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training or feed.exhausted:
@@ -122,14 +132,17 @@ def fit(model: Trainable, feed: Feed, epochs: range, callbacks: CallbackList,
     callbacks.on_train_end(logs)
 
 
-def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList) -> dict[str, float]:
+def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList, watch: Watch, part: str = "the evaluation"
+             ) -> dict[str, float]:
     """Loss and metrics over one epoch of `feed`, by name."""
     objective = model.objective
+    watch.part = part
     objective.reset()
     callbacks.on_test_begin()
     for step, batch in enumerate(feed.epoch()):
         callbacks.on_test_batch_begin(step)
-        test_step(model, batch)
+        watch.batch = step
+        test_step(model, batch, watch)
         if callbacks.wants_test_logs:
             callbacks.on_test_batch_end(step, objective.logs())
     logs = objective.logs()

@@ -324,6 +324,9 @@ BAD_INDICES = {
     "NaN": np.array([[1, np.nan]], "float32"),
     "infinity": np.array([[1, np.inf]]),
     "just below zero": np.array([[1, -0.5]]),
+    "fraction": np.array([[1, 1.5]]),
+    "half precision fraction": np.array([[1, 1.5]], "float16"),
+    "list with a fraction": [[1, 2], [1.0, 8.999]],
     "strings": np.array([["good", "film"]]),
     "digits": np.array([["1", "2"]]),
     "objects": np.array([[1, 2]], object),
@@ -360,10 +363,14 @@ def test_embedding_takes_whole_numbers_of_any_kind(kind, rng):
     np.testing.assert_array_equal(expected, layer.get_weights()[0][words])
 
 
-def test_embedding_cuts_off_fractions():
-    """As Keras does."""
-    layer = Embedding(10, 4)
-    np.testing.assert_array_equal(layer(np.array([[2.5, 9.9]])), layer(np.array([[2, 9]])))
+def test_embedding_refuses_fractions():
+    """Keras cuts them off; whole numbers may be floats."""
+    layer = Embedding(10, 4, name="words")
+    with pytest.raises(ValueError, match=r"Embedding 'words' input: expected indices, got 1\.5, which is no whole"):
+        layer(np.array([[2.0, 1.5, 0.25]], "float32"))
+    whole = np.array([[2, 9, 0]])
+    for kind in "float32", "float64", "longdouble":
+        np.testing.assert_array_equal(layer(whole.astype(kind)), layer(whole))
 
 
 def test_embedding_of_nothing():

@@ -30,6 +30,19 @@ class TestFromKeras:
         assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
         assert [layer.trainable for layer in ours.layers] == [layer.trainable for layer in theirs.layers]
 
+    @pytest.mark.parametrize("suffix", [".keras", ".h5"])
+    def test_masks_inside_time_distributed(self, suffix, tmp_path):
+        """Both ways, and never what comes out without the masks."""
+        theirs, x = zoo.make(keras, "sentences"), zoo.padded_sentences()
+        theirs.save(tmp_path / f"theirs{suffix}")
+        ours = load_model(tmp_path / f"theirs{suffix}")
+        expected = theirs.predict(x, verbose=0)
+        close(ours.predict(x, verbose=0), expected)
+        ours.save(tmp_path / "ours.keras")
+        close(keras.saving.load_model(tmp_path / "ours.keras").predict(x, verbose=0), expected)
+        ours.layers[0].mask_zero = False
+        assert np.abs(ours.predict(x, verbose=0) - expected).max() > 0.01
+
     @pytest.mark.parametrize("stack", zoo.STACKS)
     def test_weights(self, stack, tmp_path):
         theirs, ours = zoo.make(keras, stack), zoo.make(fastrnn, stack)

@@ -153,6 +153,18 @@ class TestMasks:
             Bidirectional(cells(2, return_sequences=sequences), merge_mode="sum")])
         assert_same(randomize(model), rng.integers(0, 9, (20, 7)) * rng.integers(0, 2, (20, 7)))
 
+    @pytest.mark.parametrize("opset", [OPSETS[0], OPSETS[-1]])
+    def test_inside_time_distributed(self, opset):
+        model = zoo.make(fastrnn, "sentences")
+        assert_same(model, zoo.padded_sentences(), opset=opset)
+
+    def test_above_time_distributed(self):
+        """A step counts above where anything of it does."""
+        layers = [fastrnn.Input((None, 2, 4)), Embedding(zoo.WORDS, 3, mask_zero=True),
+                  TimeDistributed(TimeDistributed(fastrnn.Sequential([Dense(3), LSTM(4)]))), TimeDistributed(GRU(3)),
+                  TimeDistributed(Activation("tanh")), Bidirectional(LSTM(2, return_sequences=True)), GRU(3)]
+        assert_same(randomize(fastrnn.Sequential(layers)), zoo.padded_sentences(6).reshape(6, 3, 2, 4))
+
     @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
     def test_random_ones(self, time, batch, seed):
         rng = np.random.default_rng(seed)

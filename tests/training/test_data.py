@@ -175,8 +175,12 @@ def test_class_weights(y):
 def test_class_weights_refuse():
     with pytest.raises(TypeError, match="class_weight: expected a dictionary"):
         data.class_weights([1, 2], np.zeros(3), "float32", "class_weight")
-    with pytest.raises(ValueError, match="one target a sample.*sample_weight"):
-        data.class_weights({}, np.zeros((3, 2, 4)), "float32", "class_weight")
+    for y in (np.zeros((3, 2, 4)), [[1, 1, 0]], [[0, 0, 0]], [[0.9, 0.1]], [[0, 2, 1, 0]], [[2, -1]], [0.5, 1],
+              [np.nan], np.zeros((3, 0))):
+        with pytest.raises(ValueError, match="class_weight: expected targets with one class a sample.*sample_weight"):
+            data.class_weights({}, np.asarray(y), "float32", "class_weight")
+    with pytest.raises(ValueError, match=r"got time steps of shape \(2, 2\); pass sample_weight"):
+        data.class_weights({}, np.eye(2), "float32", "class_weight", per_step=True)
 
 
 def test_weights_of_samples_and_of_time_steps():

@@ -216,6 +216,26 @@ def test_class_weights():
     assert model.history.history["val_loss"][0] == pytest.approx(model.test_on_batch(x, classes))
 
 
+@pytest.mark.parametrize(("loss", "units"), [("sparse_categorical_crossentropy", 3), ("binary_crossentropy", 1),
+                                             ("mse", 1)])
+@pytest.mark.parametrize("targets", [[[0, 2, 1, 0], [1, 0, 0, 0]], [[0, 1, 0, 0], [1, 0, 0, 0]]])
+def test_class_weights_of_time_steps_are_refused(loss, units, targets):
+    """Also where they look like one-hot rows; the way out that the error names is taken."""
+    if loss == "binary_crossentropy":
+        targets = np.minimum(targets, 1)
+    model = fastrnn.Sequential([fastrnn.Input((4, 2)), Dense(units, activation="softmax" if units > 1 else "sigmoid")])
+    model.compile(optimizers.SGD(0.0), loss)
+    sequences, weights = np.ones((2, 4, 2)), {0: 1, 1: 5, 2: 9}
+    for call in model.fit, model.train_on_batch:
+        with pytest.raises(ValueError, match=r"class_weight: expected targets with one class a sample.*time steps of "
+                                             r"shape \(2, 4\); pass sample_weight instead"):
+            call(sequences, np.array(targets), class_weight=weights)
+    by_step = np.array([[weights[c] for c in row] for row in targets])
+    y_true = np.array(targets)[..., None]
+    rows = type(losses.get(loss))(reduction="none")(y_true, model.predict_on_batch(sequences))
+    assert model.train_on_batch(sequences, y_true, sample_weight=by_step) == pytest.approx((rows * by_step).mean())
+
+
 def test_the_weights_of_the_samples_split_off_count_in_validation():
     model = stack(Scale())
     model.fit(x, y, sample_weight=[1, 1, 0], validation_split=0.3, verbose=0)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warnings of numbers that spoil a training: targets that a loss makes no sense of, and a loss that is no number."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn.layers.base import Layer
+from fastrnn.layers.chain import Chain
+
+
+class Watch:
+    """Gives each of its warnings once, so that there is one of them for each `fit` and `evaluate`.
+
+    Args:
+        who: what warnings begin with, e.g. "fit".
+
+    Attributes:
+        part, batch: where the loop is: "epoch 3", and the index of the batch.
+    """
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._warned_of_targets = self._warned_of_loss = False
+        self.part = ""
+        self.batch = 0
+
+    def targets(self, y: np.ndarray, loss: Any, what: str) -> None:
+        """Warn of targets that are not finite, or outside what the loss is defined for; `what` names them."""
+        if self._warned_of_targets or y.dtype.kind != "f" or not y.size:
+            return
+        low, high = float(y.min()), float(y.max())      # NaN if there is any
+        least, most = getattr(loss, "target_range", (-math.inf, math.inf))
+        if least <= low and high <= most and math.isfinite(high - low):
+            return
+        self._warned_of_targets = True
+        if math.isfinite(high - low):
+            warnings.warn(f"{what}: loss {loss.name!r} is defined for targets from {least:g} to {most:g}, got targets "
+                          f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=4)
+            return
+        wrong = ~np.isfinite(y)
+        warnings.warn(f"{what}: {np.count_nonzero(wrong)} of {y.size} targets are NaN or infinite, the first in sample "
+                      f"{np.argwhere(wrong)[0][0]}, and all weights become NaN with them; leave these samples out",
+                      stacklevel=4)
+
+    def loss(self, value: float, layers: Sequence[Layer], x: np.ndarray) -> None:
+        """Warn of a loss that is not finite, with the first layer where that shows: before the update, which makes all
+        weights NaN."""
+        if self._warned_of_loss:
+            return
+        self._warned_of_loss = True
+        warnings.warn(f"{self._who}: the loss is {value} in batch {self.batch} of {self.part} (counted from 0): "
+                      f"{_origin(layers, x)}; the callback TerminateOnNaN ends a training there", stacklevel=5)
+
+
+def _origin(layers: Sequence[Layer], x: np.ndarray) -> str:
+    """Where on the way from the input to the output numbers cease to be finite."""
+    if not np.isfinite(x).all():
+        return "the input has NaN or infinite values"
+    first, _, _ = _first(layers, x, None)
+    return first or "all weights and outputs are finite, so look at the targets and sample weights"
+
+
+def _first(layers: Sequence[Layer], x: Any, mask: np.ndarray | None) -> tuple[str, Any, np.ndarray | None]:
+    """The first layer whose weights or output are not finite, "" if there is none; the output, and its mask."""
+    for layer in layers:
+        if isinstance(layer, Chain):
+            found, x, mask = _first(layer.layers, x, mask)
+        else:
+            wrong = [v for v in layer.weights if not np.isfinite(v.data).all()]
+            if wrong:
+                return f"the first layer with weights that are not finite is {layer}, '{wrong[0].path}'", x, mask
+            # A copy leaves the layer its states and what its backward pass needs; it has the same weights.
+            own = copy.deepcopy(layer, {id(v): v for v in layer.weights})
+            x, mask = own.forward(x, mask=mask), own.compute_mask(x, mask)
+            found = "" if np.isfinite(x).all() else f"the first layer whose output is not finite is {layer}"
+        if found:
+            return found, x, mask
+    return "", x, mask
