@@ -28,8 +28,9 @@ def inspect(filepath: Any) -> str:
     Nothing is built, and no weight is read.
 
     Args:
-        filepath: of the file, a PyTorch (`.pt`, `.pth`, `.bin`) or ONNX one among them; without a suffix, that of a
-            `.safetensors` file. Of a PyTorch checkpoint the state dicts are shown, each under its key.
+        filepath: of the file, a PyTorch (`.pt`, `.pth`, `.bin`) or ONNX one among them (for that one, see `load_onnx`,
+            also the file of data beside it); without a suffix, that of a `.safetensors` file. Of a PyTorch checkpoint
+            the state dicts are shown, each under its key.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
@@ -51,7 +52,7 @@ def inspect(filepath: Any) -> str:
     """
     path = files.named(filepath)
     if path.endswith(files.ONNX):
-        return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
+        return "\n".join(_graph(onnx_graph.read_file(path)))
     if path.endswith(files.TORCH):
         tensors = _states(path)
     else:
