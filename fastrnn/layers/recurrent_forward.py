@@ -133,12 +133,14 @@ class RecurrentForward(RecurrentWeights):
         if self._inference is not None:
             y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
         if y is None and checked and type(x) is np.ndarray and type(self).forward is RecurrentForward.forward:
-            _, w, u, b, b_recurrent, peepholes = self._pack()
-            self._inference = _core.kernels(self.dtype).Inference(
-                self.cell, self.units, *self._codes, self.reset_after, w, u, b, b_recurrent, self.kernel.data,
-                self._variables, peepholes)
+            self._inference = self._new_inference()
             y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
         return y
+
+    def _new_inference(self) -> Any:
+        _, w, u, b, b_recurrent, peepholes = self._pack()
+        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, self.reset_after, w, u, b,
+                                                   b_recurrent, self.kernel.data, self._variables, peepholes)
 
     def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
@@ -171,9 +173,30 @@ class RecurrentForward(RecurrentWeights):
         """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a
         step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
         threads = runtime.get_num_threads()
+        if not training and type(x) is np.ndarray:
+            return self._run_inference(x, out, mask, states, threads)
         call = self.forward_call(x, out, training, mask, states, threads)
         _core.kernels(self.dtype).forward(threads, call.arguments)
         return self.called(call)
+
+    def _run_inference(self, x: np.ndarray, out: np.ndarray | None, mask: np.ndarray | None,
+                       states: Sequence[np.ndarray | None], threads: int) -> list[np.ndarray]:
+        """`run` for an array, with nothing kept for a backward pass."""
+        if self.go_backwards:
+            x = x[:, ::-1]
+            mask = None if mask is None else mask[:, ::-1]
+        inference = self._inference
+        arguments = (x, out, mask, states[0], states[1] if self.state_count == 2 else None, self.zero_output_for_mask,
+                     self._final_states(), threads)
+        final = None if inference is None else inference.run(*arguments)
+        if final is None:
+            self._inference = inference = self._new_inference()
+            final = inference.run(*arguments)
+        return final
+
+    def _final_states(self) -> int:
+        """How many of the final states somebody asks for."""
+        return self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
 
     def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
                      states: Sequence[np.ndarray | None], threads: int) -> Call:
@@ -192,7 +215,7 @@ class RecurrentForward(RecurrentWeights):
         _, w, u, b, b_recurrent, peepholes = self._pack()
         size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
                                  threads)
-        wanted = self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
+        wanted = self._final_states()
         final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(wanted)]
         lent = None
         if not training:

@@ -88,16 +88,31 @@ def with_suffix(path: Any) -> str:
     return named(path) + ("" if suffix_of(path) else NATIVE)
 
 
-def read_mapped(path: Any) -> mmap.mmap:
+def read_mapped(path: Any, follow_links: bool = True) -> mmap.mmap:
     """The bytes of a regular file, mapped: pages are read when they are touched, and shared with other processes until
     written; what is written stays in this process.
 
+    Args:
+        path: of the file.
+        follow_links: read what a symbolic link of that name leads to; else it is refused.
+
     Raises:
         OSError: there is no such file, or it may not be read.
-        ModelFileError: it is empty, or no regular file.
+        ModelFileError: it is empty, or no regular file, or a link that is not to be followed.
     """
+    link = ModelFileError(os.fspath(path), "", "expected a file, got a symbolic link; put the file itself there")
     # Not to wait for a writer where the name is that of a pipe.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links:
+        if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
+            raise link
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if follow_links or error.errno not in (errno.ELOOP, errno.EMLINK):      # EMLINK: what BSD says of it
+            raise
+        raise link from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

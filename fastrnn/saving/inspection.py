@@ -29,9 +29,10 @@ def inspect(filepath: Any) -> str:
     Nothing is built, and no weight is read.
 
     Args:
-        filepath: of the file, a PyTorch or ONNX one among them; without a suffix, that of a `.safetensors` file.
-            PyTorch's files are known by their first bytes, whatever their names (`.pt`, `.pth`, `.ckpt`, `.model`). Of
-            a PyTorch checkpoint the state dicts are shown, each under its key.
+        filepath: of the file, a PyTorch or ONNX one among them (for that one, see `load_onnx`, also the file of data
+            beside it); without a suffix, that of a `.safetensors` file. PyTorch's files are known by their first bytes,
+            whatever their names (`.pt`, `.pth`, `.ckpt`, `.model`). Of a PyTorch checkpoint the state dicts are shown,
+            each under its key.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not.
@@ -58,7 +59,7 @@ def inspect(filepath: Any) -> str:
     elif found_as == "safetensors" and not path.endswith(files.NATIVE):
         tensors = safetensors.read(files.mapped(path), path)[0]
     elif path.endswith(files.ONNX):
-        return "\n".join(_graph(onnx_graph.read_graph(files.mapped(path), path)))
+        return "\n".join(_graph(onnx_graph.read_file(path)))
     else:
         path = files.existing(path)
         if _has_model(path):

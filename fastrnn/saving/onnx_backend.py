@@ -7,36 +7,29 @@ of a backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fastrnn.saving import files, onnx_pointwise, onnx_shapes
-from fastrnn.saving.errors import ModelFileError, shown
-from fastrnn.saving.onnx_graph import OPSETS, Graph, Node, Unsupported, Value, read_graph, read_node
-from fastrnn.saving.onnx_recurrent import RecurrentNode
+from fastrnn.saving import files
+from fastrnn.saving.onnx_external import External
+from fastrnn.saving.onnx_graph import OPSETS, Graph, Value, read_file, read_graph, read_node
+from fastrnn.saving.onnx_plan import Plan
 from fastrnn.saving.onnx_room import Room
 from fastrnn.saving.protobuf import Message
-
-_OPERATORS = {**onnx_pointwise.OPERATORS, **onnx_shapes.OPERATORS}
-_RECURRENT = ("GRU", "LSTM", "RNN")
-#: Inputs of a node that an error tells of; recurrent nodes have at most as many.
-_MOST_SHOWN = 8
-#: What NumPy raises where values or shapes do not fit an operator.
-_UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, AttributeError, KeyError)
-
-Step = Callable[[Sequence[Any], Room], Any]     # a RecurrentNode, or an operator's function for one node
 
 
 def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
     """A graph of an ONNX file, to be run.
 
     Recurrent nodes run on fastrnn's kernels; the operators around them, as PyTorch, tf2onnx and Keras export them, on
-    NumPy. Needs no package onnx. Nothing but the file given is read, nothing that it names is imported or called.
+    NumPy. Needs no package onnx. Nothing but the file given is read, and the one file beside it that it names, as
+    PyTorch's exporter makes it, `encoder.onnx.data`; nothing that it names is imported or called.
 
     Args:
-        source: path of a file, its bytes, or onnx's ModelProto.
+        source: path of a file, its bytes, or onnx's ModelProto. Constants in another file need the path: that one is
+            looked for in the same folder, and must be a file of a plain name and no link.
         max_bytes: how much memory the values of one run may take; a run that would take more is refused. None for 64
             times what its inputs and the file's constants take, and 32 MB.
 
@@ -51,13 +44,12 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
         y, h, c = model.run({"x": x})
     """
     if hasattr(source, "SerializeToString"):
-        data, file = memoryview(source.SerializeToString()), "ModelProto"
+        graph = read_graph(memoryview(source.SerializeToString()), "ModelProto", External(None))
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        data, file = memoryview(source), "bytes"
+        graph = read_graph(memoryview(source), "bytes", External(None))
     else:
-        file = files.named(source)
-        data = files.mapped(file)
-    return OnnxModel(read_graph(data, file), max_bytes)
+        graph = read_file(files.named(source))
+    return OnnxModel(graph, max_bytes)
 
 
 class OnnxModel:
@@ -70,25 +62,10 @@ class OnnxModel:
     def __init__(self, graph: Graph, max_bytes: int | None = None) -> None:
         self.file, self.inputs, self.outputs = graph.file, graph.inputs, graph.outputs
         self._max_bytes = max_bytes
-        self._constants = dict(graph.constants)
-        steps = [(node, self._step(node)) for node in graph.nodes]
-        size = sum(constant.nbytes for constant in self._constants.values())
-        # What depends on no input is made once, now; but loading is not to take long, whatever a file asks for.
-        room, work = Room((32 << 20) + 2 * size), (128 << 20) + 16 * size
-        self._steps = []
-        for node, step in steps:
-            constant = all(not name or name in self._constants for name in node.inputs)
-            work -= sum(self._constants[name].nbytes for name in node.inputs if name) if constant else 0
-            if constant and work > 0:
-                made = self._outputs(node, step, self._constants, room)
-                self._constants.update(made)
-                work -= sum(array.nbytes for array in made.values())
-            else:
-                self._steps.append((node, step))
-        for node, step in self._steps:
-            if isinstance(step, RecurrentNode):
-                step.constant = all(not name or name in self._constants for name in node.inputs[1:4] + node.inputs[7:])
-        self._last_uses = self._uses()
+        self._plan = Plan(graph)
+        self._names = {value.name for value in graph.inputs}
+        #: Of each input, the dtype and shape of the last array that was one.
+        self._fits: list[tuple[np.dtype | None, tuple[int, ...]]] = [(None, ())] * len(graph.inputs)
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
         """The outputs.
@@ -100,79 +77,33 @@ class OnnxModel:
             ValueError: an input is missing or does not fit.
             ModelFileError: a ValueError; a node cannot take what reaches it, or there is no room for what it gives.
         """
-        values: dict[str, np.ndarray] = {**self._constants, **self._given(inputs)}
-        size = sum(value.nbytes for value in values.values())
-        room = Room((32 << 20) + 64 * size if self._max_bytes is None else self._max_bytes)
-        for (node, step), over in zip(self._steps, self._last_uses):
-            values.update(self._outputs(node, step, values, room))
-            for name in over:
-                room.give_back(values.pop(name))
-        return tuple(np.ascontiguousarray(values[value.name]).reshape(values[value.name].shape)
-                     for value in self.outputs)
+        given = self._given(inputs)
+        most = self._max_bytes
+        if most is None:
+            most = (32 << 20) + 64 * (self._plan.constant_bytes + sum([array.nbytes for array in given]))
+        return self._plan.run(given, Room(most))
 
-    # one node ------------------------------------------------------------------------------------------------------
-
-    def _step(self, node: Node) -> Step:
-        if node.operator in _RECURRENT:
-            try:
-                return RecurrentNode(node)
-            except Unsupported as error:
-                raise self._error(node, str(error)) from None
-        operator = _OPERATORS.get(node.operator)
-        if operator is None:
-            raise self._error(node, f"the operator {shown(node.operator)} is not supported, only those that are "
-                                    "usual around recurrent nodes; export this part of the model apart")
-        return lambda inputs, room: operator(node, inputs, room)
-
-    def _outputs(self, node: Node, step: Step, values: Mapping[str, np.ndarray], room: Room) -> dict[str, np.ndarray]:
-        given = [values[name] if name else None for name in node.inputs]
-        try:
-            with np.errstate(all="ignore"):
-                found = step(given, room)
-            node.check_attributes()
-        except Unsupported as error:
-            raise self._error(node, str(error)) from None
-        except ModelFileError:
-            raise
-        except _UNFIT as error:
-            shapes = ", ".join("none" if x is None else f"{x.dtype} {x.shape}" for x in given[:_MOST_SHOWN])
-            shapes += f" and {len(given) - _MOST_SHOWN} more" if len(given) > _MOST_SHOWN else ""
-            raise self._error(node, f"cannot take inputs {shapes}: {shown(str(error))}") from None
-        results = found if isinstance(found, tuple) else (found,)
-        if len(node.outputs) > len(results):
-            raise self._error(node, f"gives {len(results)} outputs, the file expects {len(node.outputs)}")
-        named = {name: np.asarray(result) for name, result in zip(node.outputs, results) if name}
-        for result in named.values():
-            room.take(result)
-        return named
-
-    def _error(self, node: Node, problem: str) -> ModelFileError:
-        return ModelFileError(self.file, str(node), problem)
-
-    def _uses(self) -> list[list[str]]:
-        """The values that are needed no more, after each step."""
-        kept = {*self._constants, *(value.name for value in (*self.inputs, *self.outputs))}
-        over: list[list[str]] = []
-        for node, _ in reversed(self._steps):
-            names = {name for name in (*node.inputs, *node.outputs) if name and name not in kept}
-            kept |= names
-            over.append(sorted(names))
-        return over[::-1]
-
-    # inputs --------------------------------------------------------------------------------------------------------
-
-    def _given(self, inputs: Any) -> dict[str, np.ndarray]:
-        names = [value.name for value in self.inputs]
+    def _given(self, inputs: Any) -> list[np.ndarray]:
+        """The inputs in their order, checked."""
         if isinstance(inputs, np.ndarray):
             inputs = [inputs]
-        given = dict(inputs) if isinstance(inputs, Mapping) else dict(zip(names, inputs))
-        count = len(given) if isinstance(inputs, Mapping) else len(inputs)
-        if set(given) != set(names) or count != len(names):
-            raise ValueError(f"{self.file}: expected the inputs {', '.join(names) or 'none'}, got {count}: "
-                             f"{', '.join(map(str, given))}")
-        return {value.name: self._checked(value, given[value.name]) for value in self.inputs}
+        named = isinstance(inputs, Mapping)
+        if len(inputs) != len(self.inputs) or (named and not self._names.issubset(inputs)):
+            names = ", ".join(value.name for value in self.inputs) or "none"
+            raise ValueError(f"{self.file}: expected the inputs {names}, got {len(inputs)}"
+                             f"{': ' + ', '.join(map(str, inputs)) if named and inputs else ''}")
+        given = []
+        for place, (value, (dtype, shape)) in enumerate(zip(self.inputs, self._fits)):
+            array = inputs[value.name if named else place]
+            if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape \
+                    or not array.flags.aligned:
+                array = self._checked(value, array)
+                self._fits[place] = array.dtype, array.shape
+            given.append(array)
+        return given
 
     def _checked(self, value: Value, given: Any) -> np.ndarray:
+        """An input as an array that is aligned and native."""
         try:
             array = np.asarray(given) if isinstance(given, (np.ndarray, np.generic)) else np.asarray(given, value.dtype)
         except (TypeError, ValueError) as error:
@@ -182,10 +113,12 @@ class OnnxModel:
             raise ValueError(f"{self.file}: input {value.name}: expected {value.dtype}, got {array.dtype}; convert it, "
                              f"e.g. by x.astype({value.dtype!r})")
         shape = value.shape
-        if shape is not None and (array.ndim != len(shape) or any(
+        if shape is not None and array.shape != shape and (array.ndim != len(shape) or any(
                 size is not None and size != got for size, got in zip(shape, array.shape))):
             raise ValueError(f"{self.file}: input {value.name}: expected shape {shape}, got {array.shape}")
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        if array.flags.aligned and array.dtype.isnative:
+            return array
+        return np.require(array, array.dtype.newbyteorder("="), "A")
 
 
 # onnx.backend.base --------------------------------------------------------------------------------------------------
@@ -209,7 +142,7 @@ def run_node(node: Any, inputs: Any, device: str = "CPU", outputs_info: Any = No
     if not supports_device(device):
         raise ValueError(f"expected the device 'CPU', got {device!r}")
     opset = kwargs.get("opset_version", OPSETS[-1])
-    found = read_node(Message(memoryview(node.SerializeToString()), "NodeProto", "node"), opset)
+    found = read_node(Message(memoryview(node.SerializeToString()), "NodeProto", "node"), opset, External(None))
     takes = [Value(name, None, None) for name in dict.fromkeys(found.inputs) if name]
     gives = [Value(name, None, None) for name in found.outputs if name]
     return OnnxModel(Graph("NodeProto", opset, [found], {}, takes, gives)).run(inputs)

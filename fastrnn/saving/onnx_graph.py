@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an ONNX file has: its nodes, constants, inputs and outputs, checked; https://onnx.ai/onnx/repo-docs/IR.html
 
-Nothing but the bytes given is read: data in other files is refused, and so are graphs inside of nodes.
+Nothing but the bytes given, and the one file beside them that `onnx_external` guards, is read; graphs inside of nodes
+are refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastrnn.saving import files
 from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, shown
+from fastrnn.saving.onnx_external import External
 from fastrnn.saving.protobuf import Message
 
 #: Versions of ONNX's operators that are understood. What older ones said by attributes that are no more is refused.
@@ -22,6 +25,7 @@ DTYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int3
           10: "float16", 11: "float64", 12: "uint32", 13: "uint64"}
 _FLOATS = {"float32": (4, "<f4"), "float64": (10, "<f8")}
 _INTEGERS = {"int64": 7, "uint32": 11, "uint64": 11}    # all others are in int32_data, field 5
+_VALUES = (4, 5, 6, 7, 9, 10, 11)       # fields that hold values: strings and numbers one by one, and raw data
 _KINDS = {8: "strings", 14: "complex numbers", 15: "complex numbers", 16: "bfloat16"}
 
 
@@ -35,6 +39,7 @@ class Node:
     Attributes:
         operator: "LSTM".
         opset: version of ONNX's operators that the file asks for.
+        checked: each of its attributes was asked for.
     """
 
     def __init__(self, operator: str, name: str, inputs: Sequence[str], outputs: Sequence[str],
@@ -43,6 +48,7 @@ class Node:
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.attributes = attributes
         self.asked: set[str] = set()
+        self.checked = False
 
     def __str__(self) -> str:
         return f"{ascii(self.operator)[1:-1][:60]} {shown(self.name or ', '.join(self.outputs))}"
@@ -69,6 +75,7 @@ class Node:
         left = sorted(set(self.attributes) - self.asked)
         if left:
             raise Unsupported(f"attribute {shown(left[0])} is not supported; got {shown(self.attributes[left[0]])}")
+        self.checked = True
 
 
 class Value(NamedTuple):
@@ -90,12 +97,18 @@ class Graph(NamedTuple):
     outputs: list[Value]
 
 
-def read_graph(data: memoryview, file: str) -> Graph:
+def read_file(path: str) -> Graph:
+    """The graph of an ONNX file, whose constants may lie in a file beside it; see `read_graph`."""
+    return read_graph(files.mapped(path), path, External(path))
+
+
+def read_graph(data: memoryview, file: str, external: External) -> Graph:
     """The graph of an ONNX file.
 
     Args:
         data: the file's bytes; the values of constants stay in them.
         file: its name, for errors.
+        external: gives the values that are not in it.
 
     Raises:
         ModelFileError: the file is broken, or has what is not supported.
@@ -115,8 +128,8 @@ def read_graph(data: memoryview, file: str) -> Graph:
         if not name or name in constants:
             raise message.error(f"expected a name that no other constant has, got {shown(name)}")
         message.place = f"constant {shown(name)}"
-        constants[name] = read_tensor(message)
-    nodes = [read_node(message, opset) for message in graph.messages(1, "node", MAX_COUNT)]
+        constants[name] = read_tensor(message, external)
+    nodes = [read_node(message, opset, external) for message in graph.messages(1, "node", MAX_COUNT)]
     inputs = [_value(message) for message in graph.messages(11, "input", MAX_COUNT)]
     outputs = [_value(message) for message in graph.messages(12, "output", MAX_COUNT)]
     found = Graph(file, opset, nodes, constants, [value for value in inputs if value.name not in constants], outputs)
@@ -155,7 +168,7 @@ def _check_order(graph: Graph) -> None:
         raise ModelFileError(graph.file, "graph", f"nothing gives the output {shown((missing or [''])[0])}")
 
 
-def read_node(message: Message, opset: int) -> Node:
+def read_node(message: Message, opset: int, external: External) -> Node:
     """A node from its message."""
     operator, name = message.text(4, "operator"), message.text(3, "name")
     message.place = f"{shown(operator)} {shown(name)}"
@@ -168,7 +181,7 @@ def read_node(message: Message, opset: int) -> Node:
         entry.place = f"{message.place}, attribute {shown(key)}"
         if key in attributes:
             raise entry.error("there are two of this name")
-        attributes[key] = _attribute(entry)
+        attributes[key] = _attribute(entry, external)
     inputs, outputs = message.texts(1, "input"), message.texts(2, "output")
     if max(len(inputs), len(outputs)) > 1000:
         raise message.error(f"expected at most 1000 inputs and outputs, got {len(inputs)} and {len(outputs)}")
@@ -177,7 +190,7 @@ def read_node(message: Message, opset: int) -> Node:
     return Node(operator, name, inputs, outputs, attributes, opset)
 
 
-def _attribute(entry: Message) -> Any:
+def _attribute(entry: Message, external: External) -> Any:
     if entry.has(6) or entry.has(11):
         raise entry.error("graphs inside a node, as If, Loop and Scan have, are not supported; export the model such "
                           "that recurrent layers become RNN, LSTM or GRU nodes")
@@ -192,7 +205,7 @@ def _attribute(entry: Message) -> Any:
         tensor = entry.message(5, entry.place)
         if tensor is None:
             raise entry.error("expected a tensor, got none")
-        return read_tensor(tensor)
+        return read_tensor(tensor, external)
     if kind == 6 or (not kind and entry.has(7)):
         return [float(value) for value in entry.floats(7, "values")]
     if kind == 7 or (not kind and entry.has(8)):
@@ -202,11 +215,11 @@ def _attribute(entry: Message) -> Any:
     raise entry.error(f"attributes of type {kind} are not supported")
 
 
-def read_tensor(message: Message) -> np.ndarray:
+def read_tensor(message: Message, external: External) -> np.ndarray:
     """A constant: its raw data as they lie in the file, other forms as they are converted."""
-    if message.has(13) or message.integer(14, "data location"):
-        raise message.error("the values are in another file, which is not supported: only the file given is read; save "
-                            "the model with its data in one file")
+    outside = message.integer(14, "data location")
+    if outside not in (0, 1) or outside != message.has(13) or (outside and any(map(message.has, _VALUES))):
+        raise message.error("expected values either in the file, or all of them in another one, by one place in it")
     code = message.integer(2, "dtype")
     if code not in DTYPES:
         raise message.error(f"expected a dtype from {', '.join(DTYPES.values())}, got {_KINDS.get(code, code)}")
@@ -214,11 +227,11 @@ def read_tensor(message: Message) -> np.ndarray:
     shape = tuple(message.integers(1, "shape"))
     if len(shape) > MAX_RANK or any(size < 0 for size in shape) or math.prod(max(size, 1) for size in shape) > 1 << 40:
         raise message.error(f"expected a shape of at most {MAX_RANK} axes, got {shown(shape)}")
-    if message.has(9):
-        raw = message.binary(9, "values")
-        if math.prod(shape) * dtype.itemsize != len(raw):       # Python's numbers: nothing overflows
-            raise message.error(f"expected {math.prod(shape) * dtype.itemsize} bytes for the shape {shape}, got "
-                                f"{len(raw)}")
+    if message.has(9) or outside:
+        size = math.prod(shape) * dtype.itemsize        # Python's numbers: nothing overflows
+        raw = external.read(message, size) if outside else message.binary(9, "values")
+        if size != len(raw):
+            raise message.error(f"expected {size} bytes for the shape {shape}, got {len(raw)}")
         if not raw:
             return np.zeros(shape, dtype)
         array = np.frombuffer(raw, np.uint8 if dtype.kind == "b" else dtype)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,16 +18,20 @@ from fastrnn.saving.onnx_room import Room
 
 _LAYERS: dict[str, type[Recurrent]] = {"RNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ("tanh",), "LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
-#: What the kernels ask of arrays; a constant is the file's own bytes, which can lie anywhere, and so can an input.
-_FOR_KERNELS: tuple[Literal["C"], Literal["A"]] = ("C", "A")
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+
+
+class _Runners(NamedTuple):
+    """What runs each direction of a node, and of which shape and dtype its weights are."""
+
+    each: list[Recurrent | Cell]
+    width: int
+    units: int
+    dtype: np.dtype
 
 
 class RecurrentNode:
     """A node with what its attributes say.
-
-    Attributes:
-        constant: the weights are the same at each call, so that the layers made of them are kept.
 
     Raises:
         Unsupported: an attribute is not known, or has a value that it cannot have.
@@ -48,8 +52,9 @@ class RecurrentNode:
             raise Unsupported(f"attribute clip: expected a number above zero, got {clip}")
         self.clip = clip
         self.activations = self._activations()
-        self.constant = False
-        self._made: list[Recurrent | Cell] = []
+        self._letters = "hc"[:_LAYERS[self.operator].state_count]
+        self._zeros = [(None,) * len(self._letters)] * len(self.backwards)     # the first states where none is given
+        self._kept: _Runners | None = None
 
     def _flag(self, name: str) -> bool:
         value = self.node.attribute(name, int, 0)
@@ -79,18 +84,34 @@ class RecurrentNode:
             found.append(Activation(key, alpha or 0.0, beta or 0.0))
         return [found[place:place + len(each)] for place in range(0, len(found), len(each))]
 
+    def check_outputs(self, count: int) -> None:
+        """Refuse a node that is to give more than it has."""
+        if count > 1 + len(self._letters):
+            raise Unsupported(f"gives {1 + len(self._letters)} outputs, the file expects {count}")
+
     # weights -------------------------------------------------------------------------------------------------------
 
-    def _runners(self, weights: Sequence[Any]) -> list[Recurrent | Cell]:
-        """What runs each direction with these weights: W, R, B and P, the last two of which may be None."""
-        if self._made:
-            return self._made
+    @property
+    def on_kernels(self) -> bool:
+        """Whether kernels alone run it, with the weights that it keeps."""
+        return self._kept is not None and not any(isinstance(runner, Cell) for runner in self._kept.each)
+
+    def keep(self, weights: Sequence[Any]) -> None:
+        """Have these weights, W, R, B and P, of which the last two may be None, at each call, whatever it is given.
+
+        Raises:
+            Unsupported: they do not fit together.
+        """
+        self._kept = self._runners(weights)
+
+    def _runners(self, weights: Sequence[Any]) -> _Runners:
+        """What runs each direction with these weights."""
+        weights = [*weights[:3], weights[3] if self.operator == "LSTM" else None]
         self._check(weights)
         runners = [self._runner(direction, [None if one is None else one[direction] for one in weights])
                    for direction in range(len(self.backwards))]
-        if self.constant:
-            self._made = runners
-        return runners
+        w, r = weights[:2]
+        return _Runners(runners, w.shape[2], r.shape[2], w.dtype)
 
     def _check(self, weights: Sequence[Any]) -> None:
         w, r = weights[:2]
@@ -143,45 +164,64 @@ class RecurrentNode:
     def __call__(self, inputs: Sequence[Any], room: Room) -> tuple[np.ndarray, ...]:
         """Y (time, directions, batch, units) and the last states (directions, batch, units); with layout=1, the batch
         first in all of them."""
-        states = _LAYERS[self.operator].state_count
-        x, w, r, b, lengths, *rest = (*inputs, *(None,) * 8)[:8]
-        runners = self._runners([w, r, b, rest[2] if self.operator == "LSTM" else None])
-        if x is None or x.ndim != 3 or x.shape[2] != w.shape[2] or x.dtype != w.dtype:
-            raise Unsupported(f"X: expected {w.dtype} of three axes, the last of {w.shape[2]}, got "
-                              f"{None if x is None else (x.dtype, x.shape)}")
+        x, w, r, b, lengths, h, c, p = inputs if len(inputs) == 8 else (*inputs, *(None,) * 8)[:8]
+        runners, width, units, dtype = self._kept or self._runners([w, r, b, p])
+        shape: tuple[int, ...] = () if x is None else x.shape
+        if len(shape) != 3 or shape[2] != width or x.dtype != dtype:
+            raise Unsupported(f"X: expected {dtype} of three axes, the last of {width}, got "
+                              f"{None if x is None else (x.dtype, shape)}")
         x = x if self.batch_first else x.swapaxes(0, 1)
-        batch, time = x.shape[:2]
-        units, directions = r.shape[2], len(self.backwards)
-        given = [self._initial(name, state, batch, units, w.dtype) for name, state in zip("hc", rest[:states])]
+        batch, time, _ = x.shape
+        directions = len(runners)
+        first = self._initial([h, c], (directions, batch, units), dtype)
         mask = None if lengths is None else self._mask(lengths, batch, time)
-        room.check((batch, time, directions, units), w.dtype)
-        shape = (batch, time, directions, units) if self.batch_first else (time, directions, batch, units)
-        y = np.zeros(shape, w.dtype)
-        final = []
-        for direction, (runner, backwards) in enumerate(zip(runners, self.backwards)):
-            out = y[:, :, direction] if self.batch_first else y[:, direction].swapaxes(0, 1)
-            first = [np.require(state[direction], requirements=_FOR_KERNELS) for state in given]
-            if not batch or not time:
-                final.append(first)
-            elif isinstance(runner, Cell):
-                final.append(runner.run(x, out, mask, first, backwards))
-            else:
-                steps = out[:, ::-1] if backwards else out
-                final.append(runner.run(np.require(x, requirements=_FOR_KERNELS), steps, False, mask, first))
-        last = [np.stack(state, 1 if self.batch_first else 0) for state in zip(*final)]
-        return (y, *last)
+        if not room.has(batch * time * directions * units * dtype.itemsize):
+            room.check((batch, time, directions, units), dtype)     # says how much is missing
+        by_sample, by_step, by_number = x.strides
+        if by_number != dtype.itemsize:     # the kernels ask that the numbers of one step lie together
+            x = np.ascontiguousarray(x)
+        # Outputs lie as inputs do, so that what makes the one batch first costs nothing to undo in the other.
+        if by_sample >= by_step:
+            y = np.empty((batch, time, directions, units), dtype)
+        else:
+            y = np.empty((time, batch, directions, units), dtype).swapaxes(0, 1)
+        final = [self._direction(number, runner, x, y[:, :, number], mask, first[number])
+                 for number, runner in enumerate(runners)]
+        axis = 1 if self.batch_first else 0
+        if directions > 1:
+            last = [np.stack(state, axis) for state in zip(*final)]
+        else:
+            last = [state[:, None] if axis else state[None] for state in final[0]]
+        return (y if self.batch_first else y.transpose(1, 2, 0, 3), *last)
 
-    def _initial(self, name: str, state: Any, batch: int, units: int, dtype: np.dtype) -> np.ndarray:
-        """(directions, batch, units)"""
-        shape = (len(self.backwards), batch, units)
-        if state is None:
-            return np.zeros(shape, dtype)
-        if state.ndim == 3 and self.batch_first:
-            state = state.swapaxes(0, 1)
-        if state.shape != shape or state.dtype != dtype:
-            raise Unsupported(f"initial_{name}: expected {dtype} for {shape} directions, samples and units, got "
-                              f"{state.dtype} for {state.shape}")
-        return state
+    def _direction(self, number: int, runner: Recurrent | Cell, x: np.ndarray, out: np.ndarray, mask: np.ndarray | None,
+                   first: Sequence[Any]) -> list[np.ndarray]:
+        """The last states of one direction, whose outputs are put into `out`, by the order of time."""
+        backwards = self.backwards[number]
+        if isinstance(runner, Cell) or not out.size:
+            states = [np.zeros(out.shape[::2], out.dtype) if state is None else state for state in first]
+            if not out.size:
+                return [state.copy() for state in states]
+            if isinstance(runner, Cell):
+                return runner.run(x, out, mask, states, backwards)
+        return runner.run(x, out[:, ::-1] if backwards else out, False, mask, first)
+
+    def _initial(self, given: list[Any], shape: tuple[int, int, int], dtype: np.dtype) -> Sequence[Any]:
+        """By direction, the first states, (batch, units) each: None for all of them where none is given, zeros where
+        another one is."""
+        if given[0] is None and given[1] is None:
+            return self._zeros
+        states = []
+        for name, state in zip(self._letters, given):
+            if state is None:
+                state = np.zeros(shape, dtype)
+            elif self.batch_first and state.ndim == 3:
+                state = state.swapaxes(0, 1)
+            if state.shape != shape or state.dtype != dtype:
+                raise Unsupported(f"initial_{name}: expected {dtype} for {shape} directions, samples and units, got "
+                                  f"{state.dtype} for {state.shape}")
+            states.append(np.ascontiguousarray(state))
+        return [*zip(*states)]
 
     def _mask(self, lengths: np.ndarray, batch: int, time: int) -> np.ndarray:
         if lengths.shape != (batch,) or lengths.dtype.kind not in "iu" or lengths.min(initial=0) < 0 \

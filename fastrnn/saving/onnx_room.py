@@ -23,6 +23,10 @@ class Room:
     def __init__(self, most: int) -> None:
         self.most, self.used = most, 0
 
+    def has(self, size: int) -> bool:
+        """Whether that many bytes are left."""
+        return size <= self.most - self.used
+
     def check(self, shape: Iterable[int], dtype: Any) -> None:
         """Refuse an array that there is no room for, before it is made."""
         sizes = [int(size) for size in shape]

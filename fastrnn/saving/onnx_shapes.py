@@ -15,25 +15,27 @@ from fastrnn.saving.onnx_pointwise import Arrays, axes_of
 from fastrnn.saving.onnx_room import Room
 
 
-def _numbers(array: np.ndarray, what: str) -> list[int]:
+def numbers(array: np.ndarray, what: str) -> list[int]:
     """A small array of whole numbers as a list."""
     if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > 1000:
         raise Unsupported(f"{what}: expected a list of whole numbers, got {array.dtype} of shape {array.shape}")
     return array.reshape(-1).tolist()
 
 
-def _number(array: np.ndarray, what: str) -> int:
-    numbers = _numbers(array, what)
-    if len(numbers) != 1:
-        raise Unsupported(f"{what}: expected one number, got {len(numbers)}")
-    return numbers[0]
+def number(array: np.ndarray, what: str) -> int:
+    """The one whole number of an array."""
+    found = numbers(array, what)
+    if len(found) != 1:
+        raise Unsupported(f"{what}: expected one number, got {len(found)}")
+    return found[0]
 
 
 def _optional(inputs: Arrays, place: int) -> Any:
     return inputs[place] if len(inputs) > place else None
 
 
-def _axis(axis: int, rank: int) -> int:
+def axis_within(axis: int, rank: int) -> int:
+    """An axis, which may count from the end, as a number from zero."""
     if not -rank <= axis < rank:
         raise Unsupported(f"axis: expected one of {rank}, got {axis}")
     return axis % rank
@@ -53,7 +55,7 @@ def _constant(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 def _constant_of_shape(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     value = node.attribute("value", np.ndarray, np.zeros(1, np.float32))
-    shape = _numbers(inputs[0], "shape")
+    shape = numbers(inputs[0], "shape")
     room.check(shape, value.dtype)
     return np.full(shape, value.reshape(()), value.dtype)
 
@@ -69,8 +71,8 @@ def _range(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 def _one_hot(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     indices, values = inputs[0].astype(np.int64), inputs[2]
-    depth = _number(inputs[1].astype(np.int64), "depth")
-    axis = _axis(node.attribute("axis", int, -1), indices.ndim + 1)
+    depth = number(inputs[1].astype(np.int64), "depth")
+    axis = axis_within(node.attribute("axis", int, -1), indices.ndim + 1)
     room.check((*indices.shape, depth), values.dtype)
     indices = np.where(indices < 0, indices + depth, indices)
     hot = np.expand_dims(indices, axis) == np.arange(depth).reshape(-1, *(1,) * (indices.ndim - axis))
@@ -86,7 +88,7 @@ def _shape(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 
 def _reshape(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
-    shape, zero = _numbers(inputs[1], "shape"), node.attribute("allowzero", int, 0)
+    shape, zero = numbers(inputs[1], "shape"), node.attribute("allowzero", int, 0)
     if not zero:
         shape = [inputs[0].shape[axis] if size == 0 else size for axis, size in enumerate(shape)]
     return inputs[0].reshape(shape)
@@ -114,13 +116,13 @@ def _transpose(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 
 def _expand(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
-    shape = np.broadcast_shapes(inputs[0].shape, tuple(_numbers(inputs[1], "shape")))
+    shape = np.broadcast_shapes(inputs[0].shape, tuple(numbers(inputs[1], "shape")))
     room.check(shape, inputs[0].dtype)
     return np.broadcast_to(inputs[0], shape)
 
 
 def _tile(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
-    repeats = _numbers(inputs[1], "repeats")
+    repeats = numbers(inputs[1], "repeats")
     if len(repeats) != inputs[0].ndim or min(repeats, default=0) < 0:
         raise Unsupported(f"repeats: expected {inputs[0].ndim} numbers from zero, got {shown(repeats)}")
     room.check([size * count for size, count in zip(inputs[0].shape, repeats)], inputs[0].dtype)
@@ -130,10 +132,12 @@ def _tile(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 def _pad(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     x, mode = inputs[0], node.attribute("mode", str, "constant")
     axes: Sequence[int]
-    pads = node.integers("pads") or _numbers(inputs[1], "pads")
+    pads = node.integers("pads") or numbers(inputs[1], "pads")
     value = _optional(inputs, 2)
     value = node.attribute("value", float, 0.0) if value is None else value.reshape(())
-    axes = range(x.ndim) if _optional(inputs, 3) is None else [_axis(a, x.ndim) for a in _numbers(inputs[3], "axes")]
+    axes = range(x.ndim)
+    if _optional(inputs, 3) is not None:
+        axes = [axis_within(axis, x.ndim) for axis in numbers(inputs[3], "axes")]
     if len(pads) != 2 * len(axes) or min(pads, default=0) < 0 or mode not in ("constant", "edge", "reflect", "wrap"):
         raise Unsupported(f"pads, mode: expected {2 * len(axes)} numbers from zero and a known mode, got "
                           f"{shown(pads)}, {shown(mode)}")
@@ -149,21 +153,25 @@ def _pad(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 
 def _concat(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
-    axis = _axis(node.attribute("axis", int, 1), inputs[0].ndim)
+    axis = axis_within(node.attribute("axis", int, 1), inputs[0].ndim)
     if len({x.dtype for x in inputs}) != 1:
         raise Unsupported(f"expected inputs of one dtype, got {shown([x.dtype.name for x in inputs])}")
     room.check((sum(x.size for x in inputs),), inputs[0].dtype)
     return np.concatenate(inputs, axis)
 
 
-def _slice(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
-    x = inputs[0]
+#: Starts, ends, axes and steps: lists of one length.
+SliceBounds = tuple[list[int], list[int], list[int], list[int]]
+
+
+def slice_bounds(node: Node, inputs: Arrays) -> SliceBounds:
+    """Starts, ends, axes and steps of a Slice, which are attributes in older versions and inputs in newer ones."""
     starts, ends, axes = node.integers("starts"), node.integers("ends"), node.integers("axes")
     steps: list[int] | None = None
     if len(inputs) > 1:
-        starts, ends = _numbers(inputs[1], "starts"), _numbers(inputs[2], "ends")
+        starts, ends = numbers(inputs[1], "starts"), numbers(inputs[2], "ends")
         given = [_optional(inputs, place) for place in (3, 4)]
-        axes, steps = (None if one is None else _numbers(one, "axes or steps") for one in given)
+        axes, steps = (None if one is None else numbers(one, "axes or steps") for one in given)
     if starts is None or ends is None:
         raise Unsupported("expected starts and ends")
     axes = list(range(len(starts))) if axes is None else axes
@@ -171,23 +179,31 @@ def _slice(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise Unsupported(f"starts, ends, axes, steps: expected equal lengths and no step of zero, got "
                           f"{', '.join(map(shown, (starts, ends, axes, steps)))}")
-    index = [slice(None)] * x.ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps):
-        axis = _axis(axis, x.ndim)
-        size = x.shape[axis]
+    return starts, ends, axes, steps
+
+
+def slice_index(bounds: SliceBounds, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """NumPy's index of a Slice, for an array of that shape."""
+    index = [slice(None)] * len(shape)
+    for start, end, axis, step in zip(*bounds):
+        axis = axis_within(axis, len(shape))
         # A backward slice's end before the first element has no number in Python.
-        stop = None if step < 0 and end < 0 and end + size < 0 else end
+        stop = None if step < 0 and end < 0 and end + shape[axis] < 0 else end
         index[axis] = slice(start, stop, step)
-    return x[tuple(index)]
+    return tuple(index)
+
+
+def _slice(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
+    return inputs[0][slice_index(slice_bounds(node, inputs), inputs[0].shape)]
 
 
 def _split(node: Node, inputs: Arrays, room: Room) -> tuple[np.ndarray, ...]:
     x = inputs[0]
-    axis = _axis(node.attribute("axis", int, 0), x.ndim)
+    axis = axis_within(node.attribute("axis", int, 0), x.ndim)
     sizes = node.integers("split")
     parts = node.attribute("num_outputs", int, len(node.outputs))
     if _optional(inputs, 1) is not None:
-        sizes = _numbers(inputs[1], "split")
+        sizes = numbers(inputs[1], "split")
     if sizes is None:
         each = -(-x.shape[axis] // max(parts, 1))
         sizes = [min(each, x.shape[axis] - each * part) for part in range(len(node.outputs))]
@@ -198,14 +214,14 @@ def _split(node: Node, inputs: Arrays, room: Room) -> tuple[np.ndarray, ...]:
 
 def _gather(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     x, indices = inputs
-    axis = _axis(node.attribute("axis", int, 0), x.ndim)
+    axis = axis_within(node.attribute("axis", int, 0), x.ndim)
     room.check((*x.shape[:axis], *indices.shape, *x.shape[axis + 1:]), x.dtype)
     return np.take(x, indices, axis)
 
 
 def _gather_elements(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     x, indices = inputs
-    axis = _axis(node.attribute("axis", int, 0), x.ndim)
+    axis = axis_within(node.attribute("axis", int, 0), x.ndim)
     if indices.ndim != x.ndim or any(i > size for a, (i, size) in enumerate(zip(indices.shape, x.shape)) if a != axis):
         raise Unsupported(f"indices: expected a shape within {x.shape} but for axis {axis}, got {indices.shape}")
     room.check(indices.shape, x.dtype)
@@ -229,10 +245,10 @@ def _gather_nd(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 def _top_k(node: Node, inputs: Arrays, room: Room) -> tuple[np.ndarray, np.ndarray]:
     x = inputs[0]
-    axis = _axis(node.attribute("axis", int, -1), x.ndim)
+    axis = axis_within(node.attribute("axis", int, -1), x.ndim)
     largest = node.attribute("largest", int, 1)
     node.attribute("sorted", int, 1)
-    k = node.attribute("k", int, 0) if len(inputs) < 2 else _number(inputs[1], "k")
+    k = node.attribute("k", int, 0) if len(inputs) < 2 else number(inputs[1], "k")
     if not 0 <= k <= x.shape[axis]:
         raise Unsupported(f"k: expected a number from 0 to {x.shape[axis]}, got {k}")
     room.check(x.shape, np.int64)

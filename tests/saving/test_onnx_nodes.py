@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import fastrnn
-from fastrnn.saving import load_onnx, onnx_backend, onnx_cells, onnx_graph
+from fastrnn.saving import load_onnx, onnx_backend, onnx_cells, onnx_graph, onnx_plan
 from tests.saving.onnx_graphs import (
     DEFAULTS,
     GATES,
@@ -46,7 +46,7 @@ class TestOnnxsOwnTests:
             for got, expected in zip(prepared.run(inputs), outputs, strict=True):
                 np.testing.assert_allclose(got, expected, case.rtol, case.atol)
 
-    @pytest.mark.parametrize("operator", sorted(onnx_backend._OPERATORS))
+    @pytest.mark.parametrize("operator", sorted(onnx_plan.OPERATORS))
     def test_operators_around_them(self, operator):
         """Of all onnx's tests of an operator, those that can be run give what is expected; the rest are refused as
         not supported, and not one for another reason."""

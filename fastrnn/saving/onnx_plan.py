@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A graph as a flat list of steps over numbered slots, made once when it is loaded.
+
+What depends on constants alone is computed then, operators are looked up and recurrent weights packed, and it is known
+after which step a value is needed no more; a run is a loop over functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastrnn.saving import onnx_pointwise, onnx_shapes, onnx_views
+from fastrnn.saving.errors import ModelFileError, shown
+from fastrnn.saving.onnx_graph import Graph, Node, Unsupported
+from fastrnn.saving.onnx_recurrent import RecurrentNode
+from fastrnn.saving.onnx_room import Room
+
+#: What runs each operator but the recurrent ones.
+OPERATORS = {**onnx_pointwise.OPERATORS, **onnx_shapes.OPERATORS}
+_RECURRENT = ("GRU", "LSTM", "RNN")
+#: Inputs of a recurrent node that are weights: W, R, B and P.
+_WEIGHTS = (1, 2, 3, 7)
+#: Inputs of a recurrent node; of others, an error tells of as many.
+_MOST_INPUTS = 8
+#: What NumPy raises where values or shapes do not fit an operator.
+_UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, AttributeError, KeyError)
+#: The slot that has no value: of an input that a node leaves out.
+_NONE = 0
+
+Operator = Callable[[Sequence[Any], Room], Any]     # a RecurrentNode, or an operator's function for one node
+Work = Callable[[list[Any], Room], None]            # from slots to slots
+
+
+class Step(NamedTuple):
+    """One node.
+
+    Attributes:
+        node: for errors.
+        takes, gives: slots of its inputs and outputs.
+        work: what it does.
+        shares: its outputs may lie in the memory of its first input.
+        counted: its outputs are counted as memory.
+        in_numpy: NumPy computes it, and would warn of infinities.
+    """
+
+    node: Node
+    takes: list[int]
+    gives: list[int]
+    work: Work
+    shares: bool
+    counted: bool
+    in_numpy: bool
+
+
+class Plan:
+    """The steps of a graph, which threads may run at the same time.
+
+    Args:
+        graph: the graph.
+
+    Raises:
+        ModelFileError: a node has an operator, attribute or constant that it cannot have.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._file = graph.file
+        constants = dict(graph.constants)
+        nodes = self._folded(graph.nodes, constants)
+        #: Bytes of all constants, those among them that are computed from others.
+        self.constant_bytes = sum(array.nbytes for array in constants.values())
+        self._values: list[Any] = [None]        # by slot: constants, and None for what a run makes
+        self._slots: dict[str, int] = {"": _NONE}
+        for value in graph.inputs:
+            self._new_slot(value.name)
+        self._inputs = slice(1, 1 + len(graph.inputs))
+        steps = []
+        for node, operator in nodes:
+            step = self._step(node, operator, constants)
+            if step is not None:
+                steps.append(step)
+        outputs = [self._slot(value.name, constants) for value in graph.outputs]
+        self._in_numpy = any(step.in_numpy for step in steps)
+        self._outputs, over = self._lives(steps, outputs)
+        self._steps = [(step.work, gone, step) for step, gone in zip(steps, over)]
+
+    def run(self, given: Sequence[np.ndarray], room: Room) -> tuple[np.ndarray, ...]:
+        """The outputs for the inputs, in their order.
+
+        Raises:
+            ModelFileError: a node cannot take what reaches it, or there is no room for what it gives.
+        """
+        values = self._values.copy()
+        values[self._inputs] = given
+        if self._in_numpy:      # which costs as much as some steps
+            with np.errstate(all="ignore"):
+                self._work(values, room)
+        else:
+            self._work(values, room)
+        found = []
+        for slot, apart in self._outputs:
+            array = values[slot]
+            found.append(array.copy() if apart or not array.flags.c_contiguous else array)
+        return tuple(found)
+
+    def _work(self, values: list[Any], room: Room) -> None:
+        step: Any = None
+        try:
+            for work, over, step in self._steps:        # noqa: B007 (for errors)
+                work(values, room)
+                for slot, counted in over:
+                    if counted:
+                        room.give_back(values[slot])
+                    values[slot] = None
+        except Unsupported as error:
+            raise self._error(step.node, str(error)) from None
+        except _UNFIT as error:
+            raise self._unfit(step.node, [values[slot] for slot in step.takes], error) from None
+
+    # errors --------------------------------------------------------------------------------------------------------
+
+    def _error(self, node: Node, problem: str) -> ModelFileError:
+        return ModelFileError(self._file, str(node), problem)
+
+    def _unfit(self, node: Node, given: Sequence[Any], error: Exception) -> ModelFileError:
+        shapes = ", ".join("none" if x is None else f"{x.dtype} {x.shape}" for x in given[:_MOST_INPUTS])
+        shapes += f" and {len(given) - _MOST_INPUTS} more" if len(given) > _MOST_INPUTS else ""
+        return self._error(node, f"cannot take inputs {shapes}: {shown(str(error))}")
+
+    # constants -----------------------------------------------------------------------------------------------------
+
+    def _operator(self, node: Node) -> Operator:
+        if node.operator in _RECURRENT:
+            try:
+                operator = RecurrentNode(node)
+                node.check_attributes()
+                operator.check_outputs(len(node.outputs))
+                return operator
+            except Unsupported as error:
+                raise self._error(node, str(error)) from None
+        function = OPERATORS.get(node.operator)
+        if function is None:
+            raise self._error(node, f"the operator {shown(node.operator)} is not supported, only those that are "
+                                    "usual around recurrent nodes; export this part of the model apart")
+        return lambda inputs, room: function(node, inputs, room)
+
+    def _folded(self, nodes: Sequence[Node], constants: dict[str, np.ndarray]) -> list[tuple[Node, Operator]]:
+        """The nodes that depend on an input; what the others give is added to the constants. But loading is not to take
+        long, whatever a file asks for: what would is left to runs."""
+        size = sum(constant.nbytes for constant in constants.values())
+        room, work = Room((32 << 20) + 2 * size), (128 << 20) + 16 * size
+        left = []
+        for node, operator in [(node, self._operator(node)) for node in nodes]:
+            if work > 0 and all(not name or name in constants for name in node.inputs):
+                work -= sum(constants[name].nbytes for name in node.inputs if name)
+                given = [_aligned(constants, name) if name else None for name in node.inputs]
+                made = self._made(node, operator, given, room)
+                constants.update(made)
+                work -= sum(array.nbytes for array in made.values())
+            else:
+                left.append((node, operator))
+        return left
+
+    def _made(self, node: Node, operator: Operator, given: list[Any], room: Room) -> dict[str, np.ndarray]:
+        """The outputs of a node, by name."""
+        values: list[Any] = [*given, *(None for _ in node.outputs)]
+        gives = range(len(given), len(values))
+        try:
+            with np.errstate(all="ignore"):
+                _call(node, operator, range(len(given)), gives, values, room)
+        except Unsupported as error:
+            raise self._error(node, str(error)) from None
+        except _UNFIT as error:
+            raise self._unfit(node, given, error) from None
+        return {name: values[slot] for name, slot in zip(node.outputs, gives) if name}
+
+    # steps ---------------------------------------------------------------------------------------------------------
+
+    def _new_slot(self, name: str, value: Any = None) -> int:
+        slot = len(self._values)
+        self._values.append(value)
+        if name:
+            self._slots[name] = slot
+        return slot
+
+    def _slot(self, name: str, constants: dict[str, np.ndarray]) -> int:
+        """Where a value is; a constant gets its slot with its first use."""
+        slot = self._slots.get(name)
+        return self._new_slot(name, _aligned(constants, name)) if slot is None else slot
+
+    def _step(self, node: Node, operator: Operator, constants: dict[str, np.ndarray]) -> Step | None:
+        """A node's step, or None if it gives the value that it takes."""
+        if isinstance(operator, RecurrentNode):
+            return self._recurrent(node, operator, constants)
+        view = self._view(node, constants)
+        if view is not None and view.function is onnx_views.same:
+            self._slots[node.outputs[0]] = self._slot(node.inputs[0], constants)
+            return None
+        takes = [self._slot(name, constants) for name in (node.inputs if view is None else node.inputs[:1])]
+        gives = [self._new_slot(name) for name in node.outputs]
+        if view is None:
+            return Step(node, takes, gives, _any_work(node, operator, takes, gives),
+                        node.operator in onnx_views.MAY_SHARE, True, True)
+        work = _view_work(view.function, takes[0], gives[0], view.copies)
+        return Step(node, takes, gives, work, True, view.copies, False)
+
+    def _view(self, node: Node, constants: dict[str, np.ndarray]) -> onnx_views.View | None:
+        first, *others = node.inputs or [""]
+        if not first or len(node.outputs) != 1 or not node.outputs[0] or any(
+                name and name not in constants for name in others):
+            return None
+        try:
+            view = onnx_views.view_of(node, [None, *(constants[name] if name else None for name in others)])
+            if view is not None:
+                node.check_attributes()
+        except Unsupported as error:
+            raise self._error(node, str(error)) from None
+        except _UNFIT:      # a run says what is wrong, and with which shapes
+            return None
+        return view
+
+    def _recurrent(self, node: Node, operator: RecurrentNode, constants: dict[str, np.ndarray]) -> Step:
+        """The step of a recurrent node, whose weights are packed now, and needed no more, if they are constants."""
+        names = [node.inputs[place] if place < len(node.inputs) else "" for place in _WEIGHTS]
+        taken = list(node.inputs)
+        if all(not name or name in constants for name in names):
+            weights = [constants[name] if name else None for name in names]
+            try:
+                operator.keep(weights)
+            except Unsupported as error:
+                raise self._error(node, str(error)) from None
+            except _UNFIT as error:
+                raise self._unfit(node, weights, error) from None
+            taken = ["" if place in _WEIGHTS else name for place, name in enumerate(taken)]
+        takes = [self._slot(name, constants) for name in (taken + [""] * _MOST_INPUTS)[:_MOST_INPUTS]]
+        gives = [self._new_slot(name) for name in node.outputs]
+        return Step(node, takes, gives, _recurrent_work(operator, takes, gives), False, True,
+                    not operator.on_kernels)
+
+    # lives ---------------------------------------------------------------------------------------------------------
+
+    def _lives(self, steps: Sequence[Step], outputs: Sequence[int]) -> tuple[list[tuple[int, bool]], list[Any]]:
+        """The slots of outputs, and whether each must be copied since its memory is another's; and by step, the slots
+        whose values are needed no more after it, and whether they are counted as memory.
+
+        Values that may share memory are needed for as long as any of them is."""
+        owner = list(range(len(self._values)))
+        last, counted = dict[int, int](), set[int]()
+        for at, step in enumerate(steps):
+            for slot in step.gives:
+                owner[slot] = owner[step.takes[0]] if step.shares and step.takes else slot
+                if step.counted:
+                    counted.add(slot)
+            for slot in (*step.takes, *step.gives):
+                last[owner[slot]] = at
+        own = set(range(len(self._values))) - {slot for step in steps for slot in step.gives}
+        kept = own | {owner[slot] for slot in outputs}
+        over: list[list[tuple[int, bool]]] = [[] for _ in steps]
+        for slot in set(range(len(self._values))) - own:
+            if owner[slot] not in kept:
+                over[last[owner[slot]]].append((slot, slot in counted))
+        seen, found = set(own), []
+        for slot in outputs:
+            found.append((slot, owner[slot] in seen))
+            seen.add(owner[slot])
+        return found, over
+
+
+def _aligned(constants: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """A constant that something computes with. Constants are a file's own bytes, which lie anywhere; products are several
+    times as fast, and kernels only run, where numbers begin at multiples of their size: so it is moved, once."""
+    array = constants[name]
+    if not (array.flags.aligned and array.dtype.isnative):
+        array = constants[name] = np.require(array, array.dtype.newbyteorder("="), "A")
+    return array
+
+
+def _view_work(function: Callable[[np.ndarray], np.ndarray], takes: int, gives: int, copies: bool) -> Work:
+    def work(values: list[Any], room: Room) -> None:
+        values[gives] = function(values[takes])
+
+    def counted(values: list[Any], room: Room) -> None:
+        values[gives] = result = function(values[takes])
+        room.take(result)
+
+    return counted if copies else work
+
+
+def _any_work(node: Node, operator: Operator, takes: Sequence[int], gives: Sequence[int]) -> Work:
+    return lambda values, room: _call(node, operator, takes, gives, values, room)
+
+
+def _recurrent_work(operator: RecurrentNode, takes: Sequence[int], gives: Sequence[int]) -> Work:
+    def work(values: list[Any], room: Room) -> None:
+        for slot, result in zip(gives, operator([values[slot] for slot in takes], room)):
+            values[slot] = result
+            room.used += result.nbytes
+
+    return work
+
+
+def _call(node: Node, operator: Operator, takes: Sequence[int], gives: Sequence[int], values: list[Any],
+          room: Room) -> None:
+    """Have an operator take its inputs from slots, and put into slots what it gives."""
+    found = operator([values[slot] for slot in takes], room)
+    if not node.checked:
+        node.check_attributes()
+    results = found if isinstance(found, tuple) else (found,)
+    if len(gives) > len(results):
+        raise Unsupported(f"gives {len(results)} outputs, the file expects {len(gives)}")
+    for slot, result in zip(gives, results):
+        values[slot] = result = np.asarray(result)
+        room.take(result)
