@@ -45,12 +45,9 @@ def same_largest(ndarray t not None, ndarray p not None, ndarray same not None, 
     """same (M,) = whether the first largest of t (M, C) and of p (M, C) stand at one index; a NaN is the largest."""
     cdef long M = extent(p, 0), C = extent(p, 1), i, team
     cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
-    cdef real* t_ = matrix(t, M, C, "t")
-    cdef real* p_ = matrix(p, M, C, "p")
-    cdef cnp.npy_bool* same_ = <cnp.npy_bool*>cnp.PyArray_DATA(same)
-    check(same, cnp.NPY_BOOL, 1, "same")
-    if cnp.PyArray_DIM(same, 0) != M or not cnp.PyArray_IS_C_CONTIGUOUS(same):
-        refuse(same, "same", f"{M} contiguous elements")
+    cdef const real* t_ = matrix(t, M, C, "t")
+    cdef const real* p_ = matrix(p, M, C, "p")
+    cdef cnp.npy_bool* same_ = <cnp.npy_bool*>bools_out(same, M, "same")
     if C == 0:
         refuse(p, "p", "rows of at least one element")
     i = team = 0

@@ -57,10 +57,10 @@ def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not
     values times scale."""
     cdef long M = extent(p, 0), C = extent(p, 1), m, i, team
     cdef long workers = 1 if M * C < SMALL_WORK // 4 else max(1, min(threads, M))
-    cdef real* t_ = matrix(t, M, C, "t")
-    cdef real* p_ = matrix(p, M, C, "p")
-    cdef real* gradient_ = matrix(gradient, M, C, "gradient")
-    cdef real* values_ = elements(values, M, "values")
+    cdef const real* t_ = matrix(t, M, C, "t")
+    cdef const real* p_ = matrix(p, M, C, "p")
+    cdef real* gradient_ = matrix_out(gradient, M, C, "gradient")
+    cdef real* values_ = elements_out(values, M, "values")
     cdef double total = 0
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):

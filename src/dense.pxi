@@ -93,11 +93,11 @@ def dense_forward(ndarray x not None, ndarray W not None, ndarray b, int activat
     """y (M, O) = activation(x (M, K) W + b), W and b packed; w: W (K, O) itself, which BLAS reads."""
     cdef long M = extent(x, 0), K = extent(x, 1), O = extent(y, 1), i, team
     cdef long padded = (O + VL - 1) // VL * VL, workers = row_team(M, K, O, threads)
-    cdef real* x_ = matrix(x, M, K, "x")
-    cdef real* y_ = matrix(y, M, O, "y")
-    cdef real* w_ = aligned(vector(W, padded * K + SLACK, "W"))
-    cdef real* b_ = NULL if b is None else aligned(vector(b, padded + SLACK, "b"))
-    cdef real* plain = matrix(w, K, O, "w")
+    cdef const real* x_ = matrix(x, M, K, "x")
+    cdef real* y_ = matrix_out(y, M, O, "y")
+    cdef const real* w_ = aligned_const(vector(W, padded * K + SLACK, "W"))
+    cdef const real* b_ = aligned_const(vector(b, padded + SLACK, "b"))
+    cdef const real* plain = matrix(w, K, O, "w")
     cdef bint blas = blas_enter(plain != NULL and goes_to_blas(FORWARD, M, O, K))
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
@@ -121,16 +121,16 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     reads; dx, or dW with db, may be None."""
     cdef long M = extent(x, 0), K = extent(x, 1), O = extent(dz, 1), i, team
     cdef long workers = row_team(M, K, O, threads), per_thread = weights_scratch(M, K, O, O)
-    cdef real* dz_ = matrix(dz, M, O, "dz")
-    cdef real* dx_ = matrix(dx, M, K, "dx")
-    cdef real* wt_ = NULL if dx is None else aligned(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
-    cdef real* work = aligned(vector(scratch, threads * per_thread + SLACK, "scratch"))
-    cdef real* plain = matrix(w, K, O, "w")
+    cdef const real* dz_ = matrix(dz, M, O, "dz")
+    cdef real* dx_ = matrix_out(dx, M, K, "dx")
+    cdef const real* wt_ = aligned_const(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
+    cdef real* work = aligned(vector_out(scratch, threads * per_thread + SLACK, "scratch"))
+    cdef const real* plain = matrix(w, K, O, "w")
     cdef Rnn p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
     cdef Outer outer
     cdef bint blas, blas_dx = dx_ != NULL and plain != NULL and goes_to_blas(BACKWARD, M, K, O)
     p.J = p.HP = O              # rows of dz are not padded
-    p.dz = dz_
+    p.dz = <real*>dz_           # nothing here writes to it
     outer.a = matrix(x, M, K, "x")
     outer.a_n = K
     outer.a_t = 0
@@ -140,9 +140,9 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     outer.g0 = 0
     outer.g1 = 1
     outer.block = p.w_block
-    outer.out = matrix(dW, K, O, "dW")
+    outer.out = matrix_out(dW, K, O, "dW")
     outer.ldo = O
-    outer.bias = vector(db, O, "db")
+    outer.bias = vector_out(db, O, "db")
     outer.blas = outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
     outer.of_state = outer.with_next = False
     blas = blas_enter(blas_dx or outer.blas)
@@ -166,4 +166,4 @@ def pack_dense_t(ndarray w not None, ndarray out not None):
     cdef long K = extent(w, 0), O = extent(w, 1)
     cdef int gate = 0
     pack_transposed(matrix(w, K, O, "w"), O, K, O, &gate, 1, O,
-                    aligned(vector(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))
+                    aligned(vector_out(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))

@@ -29,10 +29,10 @@ def gather_rows(ndarray table not None, ndarray indices not None, ndarray out no
     cdef long V = extent(table, 0), D = extent(table, 1), M = extent(indices, 0), i, team
     cdef long N = 1 if scale is None else max(1, extent(scale, 0)), T = max(1, M // N)
     cdef long workers = 1 if M * D < SMALL_WORK else min(threads, M)
-    cdef real* table_ = matrix(table, V, D, "table")
-    cdef real* out_ = matrix(out, M, D, "out")
-    cdef int* indices_ = indices_below(indices, M, V, "indices")
-    cdef real* scale_ = matrix(scale, N, D, "scale")
+    cdef const real* table_ = matrix(table, V, D, "table")
+    cdef real* out_ = matrix_out(out, M, D, "out")
+    cdef const int* indices_ = indices_below(indices, M, V, "indices")
+    cdef const real* scale_ = matrix(scale, N, D, "scale")
     if scale is not None and N * T != M:
         refuse(scale, "scale", f"a number of rows that divides {M}")
     i = team = 0
@@ -76,10 +76,10 @@ def scatter_rows(ndarray dy not None, ndarray indices not None, ndarray grad not
     """
     cdef long V = extent(grad, 0), D = extent(grad, 1), M = extent(indices, 0), m, i, team
     cdef long workers = 1 if M * D < SMALL_WORK else max(1, min(threads, V))
-    cdef real* dy_ = matrix(dy, M, D, "dy")
-    cdef real* grad_ = matrix(grad, V, D, "grad")
-    cdef unsigned char* touched_ = flags(touched, V, "touched")
-    cdef int* indices_ = indices_below(indices, M, V, "indices")
+    cdef const real* dy_ = matrix(dy, M, D, "dy")
+    cdef real* grad_ = matrix_out(grad, V, D, "grad")
+    cdef unsigned char* touched_ = flags_out(touched, V, "touched")
+    cdef const int* indices_ = indices_below(indices, M, V, "indices")
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()

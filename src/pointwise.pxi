@@ -6,7 +6,7 @@ def scale_rows(ndarray x not None, ndarray scale not None, ndarray out not None,
     cdef long x_n = 0, x_t = 0, out_n = 0, out_t = 0, n, i, team, workers = min(threads, N)
     cdef const real* x_ = sequence(x, N, T, D, &x_n, &x_t, "x")
     cdef const real* scale_ = matrix(scale, N, D, "scale")
-    cdef real* out_ = sequence(out, N, T, D, &out_n, &out_t, "out")
+    cdef real* out_ = sequence_out(out, N, T, D, &out_n, &out_t, "out")
     if N * T * D < SMALL_WORK:
         workers = 1
     i = team = n = 0
@@ -35,8 +35,8 @@ def add(ndarray a not None, ndarray b not None, long threads):
     """a += b, contiguous and of one size."""
     cdef long size = cnp.PyArray_SIZE(a), lines = (size + LINE - 1) // LINE, i, team
     cdef long workers = 1 if size < SMALL_WORK else threads
-    cdef real* a_ = elements(a, size, "a")
-    cdef real* b_ = elements(b, size, "b")
+    cdef real* a_ = elements_out(a, size, "a")
+    cdef const real* b_ = elements(b, size, "b")
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()
@@ -50,8 +50,8 @@ EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIO
 def activate_array(int kind, ndarray x not None, ndarray y not None):
     """y (M,) = the activation of x (M,): the vector functions of the kernels, to test them. Denormals are kept."""
     cdef long M = cnp.PyArray_SIZE(x), m = 0
-    cdef real* x_ = elements(x, M, "x")
-    cdef real* y_ = elements(y, M, "y")
+    cdef const real* x_ = elements(x, M, "x")
+    cdef real* y_ = elements_out(y, M, "y")
     cdef bint exponential = kind == HARD_SIGMOID + 1
     with nogil:
         while m < M:

@@ -51,8 +51,8 @@ def softmax_rows(ndarray z not None, ndarray out not None, long threads):
     """out (M, C) = exp(z - max z) / sum of exp(z - max z), row by row. out may be z."""
     cdef long M = extent(z, 0), C = extent(z, 1), i, team
     cdef long workers = softmax_team(M, C, threads)
-    cdef real* z_ = matrix(z, M, C, "z")
-    cdef real* out_ = matrix(out, M, C, "out")
+    cdef const real* z_ = matrix(z, M, C, "z")
+    cdef real* out_ = matrix_out(out, M, C, "out")
     if C == 0:
         return
     i = team = 0
@@ -85,9 +85,9 @@ def softmax_rows_backward(ndarray y not None, ndarray dy not None, ndarray dx no
     """dx (M, C) = y (dy - sum of y dy), row by row, for y = softmax(x). dx may be dy."""
     cdef long M = extent(y, 0), C = extent(y, 1), i, team
     cdef long workers = 1 if M * C < SMALL_WORK else max(1, min(threads, M))
-    cdef real* y_ = matrix(y, M, C, "y")
-    cdef real* dy_ = matrix(dy, M, C, "dy")
-    cdef real* dx_ = matrix(dx, M, C, "dx")
+    cdef const real* y_ = matrix(y, M, C, "y")
+    cdef const real* dy_ = matrix(dy, M, C, "dy")
+    cdef real* dx_ = matrix_out(dx, M, C, "dx")
     i = team = 0
     with nogil, parallel(num_threads=workers, use_threads_if=workers > 1):
         i = threadid()

@@ -166,7 +166,7 @@ cdef int take_variable(Update* u, tuple variable, str m, str v, str extra) excep
     if w is None or g is None:
         raise ValueError("kernel argument 'variables': expected arrays w and g for each")
     u.size = cnp.PyArray_SIZE(w)
-    u.w = elements(w, u.size, "w")
+    u.w = elements_out(w, u.size, "w")
     u.g = elements(g, u.size, "g")
     u.rows = 0 if touched is None else extent(w, 0)
     u.touched = flags(touched, u.rows, "touched")
@@ -182,7 +182,7 @@ cdef int take_variable(Update* u, tuple variable, str m, str v, str extra) excep
 
 cdef real* slot(dict slots, str name, long size) except? NULL:
     """A slot's pointer, NULL where there is none."""
-    return elements(slots.get(name), size, name) if name is not None else NULL
+    return elements_out(slots.get(name), size, name) if name is not None else NULL
 
 
 cdef Update common_update(double clip, double rate) noexcept:
@@ -288,8 +288,8 @@ def sum_of_squares(ndarray g not None, ndarray touched, long threads):
     cdef long size = cnp.PyArray_SIZE(g), rows = extent(g, 0), i, team, block
     cdef long blocks = 1 if size < SMALL_UPDATE else BLOCKS
     cdef long workers = 1 if blocks == 1 else min(threads, BLOCKS)
-    cdef real* g_ = elements(g, size, "g")
-    cdef unsigned char* touched_ = flags(touched, rows, "touched")
+    cdef const real* g_ = elements(g, size, "g")
+    cdef const unsigned char* touched_ = flags(touched, rows, "touched")
     cdef double sums[BLOCKS]
     cdef double total = 0
     i = team = 0
