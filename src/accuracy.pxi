@@ -60,10 +60,7 @@ def same_largest(ndarray t not None, ndarray p not None, ndarray same not None, 
     s.C = extent(p, 1)
     s.t = matrix(t, s.M, s.C, "t")
     s.p = matrix(p, s.M, s.C, "p")
-    s.same = <cnp.npy_bool*>cnp.PyArray_DATA(same)
-    check(same, cnp.NPY_BOOL, 1, "same")
-    if cnp.PyArray_DIM(same, 0) != s.M or not cnp.PyArray_IS_C_CONTIGUOUS(same):
-        refuse(same, "same", f"{s.M} contiguous elements")
+    s.same = <cnp.npy_bool*>bools_out(same, s.M, "same")
     if s.C == 0:
         refuse(p, "p", "rows of at least one element")
     run(same_largest_part, &s, 1 if s.M * s.C < SMALL_WORK // 4 else max(1, min(threads, s.M)), 4 * s.M * s.C)

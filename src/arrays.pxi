@@ -1,4 +1,8 @@
 # From NumPy arrays to pointers: type, alignment and shape are checked here, so that no kernel reads out of bounds.
+#
+# Each kind of array has two takers. `matrix` gives a pointer to const: what only reads. `matrix_out` gives one that can be
+# written through, and refuses an array that cannot be written to: its memory may be a file's, mapped read-only, where a
+# store ends the process. The compiler warns where the pointer of the first comes to be written through.
 cdef int REAL_TYPE = cnp.NPY_FLOAT if sizeof(real) == 4 else cnp.NPY_DOUBLE
 
 
@@ -25,27 +29,27 @@ cdef inline long extent(ndarray a, int axis) noexcept:
     return cnp.PyArray_DIM(a, axis) if axis < cnp.PyArray_NDIM(a) else 0
 
 
-cdef inline real* vector(ndarray a, long size, str name) except? NULL:
+cdef inline const real* vector(ndarray a, long size, str name) except? NULL:
     """A contiguous 1-D array of at least `size` elements, or None."""
     if a is None:
         return NULL
     check(a, REAL_TYPE, 1, name)
     if cnp.PyArray_DIM(a, 0) < size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
         refuse(a, name, f"{size} contiguous elements")
-    return <real*>cnp.PyArray_DATA(a)
+    return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline real* matrix(ndarray a, long rows, long columns, str name) except? NULL:
+cdef inline const real* matrix(ndarray a, long rows, long columns, str name) except? NULL:
     """A contiguous 2-D array of that shape, or None."""
     if a is None:
         return NULL
     check(a, REAL_TYPE, 2, name)
     if cnp.PyArray_DIM(a, 0) != rows or cnp.PyArray_DIM(a, 1) != columns or not cnp.PyArray_IS_C_CONTIGUOUS(a):
         refuse(a, name, f"contiguous ({rows}, {columns})")
-    return <real*>cnp.PyArray_DATA(a)
+    return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline real* sequence(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
+cdef inline const real* sequence(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
                            str name) except? NULL:
     """(N, T, width) with any strides for batch and time (in elements), contiguous features; or None."""
     if a is None:
@@ -56,25 +60,25 @@ cdef inline real* sequence(ndarray a, long N, long T, long width, long* n_stride
         refuse(a, name, f"({N}, {T}, {width}) with contiguous features")
     n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(real)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(real)
-    return <real*>cnp.PyArray_DATA(a)
+    return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline real* elements(ndarray a, long size, str name) except? NULL:
+cdef inline const real* elements(ndarray a, long size, str name) except? NULL:
     """A contiguous array of exactly `size` elements in any number of dimensions, or None."""
     if a is None:
         return NULL
     check(a, REAL_TYPE, cnp.PyArray_NDIM(a), name)
     if cnp.PyArray_SIZE(a) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
         refuse(a, name, f"{size} contiguous elements")
-    return <real*>cnp.PyArray_DATA(a)
+    return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline int* integers(ndarray a, long size, str name) except? NULL:
+cdef inline const int* integers(ndarray a, long size, str name) except? NULL:
     """A contiguous int32 (size,)."""
     check(a, cnp.NPY_INT32, 1, name)
     if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
         refuse(a, name, f"contiguous ({size},)")
-    return <int*>cnp.PyArray_DATA(a)
+    return <const int*>cnp.PyArray_DATA(a)
 
 
 cdef int check_below(ndarray a, long N, long T, long n_stride, long t_stride, long V, str name) except -1:
@@ -91,14 +95,14 @@ cdef int check_below(ndarray a, long N, long T, long n_stride, long t_stride, lo
     return 0
 
 
-cdef inline int* indices_below(ndarray a, long M, long V, str name) except? NULL:
+cdef inline const int* indices_below(ndarray a, long M, long V, str name) except? NULL:
     """A contiguous int32 (M,), each a row of a table of V."""
-    cdef int* rows = integers(a, M, name)
+    cdef const int* rows = integers(a, M, name)
     check_below(a, 1, M, 0, 1, V, name)
     return rows
 
 
-cdef inline int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
+cdef inline const int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
                             str name) except? NULL:
     """int32 (N, T) with any strides, each a row of a table of V; or None."""
     if a is None:
@@ -109,20 +113,20 @@ cdef inline int* table_rows(ndarray a, long N, long T, long V, long* n_stride, l
     n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(int)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(int)
     check_below(a, N, T, n_stride[0], t_stride[0], V, name)
-    return <int*>cnp.PyArray_DATA(a)
+    return <const int*>cnp.PyArray_DATA(a)
 
 
-cdef inline unsigned char* flags(ndarray a, long size, str name) except? NULL:
+cdef inline const unsigned char* flags(ndarray a, long size, str name) except? NULL:
     """A contiguous uint8 (size,), or None."""
     if a is None:
         return NULL
     check(a, cnp.NPY_UINT8, 1, name)
     if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
         refuse(a, name, f"contiguous ({size},)")
-    return <unsigned char*>cnp.PyArray_DATA(a)
+    return <const unsigned char*>cnp.PyArray_DATA(a)
 
 
-cdef inline unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
+cdef inline const unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
     """The mask: bool (N, T) with any strides, or None."""
     if a is None:
         return NULL
@@ -131,7 +135,44 @@ cdef inline unsigned char* booleans(ndarray a, long N, long T, long* n_stride, l
         refuse(a, "mask", f"({N}, {T})")
     n_stride[0] = cnp.PyArray_STRIDE(a, 0)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1)
-    return <unsigned char*>cnp.PyArray_DATA(a)
+    return <const unsigned char*>cnp.PyArray_DATA(a)
+
+
+cdef inline void* written(ndarray a, const void* p, str name) except? NULL:
+    """`p`, where an array begins, to write through it; NULL stays NULL."""
+    if p != NULL and not cnp.PyArray_ISWRITEABLE(a):
+        raise ValueError(f"kernel argument '{name}': expected an array that can be written to, got a read-only one; pass a "
+                         "copy of it")
+    return <void*>p
+
+
+cdef inline real* vector_out(ndarray a, long size, str name) except? NULL:
+    return <real*>written(a, vector(a, size, name), name)
+
+
+cdef inline real* matrix_out(ndarray a, long rows, long columns, str name) except? NULL:
+    return <real*>written(a, matrix(a, rows, columns, name), name)
+
+
+cdef inline real* sequence_out(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
+                               str name) except? NULL:
+    return <real*>written(a, sequence(a, N, T, width, n_stride, t_stride, name), name)
+
+
+cdef inline real* elements_out(ndarray a, long size, str name) except? NULL:
+    return <real*>written(a, elements(a, size, name), name)
+
+
+cdef inline unsigned char* bools_out(ndarray a, long size, str name) except? NULL:
+    """A contiguous bool (size,)."""
+    check(a, cnp.NPY_BOOL, 1, name)
+    if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"contiguous ({size},)")
+    return <unsigned char*>written(a, cnp.PyArray_DATA(a), name)
+
+
+cdef inline unsigned char* flags_out(ndarray a, long size, str name) except? NULL:
+    return <unsigned char*>written(a, flags(a, size, name), name)
 
 
 cdef long SLACK = 64 // sizeof(real)     # elements that aligning a buffer may cost
@@ -140,3 +181,7 @@ cdef long SLACK = 64 // sizeof(real)     # elements that aligning a buffer may c
 cdef inline real* aligned(real* p) noexcept nogil:
     """The next multiple of 64 bytes: a cache line, and the widest vector."""
     return <real*>((<size_t>p + 63) & ~<size_t>63)
+
+
+cdef inline const real* aligned_const(const real* p) noexcept nogil:
+    return aligned(<real*>p)

@@ -149,30 +149,28 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.p.dz_slots = steps_at_once(&f.p)
     f.dhT = matrix(dhT, N, H, "dhT")
     f.dcT = matrix(dcT, N, H, "dcT")
-    f.dh0 = matrix(dh0, N, H, "dh0")
-    f.dc0 = matrix(dc0, N, H, "dc0")
+    f.dh0 = matrix_out(dh0, N, H, "dh0")
+    f.dc0 = matrix_out(dc0, N, H, "dc0")
     f.p.peephole = take_peephole(&f.p, peephole)
-    f.dpeephole = NULL if peephole is None else matrix(dpeephole, PEEPHOLES, H, "dpeephole")
+    f.dpeephole = NULL if peephole is None else matrix_out(dpeephole, PEEPHOLES, H, "dpeephole")
     f.biases = f.p.G * H * (2 if cell == GRU_CELL and reset_after else 1)
-    db_ = vector(db, f.biases, "db")
+    db_ = vector_out(db, f.biases, "db")
     f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
     f.p.dy = sequence(dy, N, T, H, &f.p.dy_n, &f.p.dy_t, "dy")
-    f.p.dx = sequence(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
+    f.p.dx = sequence_out(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
     f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
     f.p.x_drop = matrix(x_drop, N, D, "x_drop")
     f.p.h_drop = matrix(h_drop, N, H, "h_drop")
     f.p.from_zero = from_zero
     if dx is not None:
         require(WT, "WT")
-        f.p.WT = aligned(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
-    f.p.UT = aligned(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
-    vector(tape, carve(&f.p, NULL, h_drop is not None), "tape")
-    carve(&f.p, <real*>cnp.PyArray_DATA(tape), h_drop is not None)
+        f.p.WT = aligned_const(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
+    f.p.UT = aligned_const(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
+    carve(&f.p, vector_out(tape, carve(&f.p, NULL, h_drop is not None), "tape"), h_drop is not None)
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
     f.groups = row_groups(&f.p)
-    vector(scratch, scratch_size(&f.p, threads, peephole is not None), "scratch")
-    f.p.dh = aligned(<real*>cnp.PyArray_DATA(scratch))
+    f.p.dh = aligned(vector_out(scratch, scratch_size(&f.p, threads, peephole is not None), "scratch"))
     f.p.dpeephole = f.p.dh + regions_size(&f.p, CARRIED, threads)
     f.sums = f.p.dpeephole + peephole_sums(&f.p, peephole is not None)
     f.p.dz = f.p.z
@@ -182,8 +180,8 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     f.work = aligned(f.sums + sums_size(&f.p))
     f.products = 0
     if dW is not None and dU is not None:
-        f.dW = matrix(dW, D, f.p.G * H, "dW")
-        f.dU = matrix(dU, H, f.p.G * H, "dU")
+        f.dW = matrix_out(dW, D, f.p.G * H, "dW")
+        f.dU = matrix_out(dU, H, f.p.G * H, "dU")
         f.db = db_
         if f.groups == 1:
             f.products = weight_products(&f.p, cell, 0, N, f.dW, f.dU, f.db, f.outer)

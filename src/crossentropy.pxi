@@ -76,8 +76,8 @@ def crossentropy_rows(ndarray t not None, ndarray p not None, ndarray values not
     s.C = extent(p, 1)
     s.t = matrix(t, s.M, s.C, "t")
     s.p = matrix(p, s.M, s.C, "p")
-    s.gradient = matrix(gradient, s.M, s.C, "gradient")
-    s.values = elements(values, s.M, "values")
+    s.gradient = matrix_out(gradient, s.M, s.C, "gradient")
+    s.values = elements_out(values, s.M, "values")
     s.scale = <real>scale
     run(crossentropy_part, &s, 1 if s.M * s.C < SMALL_WORK // 4 else max(1, min(threads, s.M)), 4 * s.M * s.C)
     for m in range(s.M):

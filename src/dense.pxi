@@ -117,9 +117,9 @@ def dense_forward(ndarray x not None, ndarray W not None, ndarray b, int activat
     f.O = extent(y, 1)
     padded = (f.O + VL - 1) // VL * VL
     f.x = matrix(x, f.M, f.K, "x")
-    f.y = matrix(y, f.M, f.O, "y")
-    f.W = aligned(vector(W, padded * f.K + SLACK, "W"))
-    f.b = NULL if b is None else aligned(vector(b, padded + SLACK, "b"))
+    f.y = matrix_out(y, f.M, f.O, "y")
+    f.W = aligned_const(vector(W, padded * f.K + SLACK, "W"))
+    f.b = aligned_const(vector(b, padded + SLACK, "b"))
     f.w = matrix(w, f.K, f.O, "w")
     f.activation = activation
     blas = blas_enter(f.w != NULL and goes_to_blas(FORWARD, f.M, f.O, f.K))
@@ -168,13 +168,13 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.O = O
     f.per_thread = weights_scratch(M, K, O, O)
     f.dz = matrix(dz, M, O, "dz")
-    f.dx = matrix(dx, M, K, "dx")
-    f.WT = NULL if dx is None else aligned(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
-    f.work = aligned(vector(scratch, threads * f.per_thread + SLACK, "scratch"))
+    f.dx = matrix_out(dx, M, K, "dx")
+    f.WT = aligned_const(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
+    f.work = aligned(vector_out(scratch, threads * f.per_thread + SLACK, "scratch"))
     f.w = matrix(w, K, O, "w")
     f.p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
     f.p.J = f.p.HP = O          # rows of dz are not padded
-    f.p.dz = <real*>f.dz
+    f.p.dz = <real*>f.dz        # nothing here writes to it
     f.outer.a = matrix(x, M, K, "x")
     f.outer.a_n = K
     f.outer.a_t = 0
@@ -184,9 +184,9 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.outer.g0 = 0
     f.outer.g1 = 1
     f.outer.block = f.p.w_block
-    f.outer.out = matrix(dW, K, O, "dW")
+    f.outer.out = matrix_out(dW, K, O, "dW")
     f.outer.ldo = O
-    f.outer.bias = vector(db, O, "db")
+    f.outer.bias = vector_out(db, O, "db")
     f.outer.blas = f.outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
     f.outer.of_state = f.outer.with_next = False
     blas_dx = f.dx != NULL and f.w != NULL and goes_to_blas(BACKWARD, M, K, O)
@@ -203,4 +203,4 @@ def pack_dense_t(ndarray w not None, ndarray out not None):
     cdef long K = extent(w, 0), O = extent(w, 1)
     cdef int gate = 0
     pack_transposed(matrix(w, K, O, "w"), O, K, O, &gate, 1, O,
-                    aligned(vector(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))
+                    aligned(vector_out(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))

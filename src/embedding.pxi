@@ -45,7 +45,7 @@ def gather_rows(ndarray table not None, ndarray indices not None, ndarray out no
     g.M = extent(indices, 0)
     g.T = max(1, g.M // N)
     g.table = matrix(table, V, g.D, "table")
-    g.out = matrix(out, g.M, g.D, "out")
+    g.out = matrix_out(out, g.M, g.D, "out")
     g.indices = indices_below(indices, g.M, V, "indices")
     g.scale = matrix(scale, N, g.D, "scale")
     if scale is not None and N * g.T != g.M:
@@ -104,8 +104,8 @@ def scatter_rows(ndarray dy not None, ndarray indices not None, ndarray grad not
     s.D = extent(grad, 1)
     s.M = extent(indices, 0)
     s.dy = matrix(dy, s.M, s.D, "dy")
-    s.grad = matrix(grad, s.V, s.D, "grad")
-    s.touched = flags(touched, s.V, "touched")
+    s.grad = matrix_out(grad, s.V, s.D, "grad")
+    s.touched = flags_out(touched, s.V, "touched")
     s.indices = indices_below(indices, s.M, s.V, "indices")
     run(scatter_part, &s, 1 if s.M * s.D < SMALL_WORK else max(1, min(threads, s.V)), s.M * s.D)
     if s.touched != NULL:

@@ -80,7 +80,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
                     ndarray peephole) except -1:
     """Check a layer and its input, and plan the call: all but what take_forward adds. What it points to belongs to them."""
     cdef long N, T, D, x_n = 0, x_t = 0
-    cdef real* x_
+    cdef const real* x_
     require(x, "x")
     require(W, "W")
     require(U, "U")
@@ -108,12 +108,12 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.p.x_n = x_n
     f.p.x_t = x_t
     f.p.index = table_rows(index, N, T, extent(x, 0), &f.p.index_n, &f.p.index_t, "index")
-    f.p.W = aligned(vector(W, f.p.G * f.p.HP * D + SLACK, "W"))
-    f.p.U = aligned(vector(U, f.p.G * f.p.HP * H + SLACK, "U"))
-    f.p.b = aligned(vector(b, f.p.G * f.p.HP + SLACK, "b"))
+    f.p.W = aligned_const(vector(W, f.p.G * f.p.HP * D + SLACK, "W"))
+    f.p.U = aligned_const(vector(U, f.p.G * f.p.HP * H + SLACK, "U"))
+    f.p.b = aligned_const(vector(b, f.p.G * f.p.HP + SLACK, "b"))
     if cell == GRU_CELL and reset_after:
         require(b_recurrent, "b_recurrent")
-        f.p.b_recurrent = aligned(vector(b_recurrent, f.p.HP + SLACK, "b_recurrent"))
+        f.p.b_recurrent = aligned_const(vector(b_recurrent, f.p.HP + SLACK, "b_recurrent"))
     f.p.peephole = take_peephole(&f.p, peephole)
     f.h0 = f.c0 = NULL
     f.hT = f.cT = NULL
@@ -130,7 +130,7 @@ cdef const real* take_peephole(const Rnn* p, ndarray peephole) except? NULL:
         return NULL
     if p.G != 4:
         raise ValueError("kernel argument 'peephole': only an LSTM has peepholes")
-    return aligned(vector(peephole, PEEPHOLES * p.HP + SLACK, "peephole"))
+    return aligned_const(vector(peephole, PEEPHOLES * p.HP + SLACK, "peephole"))
 
 
 cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
@@ -145,13 +145,13 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
     T = f.p.T
     f.h0 = matrix(h0, N, H, "h0")
     f.c0 = matrix(c0, N, H, "c0")
-    f.hT = matrix(hT, N, H, "hT")
-    f.cT = matrix(cT, N, H, "cT")
-    f.p.y = sequence(y, N, T, H, &f.p.y_n, &f.p.y_t, "y")
+    f.hT = matrix_out(hT, N, H, "hT")
+    f.cT = matrix_out(cT, N, H, "cT")
+    f.p.y = sequence_out(y, N, T, H, &f.p.y_n, &f.p.y_t, "y")
     f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
     f.p.h_drop = matrix(h_drop, N, H, "h_drop")
     require(tape, "tape")
-    carve(&f.p, vector(tape, f.tape, "tape"), h_drop is not None)
+    carve(&f.p, vector_out(tape, f.tape, "tape"), h_drop is not None)
     return 0
 
 

@@ -70,7 +70,7 @@ cdef class Inference:
         self.take(&f, x, zero_output, h0 is None, threads)
         f.h0 = matrix(h0, f.p.N, self.H, "h0")
         f.c0 = matrix(c0, f.p.N, self.H, "c0")
-        f.p.y = sequence(y, f.p.N, f.p.T, self.H, &f.p.y_n, &f.p.y_t, "y")
+        f.p.y = sequence_out(y, f.p.N, f.p.T, self.H, &f.p.y_n, &f.p.y_t, "y")
         f.p.mask = booleans(mask, f.p.N, f.p.T, &f.p.mask_n, &f.p.mask_t)
         shape[0] = f.p.N
         shape[1] = self.H

@@ -44,8 +44,8 @@ def pack(ndarray w not None, long H, tuple gates, ndarray out not None):
     cdef long K = extent(w, 0), ld = extent(w, 1), P = (H + VL - 1) // VL
     cdef int order[4]
     gate_order(gates, ld, H, order)
-    cdef real* source = matrix(w, K, ld, "w")
-    cdef real* target = aligned(vector(out, len(gates) * P * VL * K + SLACK, "out"))
+    cdef const real* source = matrix(w, K, ld, "w")
+    cdef real* target = aligned(vector_out(out, len(gates) * P * VL * K + SLACK, "out"))
     pack_columns(source, ld, K, H, order, len(gates), target)
 
 
@@ -54,8 +54,8 @@ def pack_t(ndarray w not None, long H, tuple gates, ndarray out not None):
     cdef long K = extent(w, 0), ld = extent(w, 1), HP = (H + VL - 1) // VL * VL
     cdef int order[4]
     gate_order(gates, ld, H, order)
-    cdef real* source = matrix(w, K, ld, "w")
-    cdef real* target = aligned(vector(out, len(gates) * HP * ((K + VL - 1) // VL * VL) + SLACK, "out"))
+    cdef const real* source = matrix(w, K, ld, "w")
+    cdef real* target = aligned(vector_out(out, len(gates) * HP * ((K + VL - 1) // VL * VL) + SLACK, "out"))
     pack_transposed(source, ld, K, H, order, len(gates), HP, target)
 
 

@@ -25,7 +25,7 @@ def scale_rows(ndarray x not None, ndarray scale not None, ndarray out not None,
     s.x_n = s.x_t = s.out_n = s.out_t = 0
     s.x = sequence(x, s.N, s.T, s.D, &s.x_n, &s.x_t, "x")
     s.scale = matrix(scale, s.N, s.D, "scale")
-    s.out = sequence(out, s.N, s.T, s.D, &s.out_n, &s.out_t, "out")
+    s.out = sequence_out(out, s.N, s.T, s.D, &s.out_n, &s.out_t, "out")
     run(scale_part, &s, 1 if s.N * s.T * s.D < SMALL_WORK else min(threads, s.N), s.N * s.T * s.D)
 
 
@@ -59,7 +59,7 @@ def add(ndarray a not None, ndarray b not None, long threads):
     """a += b, contiguous and of one size."""
     cdef Add s
     s.size = cnp.PyArray_SIZE(a)
-    s.a = elements(a, s.size, "a")
+    s.a = elements_out(a, s.size, "a")
     s.b = elements(b, s.size, "b")
     run(add_part, &s, 1 if s.size < SMALL_WORK else threads, s.size)
 
@@ -70,8 +70,8 @@ EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIO
 def activate_array(int kind, ndarray x not None, ndarray y not None):
     """y (M,) = the activation of x (M,): the vector functions of the kernels, to test them. Denormals are kept."""
     cdef long M = cnp.PyArray_SIZE(x), m = 0
-    cdef real* x_ = elements(x, M, "x")
-    cdef real* y_ = elements(y, M, "y")
+    cdef const real* x_ = elements(x, M, "x")
+    cdef real* y_ = elements_out(y, M, "y")
     cdef bint exponential = kind == HARD_SIGMOID + 1
     with nogil:
         while m < M:

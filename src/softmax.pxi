@@ -65,7 +65,7 @@ def softmax_rows(ndarray z not None, ndarray out not None, long threads):
     s.M = extent(z, 0)
     s.C = extent(z, 1)
     s.z = matrix(z, s.M, s.C, "z")
-    s.out = matrix(out, s.M, s.C, "out")
+    s.out = matrix_out(out, s.M, s.C, "out")
     if s.C > 0:
         run(softmax_part, &s, softmax_team(s.M, s.C, threads), 10 * s.M * s.C)
 
@@ -101,5 +101,5 @@ def softmax_rows_backward(ndarray y not None, ndarray dy not None, ndarray dx no
     s.C = extent(y, 1)
     s.z = matrix(y, s.M, s.C, "y")
     s.dy = matrix(dy, s.M, s.C, "dy")
-    s.out = matrix(dx, s.M, s.C, "dx")
+    s.out = matrix_out(dx, s.M, s.C, "dx")
     run(softmax_back_part, &s, 1 if s.M * s.C < SMALL_WORK else max(1, min(threads, s.M)), s.M * s.C)

@@ -165,7 +165,7 @@ cdef int take_variable(Update* u, tuple variable, str m, str v, str extra) excep
     if w is None or g is None:
         raise ValueError("kernel argument 'variables': expected arrays w and g for each")
     u.size = cnp.PyArray_SIZE(w)
-    u.w = elements(w, u.size, "w")
+    u.w = elements_out(w, u.size, "w")
     u.g = elements(g, u.size, "g")
     u.rows = 0 if touched is None else extent(w, 0)
     u.touched = flags(touched, u.rows, "touched")
@@ -181,7 +181,7 @@ cdef int take_variable(Update* u, tuple variable, str m, str v, str extra) excep
 
 cdef real* slot(dict slots, str name, long size) except? NULL:
     """A slot's pointer, NULL where there is none."""
-    return elements(slots.get(name), size, name) if name is not None else NULL
+    return elements_out(slots.get(name), size, name) if name is not None else NULL
 
 
 cdef Update common_update(double clip, double rate) noexcept:

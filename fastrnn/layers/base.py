@@ -24,7 +24,8 @@ class Variable(ArrayOperators):
     NumPy's functions and operators take it as an array: `v + 1`, `v[0]`, `np.asarray(v)` are arrays of their own.
 
     Args:
-        data: the values; the variable keeps the array and writes to it.
+        data: the values; the variable keeps the array and writes to it. If it is read-only, as a mapped file may be,
+            the first change makes a copy.
         name: "kernel", "bias", ...
         trainable: whether an optimizer changes it.
         regularizer: penalty on it, or None.
@@ -40,7 +41,7 @@ class Variable(ArrayOperators):
 
     def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
                  constraint: Any = None) -> None:
-        self.data = np.require(data, requirements=("C", "A", "W"))
+        self.data = _plain(data)
         self.name = name
         self.path = name
         self.trainable = trainable
@@ -82,8 +83,15 @@ class Variable(ArrayOperators):
         new = arrays.as_float(value, self.dtype, f"weight '{self.path}'")
         if new.shape != self.shape:
             raise ValueError(f"weight '{self.path}': expected shape {self.shape}, got {new.shape}")
-        self.data[...] = new
+        self.writable()[...] = new
         self.touch()
+
+    def writable(self) -> np.ndarray:
+        """`data` for a change in place, which `touch` must follow; where its memory is read-only, that is a copy of it
+        from now on."""
+        if not self.data.flags.writeable:
+            self.data = self.data.copy()
+        return self.data
 
     def touch(self) -> None:
         """Tell the layer that `data` was changed in place, so that it packs the weight anew."""
@@ -91,13 +99,29 @@ class Variable(ArrayOperators):
 
     def gradient(self) -> np.ndarray:
         """The array that a backward pass fills, made `grad` by asking for it."""
-        if self._gradient is None:
-            self._gradient = np.zeros_like(self.data)
-        self.grad = self._gradient
-        return self._gradient
+        gradient = self._gradient
+        if gradient is None or not gradient.flags.writeable:
+            gradient = self._gradient = np.zeros(self.data.shape, self.data.dtype)
+        self.grad = gradient
+        return gradient
+
+    def add_gradient(self, more: np.ndarray) -> None:
+        """Add to `grad`, if a backward pass has made one."""
+        if self.grad is not None:
+            self.grad += more
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, from `copy.deepcopy`, a pickle, or joblib, which may map the arrays of a file."""
+        self.__dict__.update(state)
+        self.data = _plain(self.data)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _plain(data: np.ndarray) -> np.ndarray:
+    """`data` as the kernels take it, the same memory if that is aligned and in the order of C."""
+    return np.require(np.asarray(data), requirements=("C", "A"))
 
 
 _counts: dict[str, int] = {}
@@ -279,8 +303,8 @@ class Layer:
     def add_regularization_grads(self) -> None:
         """Add the penalties' gradients to the weights' gradients."""
         for v in self.trainable_weights:
-            if v.regularizer is not None and v.grad is not None:
-                v.grad += v.regularizer.gradient(v.data)
+            if v.regularizer is not None:
+                v.add_gradient(v.regularizer.gradient(v.data))
 
     # shapes --------------------------------------------------------------------------------------------------------
 
@@ -314,7 +338,14 @@ class Layer:
         x = self.check_input(x)
         if not self.built:
             self.build(x.shape)
-        return self.forward(x, training=training, mask=self.check_mask(mask, x))
+        x, mask = self.kept(x, self.check_mask(mask, x), training)
+        y = self.forward(x, training=training, mask=mask)
+        return y.copy() if training and isinstance(y, np.ndarray) else y    # `backward` may need it as it is
+
+    def kept(self, x: np.ndarray, mask: np.ndarray | None, training: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Input and mask of a user's call; in training copies, as `backward` needs them as they are now, and the caller
+        may change theirs. A training loop, which does not, calls `forward`."""
+        return (x.copy(), None if mask is None else mask.copy()) if training else (x, mask)
 
     def check_input(self, x: Any) -> np.ndarray:
         """`x` as the array that `forward` takes, or a ValueError."""
@@ -342,7 +373,8 @@ class Layer:
                           f"got {mask.shape} of {mask.dtype}")
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        """The output for a checked input. After training=True the layer holds what `backward` needs."""
+        """The output for a checked input. After training=True the layer holds what `backward` needs, which may be `x`,
+        `mask` and the output themselves: they must not change before it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, training, mask)")
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from fastrnn.layers.embedding import Embedding
 from fastrnn.layers.gru import GRU
 from fastrnn.layers.input import InputLayer
 from fastrnn.layers.lstm import LSTM
+from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.simple_rnn import SimpleRNN
 from fastrnn.layers.table import deserialize, serialize
 
@@ -39,6 +40,7 @@ class Chain(Layer):
         self._input: InputLayer | None = None
         self._strict = False  # whether the user gave the input's shape, so that every array must have it
         self._inside = False  # whether it is a layer of another model
+        self._stateful: list[Recurrent] = []  # the layers, at any depth, that keep states
         for layer in layers or ():
             self.add(layer)
 
@@ -115,6 +117,7 @@ class Chain(Layer):
             if isinstance(inner, Chain):
                 inner._inside = True
         self._stack.append(layer)
+        self._find_stateful()
         self._changed()
 
     def pop(self) -> Layer:
@@ -129,8 +132,12 @@ class Chain(Layer):
         layer = self._stack.pop()
         self._shapes = self._shapes[: len(self._stack)]
         self.built = bool(self._shapes)
+        self._find_stateful()
         self._changed()
         return layer
+
+    def _find_stateful(self) -> None:
+        self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
 
     def _changed(self) -> None:
         """Called when a layer came or went."""
@@ -292,7 +299,9 @@ class Chain(Layer):
             ValueError: the inputs do not fit; names the layer, what was expected and what came.
         """
         x = self.prepare(x)
-        return self.run(x, training, self.check_mask(mask, x))[0]
+        x, mask = self.kept(x, self.check_mask(mask, x), training)
+        y = self.run(x, training, mask)[0]
+        return y.copy() if training else y
 
     def mask_rank(self, rank: int) -> int:
         return self._stack[0].mask_rank(rank)
@@ -327,19 +336,40 @@ class Chain(Layer):
     def run(self, x: np.ndarray, training: bool = False,
             mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """The output for inputs that `prepare` gave, and the mask that reaches it."""
-        for layer in self._stack:
-            if isinstance(layer, Chain):  # what reaches its end depends on what its layers make of x
-                if layer._strict:
-                    layer.takes(x.shape)
-                x, mask = layer.run(x, training, mask)
-            else:
-                if layer is self._stack[0] and self._reads_rows(x):
-                    y = layer.rows(x, training)  # type: ignore[attr-defined]
+        states = None
+        if self._stateful:
+            self.check_batch(len(x))
+            states = [layer._states for layer in self._stateful]
+        try:
+            for layer in self._stack:
+                if isinstance(layer, Chain):  # what reaches its end depends on what its layers make of x
+                    if layer._strict:
+                        layer.takes(x.shape)
+                    x, mask = layer.run(x, training, mask)
                 else:
-                    y = layer.forward(x, training=training, mask=mask)
-                mask = layer.compute_mask(x, mask)
-                x = y
+                    if layer is self._stack[0] and self._reads_rows(x):
+                        y = layer.rows(x, training)  # type: ignore[attr-defined]
+                    else:
+                        y = layer.forward(x, training=training, mask=mask)
+                    mask = layer.compute_mask(x, mask)
+                    x = y
+        except BaseException:       # all layers, or none, have gone on
+            for stateful, before in zip(self._stateful, states or ()):
+                stateful._states = before
+            raise
         return x, mask
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a layer keeps its states from call to call."""
+        return bool(self._stateful)
+
+    def check_batch(self, size: int) -> None:
+        """Refuse a batch of another size than a stateful model was built for, before a layer has seen it."""
+        built = self._batch_input_shape[0] if self._batch_input_shape is not None and self._stateful else None
+        if built not in (None, size):
+            raise ValueError(f"{self}: is stateful and built for a batch of {built}, got a batch of {size}; pass "
+                             f"batch_size={built}, or make it with another batch size in its Input")
 
     def _reads_rows(self, x: np.ndarray) -> bool:
         """Whether an `Embedding` need not copy its rows for the layer on top of it."""

@@ -14,8 +14,8 @@ from fastrnn.layers.base import Layer, Shape, Variable
 class Table(Variable):
     """The table of an `Embedding`: its gradient is zero but for the rows that the last batch named.
 
-    Only these rows are cleared for the next gradient, and read by an optimizer, until somebody takes `grad`: whoever
-    has the array may write to any row.
+    Only these rows are cleared for the next gradient, and read by an optimizer. Whoever takes `grad` may write to any
+    row of it, and keeps it: this update reads all rows, to the same bits, and the next backward pass fills another one.
     """
 
     def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
@@ -37,23 +37,33 @@ class Table(Variable):
         self._taken = True
         return super().gradient()
 
+    def add_gradient(self, more: np.ndarray) -> None:
+        if self._grad is not None:
+            self._grad += more
+            self._touched[:] = 1
+
     @property
     def row_gradient(self) -> np.ndarray | None:
         """`grad`, for those that write nothing to it."""
         return self._grad
 
     @property
-    def touched_rows(self) -> np.ndarray | None:
-        """uint8 (rows,), 0 for each row where `row_gradient` is zero; None if nothing is known of it."""
-        return None if self._taken or self._grad is not self._gradient else self._touched
+    def touched_rows(self) -> np.ndarray:
+        """uint8 (rows,), 0 for each row where `row_gradient` is zero."""
+        if self._taken or self._grad is not self._gradient:     # somebody may have written to it
+            return np.ones(len(self.data), np.uint8)
+        return self._touched
 
-    def sparse_gradient(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """What a backward pass fills: the gradient, and its touched rows or None. They come as the last pass left
-        them: the rows touched are to be cleared, all of them if None."""
-        if self._gradient is None:
-            self._gradient = np.zeros_like(self.data)
-        self._grad = self._gradient
-        return self._gradient, None if self._taken else self._touched
+    def sparse_gradient(self) -> tuple[np.ndarray, np.ndarray]:
+        """What a backward pass fills: the gradient, and its touched rows. They come as the last pass left them: the
+        rows touched are to be cleared."""
+        gradient = self._gradient
+        if gradient is None or self._taken or not (gradient.flags.writeable and self._touched.flags.writeable):
+            gradient = self._gradient = np.zeros(self.data.shape, self.data.dtype)
+            self._touched = np.zeros(len(self.data), np.uint8)
+            self._taken = False
+        self._grad = gradient
+        return gradient, self._touched
 
 
 class Embedding(Layer):
@@ -148,9 +158,9 @@ class Embedding(Layer):
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
         if self._indices is None:
             raise self.not_called()
+        dy = np.ascontiguousarray(self.check_gradient(dy, (*self._indices.shape, self.output_dim)))
         if not self.trainable:
             return None
-        dy = np.ascontiguousarray(self.check_gradient(dy, (*self._indices.shape, self.output_dim)))
         grad, touched = self.embeddings.sparse_gradient()
         _core.kernels(self.dtype).scatter_rows(dy.reshape(-1, self.output_dim), self._indices.reshape(-1), grad,
                                                touched, runtime.get_num_threads())

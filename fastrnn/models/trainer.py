@@ -38,6 +38,7 @@ class Trainer:
     history: History | None = None
     stop_training = False
     compiled = False
+    stateful = False
     _plan: loop.Plan | None = None
     _warned = False
     _watch: Watch                       # of single batches
@@ -53,6 +54,10 @@ class Trainer:
     def backpropagate(self, gradient: np.ndarray, plan: loop.Plan) -> None:
         """Set the gradients of the trainable variables from that of the output of the last training run, or, if the
         plan is to fuse loss and activation, from that of what enters the last activation."""
+        raise NotImplementedError
+
+    def check_batch(self, size: int) -> None:
+        """Refuse a batch of a size that a stateful model cannot take."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -335,7 +340,17 @@ class Trainer:
         if batch_size is None:
             batch_size = 32 if steps is None else -(-len(samples.x) // steps)
         data.check_count(batch_size, f"{who}: batch_size")
+        if self.stateful:
+            self._check_batches(len(samples.x), batch_size, steps, who)
         return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
+
+    def _check_batches(self, samples: int, batch_size: int, steps: int | None, who: str) -> None:
+        """Refuse what would come half-way to a batch of another size than the states have by then."""
+        self.check_batch(min(samples, batch_size))
+        left = samples % batch_size
+        if left and samples > batch_size and (steps is None or steps * batch_size > samples):
+            raise ValueError(f"{who}: {self} is stateful: expected whole batches of {batch_size} samples, got {samples}; "
+                             f"leave out {left} of them, or pass another batch_size")
 
     def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None) -> Feed:
         """Batches from a source, which yields targets too if there is something to watch them."""

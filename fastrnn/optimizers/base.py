@@ -91,6 +91,7 @@ class Optimizer(Configurable):
         self.built = False
         self._variables: list[Any] = []
         self._state: dict[int, _State] = {}
+        self._owns_slots = True     # else they may lie in a file that joblib has mapped
         self._excluded: set[int] = set()
         self._excluded_names: re.Pattern[str] | None = None
 
@@ -222,6 +223,8 @@ class Optimizer(Configurable):
             return
         if not self.built:
             self.build(variables)
+        if not self._owns_slots:
+            self._own_slots()
         states = [self._state.get(id(variable)) for variable in variables]
         if None in states:
             unknown = variables[states.index(None)].path
@@ -241,7 +244,7 @@ class Optimizer(Configurable):
             if self.clipnorm:
                 norm = math.sqrt(_core.kernels(dtype).sum_of_squares(gradient, touched, threads))
                 scale = self.clipnorm / max(norm, self.clipnorm)  # NaN if the norm is
-            part = variable.data, gradient, touched, scale, decay if decays else 0.0, slots
+            part = variable.writable(), gradient, touched, scale, decay if decays else 0.0, slots
             parts.setdefault(dtype, []).append(part)
             updated.append(variable)
         if missing:
@@ -289,6 +292,7 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise ValueError(f"{self}: call build(variables) before set_slots")
+        self._own_slots()
         own = self._ordered_slots()
         if len(slots) != len(own):
             raise ValueError(f"{self}: expected {len(own)} slots, got {len(slots)}")
@@ -303,6 +307,14 @@ class Optimizer(Configurable):
         """A copy, from `copy.deepcopy` or a pickle, whose variables have other identities."""
         self.__dict__.update(state)
         self._state = dict(zip(map(id, self._variables), self._state.values()))
+        self._owns_slots = False
+
+    def _own_slots(self) -> None:
+        """Copy the slots that cannot be written to. Prediction never comes here, so that it costs no memory."""
+        for slots, _, _ in self._state.values():
+            slots.update({name: np.array(slot) for name, slot in slots.items()
+                          if not (slot.flags.writeable and slot.flags.aligned)})
+        self._owns_slots = True
 
     # configuration -------------------------------------------------------------------------------------------------
 
