@@ -59,7 +59,7 @@ class TestTargets:
         model = compiled("binary_crossentropy", activation="sigmoid")
         calls = {
             "arrays": lambda: model.fit(x, y, epochs=3, batch_size=4, verbose=0),
-            "source": lambda: model.fit(Batches(x, y), epochs=3, verbose=0),
+            "source": lambda: model.fit(Batches(x, y), epochs=3, validation_data=Batches(x, y), verbose=0),
             "validation": lambda: model.fit(x, y * 0 == 0, validation_data=(x, y), epochs=2, verbose=0),
             "evaluate": lambda: model.evaluate(x, y, batch_size=4, verbose=0),
             "train_on_batch": lambda: [model.train_on_batch(x, y) for _ in range(3)],
@@ -69,6 +69,13 @@ class TestTargets:
         assert len(found) == 1 and expected in found[0]
         who = "fit: validation_data" if how == "validation" else "fit" if how in ("arrays", "source") else how
         assert found[0].startswith(f"{who}: y: ")
+
+    def test_not_all_batches_are_looked_at(self, x):
+        """For the sake of speed: those whose number is a power of two."""
+        model, good, wrong = compiled("poisson"), np.ones((N, 1)), -np.ones((N, 1))
+        for number in range(1, 17):
+            y = good if number < 9 else wrong
+            assert len(said(lambda y=y: model.train_on_batch(x, y))) == (number == 16)
 
     @pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson",
                                       "mean_squared_logarithmic_error", "hinge", "squared_hinge", "categorical_hinge"])
