@@ -42,10 +42,11 @@ class Watch:
             return
         low, high = float(y.min()), float(y.max())      # NaN if there is any
         least, most = getattr(loss, "target_range", (-math.inf, math.inf))
-        if least <= low and high <= most and math.isfinite(high - low):
+        finite = math.isfinite(low) and math.isfinite(high)
+        if finite and least <= low and high <= most:
             return
         self._warned_of_targets = True
-        if math.isfinite(high - low):
+        if finite:
             warnings.warn(f"{what}: loss {loss.name!r} is defined for targets from {least:g} to {most:g}, got targets "
                           f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=4)
             return

@@ -11,6 +11,7 @@ import pytest
 import fastrnn
 from fastrnn import Input, Sequential, losses
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, TimeDistributed
+from fastrnn.training.watch import Watch
 from tests.models.fakes import Scale
 
 N, T, D = 12, 4, 3
@@ -93,6 +94,10 @@ class TestTargets:
         assert said(lambda: model.evaluate(x, y, verbose=0)) == []
         assert "1 of 12 targets are NaN" in said(lambda: model.evaluate(x, np.where(y == y[3], np.nan, y),
                                                                         verbose=0))[0]
+
+    def test_the_largest_numbers_are_finite(self):
+        watch, most = Watch("fit"), np.finfo("float64").max
+        assert said(lambda: watch.targets(np.array([-most, most]), losses.get("mse"), "y")) == []
 
     def test_classes_are_refused(self, x):
         model = compiled("sparse_categorical_crossentropy", 3, "softmax")
