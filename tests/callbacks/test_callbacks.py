@@ -202,7 +202,7 @@ def test_learning_rate_scheduler_refuses(model):
         model.fit(x, y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: None)])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:fit. the loss is nan")
 def test_terminate_on_nan(model, capsys):
     bad = np.where(np.arange(10)[:, None] == 6, np.nan, x)
     history = model.fit(bad, y, batch_size=2, epochs=5, shuffle=False, verbose=0, callbacks=[TerminateOnNaN()])

@@ -11,6 +11,7 @@ import pytest
 import fastrnn
 from fastrnn import Input, Sequential, losses
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, TimeDistributed
+from fastrnn.training.watch import Watch
 from tests.models.fakes import Scale
 
 N, T, D = 12, 4, 3
@@ -59,7 +60,7 @@ class TestTargets:
         model = compiled("binary_crossentropy", activation="sigmoid")
         calls = {
             "arrays": lambda: model.fit(x, y, epochs=3, batch_size=4, verbose=0),
-            "source": lambda: model.fit(Batches(x, y), epochs=3, verbose=0),
+            "source": lambda: model.fit(Batches(x, y), epochs=3, validation_data=Batches(x, y), verbose=0),
             "validation": lambda: model.fit(x, y * 0 == 0, validation_data=(x, y), epochs=2, verbose=0),
             "evaluate": lambda: model.evaluate(x, y, batch_size=4, verbose=0),
             "train_on_batch": lambda: [model.train_on_batch(x, y) for _ in range(3)],
@@ -69,6 +70,13 @@ class TestTargets:
         assert len(found) == 1 and expected in found[0]
         who = "fit: validation_data" if how == "validation" else "fit" if how in ("arrays", "source") else how
         assert found[0].startswith(f"{who}: y: ")
+
+    def test_not_all_batches_are_looked_at(self, x):
+        """For the sake of speed: those whose number is a power of two."""
+        model, good, wrong = compiled("poisson"), np.ones((N, 1)), -np.ones((N, 1))
+        for number in range(1, 17):
+            y = good if number < 9 else wrong
+            assert len(said(lambda y=y: model.train_on_batch(x, y))) == (number == 16)
 
     @pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson",
                                       "mean_squared_logarithmic_error", "hinge", "squared_hinge", "categorical_hinge"])
@@ -86,6 +94,10 @@ class TestTargets:
         assert said(lambda: model.evaluate(x, y, verbose=0)) == []
         assert "1 of 12 targets are NaN" in said(lambda: model.evaluate(x, np.where(y == y[3], np.nan, y),
                                                                         verbose=0))[0]
+
+    def test_the_largest_numbers_are_finite(self):
+        watch, most = Watch("fit"), np.finfo("float64").max
+        assert said(lambda: watch.targets(np.array([-most, most]), losses.get("mse"), "y")) == []
 
     def test_classes_are_refused(self, x):
         model = compiled("sparse_categorical_crossentropy", 3, "softmax")
