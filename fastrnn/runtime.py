@@ -147,7 +147,8 @@ def config() -> dict[str, str]:
         "NumPy": np.__version__,
         "processor": _core.cpu.processor_name() or platform.processor() or "unknown",
         "instruction set": f"{_core.isa} (available: {', '.join(_core.available)})",
-        "threads": f"{get_num_threads()} of {os.cpu_count()}" + ("" if _core.threads.OPENMP else " (built without OpenMP)"),
+        "threads": f"{get_num_threads()} of {os.cpu_count()}"
+                   + ("" if _core.threads.OPENMP else " (built without OpenMP)"),
         "BLAS": f"{blas_text}, used: {get_blas()}",
     }
 

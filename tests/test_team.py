@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The helper threads: they come when they are wanted, sleep when they are not, and nobody waits for one that cannot run."""
+"""The helper threads: they come when they are wanted, and sleep when they are not; nobody waits for one that cannot
+run."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ def layer_and_arguments(cell, shape, dtype, options, mask, initial, rng):
 
 
 def for_any_threads(layer, arguments) -> dict[str, np.ndarray]:
-    """What a layer computes, after seeing that it is the same bits for any number of threads, also where they do not wait for
-    one that is late, and thread 0 goes on alone."""
+    """What a layer computes, after seeing that it is the same bits for any number of threads, also where they do not
+    wait for one that is late, and thread 0 goes on alone."""
     fastrnn.set_num_threads(1)
     expected = everything(layer, *arguments)
     for threads, patience in itertools.product(THREADS[1:], (FOR_EVER, 0)):

@@ -62,7 +62,8 @@ def test_another_batch_than_it_was_built_for(use, kind, warm):
     if warm:
         model.predict(data(1)[0], verbose=0)
     before, weights = states(model), model.get_weights()
-    with pytest.raises(ValueError, match=r"is stateful and built for a batch of 1, got a batch of 3[23]; pass batch_size"):
+    message = r"is stateful and built for a batch of 1, got a batch of 3[23]; pass batch_size"
+    with pytest.raises(ValueError, match=message):
         use(model, 33)
     np.testing.assert_equal(states(model), before)
     np.testing.assert_equal(model.get_weights(), weights)

@@ -19,8 +19,8 @@ from fastrnn import _core, arrays, layers, runtime
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
-WITHOUT_WORK = {"backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned", "set_blas_mode",
-                "set_long_tape", "tape_size", "threads_each"}
+WITHOUT_WORK = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
+                "set_blas_mode", "set_long_tape", "tape_size", "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
 ALONE = {"activate_array", "pack", "pack_dense_t", "pack_t"}
 
