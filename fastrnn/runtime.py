@@ -139,6 +139,8 @@ def config() -> dict[str, str]:
 
         blas = scipy.__config__.show(mode="dicts")["Build Dependencies"]["blas"]
         blas_text = f"{blas.get('name', '?')} {blas.get('version', '?')} (SciPy {scipy.__version__})"
+    except ImportError:
+        blas_text = "none (SciPy is not installed)"
     except Exception as error:  # an unusual SciPy build has no such record
         blas_text = f"unknown ({error})"
     return {
