@@ -36,7 +36,8 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
     NumPy. Needs no package onnx. Nothing but the file given is read, nothing that it names is imported or called.
 
     Args:
-        source: path of a file, its bytes, or onnx's ModelProto.
+        source: path of a file, its bytes, or onnx's ModelProto. `OnnxModel.run` takes and gives arrays of the shapes
+            and dtypes that the graph says, which the attributes `inputs` and `outputs` have.
         max_bytes: how much memory the values of one run may take; a run that would take more is refused. None for 64
             times what its inputs and the file's constants take, and 32 MB.
 
@@ -45,10 +46,18 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
             which node, and what.
         FileNotFoundError: there is no such file.
 
-    Example::
+    Example:
 
-        model = fastrnn.saving.load_onnx("encoder.onnx")
-        y, h, c = model.run({"x": x})
+    >>> import os, tempfile, fastrnn
+    >>> encoder = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fastrnn.saving.export_onnx(encoder, os.path.join(folder, "encoder.onnx"))
+    ...     model = load_onnx(os.path.join(folder, "encoder.onnx"))
+    >>> [value.name for value in model.inputs], [value.name for value in model.outputs]
+    (['input'], ['output'])
+    >>> (y,) = model.run({"input": np.zeros((2, 5, 3), "float32")})
+    >>> y.shape
+    (2, 4)
     """
     if hasattr(source, "SerializeToString"):
         data, file = memoryview(source.SerializeToString()), "ModelProto"
