@@ -10,9 +10,10 @@ import importlib.metadata
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,51 @@ class TestDocumentation:
                     if not method.startswith("_") and callable(function) and not inspect.getdoc(getattr(thing, method)):
                         missing.append(f"{name}.{method}")
         assert missing == []
+
+
+# The look-ups that each kind of object has: what they share is in `fastrnn.registry.Registry`.
+LOOK_UPS = ("get", "serialize", "deserialize")
+# What the package's own modules share.
+INNER = {"fastrnn.arrays", "fastrnn.registry"}
+# What a program calls on a model.
+METHODS = ["add", "build", "compile", "evaluate", "fit", "get_layer", "load_weights", "predict", "predict_on_batch",
+           "save", "save_weights", "set_weights", "summary", "test_on_batch", "train_on_batch"]  # fmt: skip
+
+
+def public_functions() -> dict[str, Callable[..., object]]:
+    """The functions that modules offer by their `__all__`, by the name that a program calls them by."""
+    found: dict[Callable[..., object], str] = {}
+    for module in map(importlib.import_module, sorted(set(public_modules()) - INNER)):
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if inspect.isfunction(thing) and name not in LOOK_UPS:
+                found.setdefault(thing, f"{module.__name__}.{name}")
+    return {name: thing for thing, name in found.items()}
+
+
+class TestDocstrings:
+    """Each public function says what its arguments are, and has an example; or it says where that is written."""
+
+    @staticmethod
+    def check(function: Callable[..., object]) -> None:
+        text = inspect.getdoc(function) or ""
+        if re.search(r"; see `[\w.]+`", text):
+            return
+        names = [p.name for p in inspect.signature(function).parameters.values()
+                 if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+        head, _, arguments = text.partition("Args:\n")
+        assert [name for name in names if not re.search(rf"^ +[\w, ]*\b{name}\b[^:]*:", arguments, re.MULTILINE)] == []
+        assert not names or ">>> " in text, "an example"
+        if re.search(r"^ +raise \w+Error", inspect.getsource(function), re.MULTILINE):
+            assert "Raises:\n" in arguments or "Raises:\n" in head
+
+    @pytest.mark.parametrize("function", public_functions().values(), ids=public_functions())
+    def test_functions(self, function):
+        self.check(function)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_methods_of_a_model(self, method):
+        self.check(getattr(fastrnn.Sequential, method))
 
 
 class TestInstallation:

@@ -55,13 +55,20 @@ def gemm_of(capsules: dict[str, Any], dtype: str) -> Any:
 
 def enter(dtype: str, bind: Callable[[Any], None] | None) -> bool:
     """Give the kernels of `dtype` SciPy's gemm if `bind` says that they have none, and make it single-threaded until
-    `leave`. False, and nothing done: its threads would work beside the kernels' own, and nothing is known to stop them.
+    `leave`. False, and nothing done: SciPy is not installed, or its threads would work beside the kernels' own, and
+    nothing is known to stop them.
+
+    Raises:
+        ImportError: BLAS is forced, and SciPy is not installed or has no such function.
     """
     if mode != "always" and SCIPY.control() is None:
         return False
     if bind is not None:
-        from scipy.linalg import cython_blas
-
+        try:
+            from scipy.linalg import cython_blas
+        except ImportError as error:
+            raise ImportError("FASTRNN_BLAS=always sends products to SciPy's BLAS, and SciPy cannot be imported "
+                              f"({error}); pip install scipy, or set FASTRNN_BLAS=auto, which needs none") from None
         bind(gemm_of(cython_blas.__pyx_capi__, dtype))
     SCIPY.__enter__()
     return True

@@ -83,7 +83,10 @@ class Threads:
 def _find_control(module: str) -> Control | None:
     import ctypes
 
-    extension = str(importlib.import_module(module).__file__)
+    try:
+        extension = str(importlib.import_module(module).__file__)
+    except ImportError:     # not installed: no threads either
+        return None
     package = str(importlib.import_module(module.partition(".")[0]).__file__)
     # A symbol is looked for in a library and in those that it needs; Windows looks into the library itself alone.
     beside = os.path.dirname(package) + ".libs"

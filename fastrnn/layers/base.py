@@ -277,8 +277,20 @@ class Layer:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all weights; either all of them or, after an error, none.
 
+        Args:
+            weights: arrays in the order and of the shapes that `get_weights` gives.
+
         Raises:
             ValueError: their number or a shape differs, or the layer is not built.
+
+        Example:
+
+        >>> from fastrnn.layers import Dense
+        >>> layer = Dense(1)
+        >>> layer.build((None, 2))
+        >>> layer.set_weights([[[1], [2]], [3]])
+        >>> layer([[10, 20]])
+        array([[53.]], dtype=float32)
         """
         variables = self.weights
         if len(weights) != len(variables):

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import _core, arrays, runtime
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent_base import Recurrent
 from fastrnn.layers.recurrent_forward import check_sequences
@@ -47,7 +48,7 @@ class Bidirectional(Layer):
     supports_masking = True
 
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None,
-                 backward_layer: Any = None, **kwargs: Any) -> None:
+                 backward_layer: Any = None, **kwargs: Unpack[LayerArguments]) -> None:
         layer = _recurrent("layer", layer)
         two = None if backward_layer is None else _recurrent("backward_layer", backward_layer)
         if merge_mode not in MERGE_MODES:

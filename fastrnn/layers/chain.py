@@ -65,6 +65,14 @@ class Chain(Layer):
             TypeError: not a layer.
             ValueError: its name is taken, its dtype is another, it does not fit the layer below, it is in the model
                 already, or the model is itself a layer of another one.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8, name="encoder")])
+        >>> model.add(fastrnn.layers.Dense(2))
+        >>> model.output_shape
+        (None, 2)
         """
         self._check(layer)
         shape = self._batch_input_shape
@@ -169,8 +177,19 @@ class Chain(Layer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at an index.
 
+        Args:
+            name: of the layer.
+            index: of the layer in `layers`, instead of the name; from the end if negative.
+
         Raises:
             ValueError: neither or both are given, or there is no such layer.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8, name="encoder")])
+        >>> model.get_layer("encoder") is model.get_layer(index=-1)
+        True
         """
         if (name is None) == (index is None):
             raise ValueError(f"{self}: get_layer expected a name or an index")
@@ -194,6 +213,14 @@ class Chain(Layer):
 
         Raises:
             ValueError: there are no layers, one does not fit, or the model was built for another shape.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.build((None, None, 52))
+        >>> model.built, len(model.weights)
+        (True, 5)
         """
         if not self._stack:
             raise ValueError(f"{self}: there are no layers; add some first")

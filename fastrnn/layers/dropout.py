@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import arrays, runtime
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
 
 
@@ -28,7 +29,8 @@ class Dropout(Layer):
 
     supports_masking = True
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None,
+                 **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
             raise ValueError(f"{self} rate: expected a fraction from 0 to 1, got {rate!r}")

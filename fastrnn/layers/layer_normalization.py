@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Variable
 
 
@@ -40,7 +41,7 @@ class LayerNormalization(Layer):
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
                  beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", beta_regularizer: Any = None,
                  gamma_regularizer: Any = None, beta_constraint: Any = None, gamma_constraint: Any = None,
-                 rms_scaling: bool = False, **kwargs: Any) -> None:
+                 rms_scaling: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         axes: Sequence[Any] = axis if isinstance(axis, (list, tuple)) else [axis]
         if not axes or not all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in axes):

@@ -297,6 +297,9 @@ def kind_of_targets(y_true_shape: Sequence[int | None], y_pred_shape: Sequence[i
     """What "accuracy" and "crossentropy" mean for targets and predictions of these shapes: "binary" for one unit,
     "sparse" for class indices, "categorical" for a row of targets for each row of predictions. Keras 3's rule.
 
+    Args:
+        y_true_shape, y_pred_shape: of the targets and the predictions, the batch first.
+
     >>> kind_of_targets((32,), (32, 1)), kind_of_targets((32, 1), (32, 10)), kind_of_targets((32, 10), (32, 10))
     ('binary', 'sparse', 'categorical')
     """

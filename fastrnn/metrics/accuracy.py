@@ -114,6 +114,16 @@ class SparseTopKCategoricalAccuracy(_AccuracyMean):
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """1 where a probability is on its target's side of the threshold, 0 elsewhere.
 
+    Args:
+        y_true, y_pred: targets and outputs (..., n), of one shape.
+        threshold: above which a probability stands for 1.
+
+    Returns:
+        float32, the shape of `y_pred`.
+
+    Raises:
+        ValueError: shapes that do not go together.
+
     >>> binary_accuracy([[1], [0]], [[0.9], [0.7]]).tolist()
     [[1.0], [0.0]]
     """
@@ -121,22 +131,78 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndar
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest prediction is where the largest target is, 0 for others."""
+    """1 for each row whose largest prediction is where the largest target is, 0 for others.
+
+    Args:
+        y_true, y_pred: targets and outputs (..., classes), of one shape.
+
+    Returns:
+        float32, (...,).
+
+    Raises:
+        ValueError: shapes that do not go together.
+
+    >>> categorical_accuracy([[0, 1], [1, 0]], [[0.3, 0.7], [0.4, 0.6]])
+    array([1., 0.], dtype=float32)
+    """
     return _categorical_matches(y_true, y_pred).astype(np.float32)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest prediction is at the target's index, 0 for others."""
+    """1 for each row whose largest prediction is at the target's index, 0 for others.
+
+    Args:
+        y_true: class indices (...,) or (..., 1).
+        y_pred: one output a class (..., classes).
+
+    Returns:
+        float32, (...,).
+
+    Raises:
+        ValueError: shapes that do not go together.
+
+    >>> sparse_categorical_accuracy([1, 0], [[0.3, 0.7], [0.4, 0.6]])
+    array([1., 0.], dtype=float32)
+    """
     return _sparse_matches(y_true, y_pred).astype(np.float32)
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """1 for each row in which the largest target is at one of the `k` largest predictions, 0 for others."""
+    """1 for each row in which the largest target is at one of the `k` largest predictions, 0 for others.
+
+    Args:
+        y_true, y_pred: targets and outputs (..., n), of one shape.
+        k: how many places count.
+
+    Returns:
+        float32, (...,).
+
+    Raises:
+        ValueError: shapes that do not go together.
+
+    >>> top_k_categorical_accuracy([[0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]], k=2)
+    array([1., 0.], dtype=float32)
+    """
     return _top_k_matches(y_true, y_pred, k).astype(np.float32)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """1 for each row in which the target's index is of one of the `k` largest predictions, 0 for others."""
+    """1 for each row in which the target's index is of one of the `k` largest predictions, 0 for others.
+
+    Args:
+        y_true: class indices (...,) or (..., 1).
+        y_pred: one output a class (..., classes).
+        k: how many places count.
+
+    Returns:
+        float32, (...,).
+
+    Raises:
+        ValueError: shapes that do not go together.
+
+    >>> sparse_top_k_categorical_accuracy([1, 2], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]], k=2)
+    array([1., 0.], dtype=float32)
+    """
     return _sparse_top_k_matches(y_true, y_pred, k).astype(np.float32)
 
 

@@ -71,6 +71,15 @@ class Sequential(Chain, Trainer):  # type: ignore[override]
             line_length: width of the table in characters; None fits it to the terminal.
             positions: where its three columns end: fractions of `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)], name="encoder")
+        >>> model.summary(line_length=80)
+        Model: "encoder"
+        ...
+        Trainable params: 128 ...
         """
         shapes: Sequence[Shape | None] = self._shapes or [None] * len(self._stack)
         print_summary(self.name, list(zip(self._stack, shapes, strict=True)), self.trainable_weights,

@@ -82,6 +82,14 @@ class Trainer:
         Raises:
             ValueError: an unknown name, of a metric too, or `loss_weights`.
             TypeError: `metrics` is not a list.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.compile(fastrnn.optimizers.Adam(0.01, clipnorm=1.0), "mse", metrics=["mae"])
+        >>> model.optimizer.learning_rate, model.loss
+        (0.01, 'mse')
         """
         if loss_weights is not None:
             raise ValueError(f"{self}: compile does not support loss_weights, there is one output and one "
@@ -194,15 +202,28 @@ class Trainer:
         """The loss and the metrics over data the model is not trained on.
 
         Args:
-            x, y, batch_size, verbose, sample_weight, callbacks: as in `fit`.
+            x: inputs, `(samples, ...)`, or a source of batches; as in `fit`.
+            y: targets, one for each sample; None with a source of batches.
+            batch_size: samples a batch, 32 by default; results do not depend on it, up to rounding.
+            verbose: 0 shows nothing, 1 a progress bar, 2 a line; `"auto"` is 1.
+            sample_weight: weight of each sample, `(samples,)`, or of each time step, `(samples, time)`.
             steps: batches to evaluate, all by default.
+            callbacks: callbacks to call on the way.
             return_dict: return a dictionary.
 
         Returns:
             The loss, or if there are metrics the list of the loss and them, or a dictionary of them by name.
 
         Raises:
-            ValueError, TypeError: as in `fit`.
+            ValueError, TypeError: the model is not compiled, or an argument does not fit it or the others.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.compile("adam", "mse", metrics=["mae"])
+        >>> model.evaluate(np.zeros((64, 5, 3)), np.ones((64, 1)), verbose=0, return_dict=True)
+        {'loss': 1.0, 'mae': 1.0}
         """
         self._check_compiled("evaluate")
         watch = Watch("evaluate")
@@ -219,14 +240,25 @@ class Trainer:
         Several Python threads may predict with one model at the same time.
 
         Args:
-            x, batch_size, verbose, callbacks: as in `fit`.
+            x: inputs, `(samples, ...)`: `(samples, time, features)` where a recurrent layer is first, indices
+                `(samples, time)` where an `Embedding` is; or a source of batches, as in `fit`.
+            batch_size: samples a batch, 32 by default.
+            verbose: 0 shows nothing, 1 a progress bar, 2 a line; `"auto"` is 1.
             steps: batches to predict, all by default.
+            callbacks: callbacks to call on the way.
 
         Returns:
             An array of shape `(samples, ...)`.
 
         Raises:
             ValueError: inputs that do not fit the model.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
+        (100, 1)
         """
         if data.is_source(x):
             feed, samples = self._source_feed(x, None, steps, "predict", None), None
@@ -258,6 +290,14 @@ class Trainer:
 
         Raises:
             ValueError, TypeError: as in `fit`.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> model.train_on_batch(np.zeros((8, 5, 3)), np.ones((8, 1)))
+        1.0
         """
         self._check_compiled("train_on_batch")
         batch = self._batch(x, y, sample_weight, "train_on_batch", self._watch, class_weight)
@@ -267,7 +307,26 @@ class Trainer:
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                       return_dict: bool = False) -> float | list[float] | dict[str, float]:
-        """The loss and the metrics of one batch; arguments, returns and raises as in `evaluate`."""
+        """The loss and the metrics of one batch; the weights stay as they are.
+
+        Args:
+            x, y, sample_weight: as in `evaluate`, of one batch.
+            return_dict: return a dictionary.
+
+        Returns:
+            As `evaluate`.
+
+        Raises:
+            ValueError, TypeError: as in `evaluate`.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> model.test_on_batch(np.zeros((8, 5, 3)), np.ones((8, 1)), return_dict=True)
+        {'loss': 1.0}
+        """
         self._check_compiled("test_on_batch")
         batch = self._batch(x, y, sample_weight, "test_on_batch", self._watch)
         self.objective.reset()
@@ -275,7 +334,27 @@ class Trainer:
         return self._results(return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
-        """The outputs for the inputs of one batch, with the least overhead: the way to serve single requests."""
+        """The outputs for the inputs of one batch, with the least overhead: the way to serve single requests.
+
+        Several Python threads may predict with one model at the same time.
+
+        Args:
+            x: inputs, `(batch, ...)`, as in `predict`; a single sequence is a batch of one, `sequence[None]`.
+
+        Returns:
+            An array of shape `(batch, ...)`.
+
+        Raises:
+            ValueError: inputs that do not fit the model.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(8), fastrnn.layers.Dense(2)])
+        >>> sequence = np.zeros((5, 3), "float32")
+        >>> model.predict_on_batch(sequence[None]).shape
+        (1, 2)
+        """
         return self.run(self.prepare(x))[0]
 
     def plan(self) -> loop.Plan:

@@ -298,6 +298,9 @@ class Tokenizer:
 def tokenizer_from_json(json_string: str) -> Tokenizer:
     """Make the Tokenizer that `Tokenizer.to_json`, fastrnn's or Keras's, has written.
 
+    Args:
+        json_string: what it gave.
+
     Raises:
         ValueError: no JSON, or not that of a tokenizer.
 

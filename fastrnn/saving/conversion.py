@@ -63,6 +63,16 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
 
     Raises:
         ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model` and `export_onnx`.
+
+    Example:
+
+    >>> import tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(os.path.join(folder, "encoder.safetensors"))
+    ...     found = convert(os.path.join(folder, "encoder.safetensors"), os.path.join(folder, "encoder.onnx"))
+    >>> found.shape, found.holds
+    ((8, 16, 3), True)
     """
     source, target = files.named(source), files.named(target)
     suffix = os.path.splitext(target)[1]

@@ -29,7 +29,8 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
 
     Args:
         source: path of a file, its bytes, or onnx's ModelProto. Constants in another file need the path: that one is
-            looked for in the same folder, and must be a file of a plain name and no link.
+            looked for in the same folder, and must be a file of a plain name and no link. `OnnxModel.run` takes and
+            gives arrays of the shapes and dtypes that the graph says, which the attributes `inputs` and `outputs` have.
         max_bytes: how much memory the values of one run may take; a run that would take more is refused. None for 64
             times what its inputs and the file's constants take, and 32 MB.
 
@@ -38,10 +39,18 @@ def load_onnx(source: Any, max_bytes: int | None = None) -> OnnxModel:
             which node, and what.
         FileNotFoundError: there is no such file.
 
-    Example::
+    Example:
 
-        model = fastrnn.saving.load_onnx("encoder.onnx")
-        y, h, c = model.run({"x": x})
+    >>> import os, tempfile, fastrnn
+    >>> encoder = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fastrnn.saving.export_onnx(encoder, os.path.join(folder, "encoder.onnx"))
+    ...     model = load_onnx(os.path.join(folder, "encoder.onnx"))
+    >>> [value.name for value in model.inputs], [value.name for value in model.outputs]
+    (['input'], ['output'])
+    >>> (y,) = model.run({"input": np.zeros((2, 5, 3), "float32")})
+    >>> y.shape
+    (2, 4)
     """
     if hasattr(source, "SerializeToString"):
         graph = read_graph(memoryview(source.SerializeToString()), "ModelProto", External(None))

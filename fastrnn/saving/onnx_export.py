@@ -113,11 +113,16 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         ImportError: onnx is not installed.
         OSError: the file cannot be written; an old one is as it was.
 
-    Example::
+    Example:
 
-        model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
-        fastrnn.saving.export_onnx(model, "encoder.onnx")
-        onnxruntime.InferenceSession("encoder.onnx").run(None, {"input": x})
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_onnx(model, os.path.join(folder, "encoder.onnx"))
+    ...     os.listdir(folder)
+    ['encoder.onnx']
+
+    ONNX Runtime runs it by ``onnxruntime.InferenceSession("encoder.onnx").run(None, {"input": x})``.
     """
     data = onnx_model(model, opset, states).SerializeToString()
     if not overwrite and os.path.exists(filepath):

@@ -34,6 +34,15 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         FileExistsError: there is a file and `overwrite` is False.
         ImportError: h5py, which `.keras` needs, is not installed.
         OSError: the file cannot be written; an old one is as it was.
+
+    Example:
+
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, os.path.join(folder, "encoder"))
+    ...     os.listdir(folder)
+    ['encoder.safetensors']
     """
     path = _target(model, filepath, overwrite)
     config = model_config(model)
@@ -60,6 +69,15 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
     Raises:
         ValueError, FileExistsError, ImportError, OSError: as `save_model`.
+
+    Example:
+
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, os.path.join(folder, "encoder.safetensors"))
+    ...     os.listdir(folder)
+    ['encoder.safetensors']
     """
     path = _target(model, filepath, overwrite)
     kinds: dict[str, Callable[[IO[bytes]], None]] = {
@@ -90,6 +108,17 @@ def load_weights(model: Any, filepath: Any) -> None:
         ValueError: the model is not built.
         FileNotFoundError: there is no such file.
         ImportError: h5py, which Keras's formats need, is not installed.
+
+    Example:
+
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, os.path.join(folder, "encoder"))
+    ...     again = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    ...     load_weights(again, os.path.join(folder, "encoder"))
+    >>> bool((again.layers[0].kernel == model.layers[0].kernel).all())
+    True
     """
     check_no_state_dict(filepath)
     path = files.existing(filepath)

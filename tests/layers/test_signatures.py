@@ -97,15 +97,17 @@ def test_mistyped_keywords_of_optimizers():
 def test_mypy_knows_the_arguments(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
-        "from fastrnn.layers import GRU, LSTM, SimpleRNN\n"
+        "from fastrnn.layers import GRU, LSTM, Dense, SimpleRNN\n"
         "LSTM(4, return_sequences=True, stateful=True, name='a', zero_output_for_mask=True, input_shape=(None, 3))\n"
         "LSTM(4, retrun_sequences=True)\n"
         "GRU(4, return_state='yes')\n"
         "SimpleRNN(4, dropout='half')\n"
+        "Dense(4, activaton='relu')\n"
     )
     shown, problems, _ = mypy.api.run([str(program), "--no-error-summary"])
     assert problems == ""
     lines = [line.split(":", 1)[1] for line in shown.splitlines() if ": error:" in line]
-    assert [line.split(":")[0] for line in lines] == ["3", "4", "5"], shown
+    assert [line.split(":")[0] for line in lines] == ["3", "4", "5", "6"], shown
     assert 'did you mean "return_sequences"' in lines[0]
     assert '"return_state"' in lines[1] and '"dropout"' in lines[2]
+    assert 'did you mean "activation"' in lines[3]
