@@ -45,20 +45,25 @@ def check_plain(modules: Mapping[str, Collection[str]], wanted: Collection[str],
     Raises:
         ModelFileError: a wanted module has such weights.
     """
+    parametrized: dict[str, list[str]] = {}
     for name, weights in modules.items():
         # Of module "rnn", the weight "weight_hh_l0" is in the module "rnn.parametrizations.weight_hh_l0".
-        owner, parametrized, weight = name.rpartition(f"{_PARAMETRIZED}.")
+        owner, found, weight = name.rpartition(f"{_PARAMETRIZED}.")
         owner = owner.removesuffix(".")
-        if parametrized and not {owner, name}.isdisjoint(wanted):
-            raise _refusal(file, owner, [f"{_PARAMETRIZED}.{weight}.{part}" for part in weights], [weight],
-                           "torch.nn.utils.parametrize has",
-                           _call("torch.nn.utils.parametrize.remove_parametrizations", weight))
+        if found and (owner in wanted or name in wanted) and any(part.startswith("original") for part in weights):
+            parametrized.setdefault(owner, []).append(weight)
+    for owner, stems in parametrized.items():
+        starts = [f"{_PARAMETRIZED}.{stem}" for stem in stems]
+        parts = [f"{start}.{part}" for start in starts for part in modules[f"{owner}.{start}".removeprefix(".")]]
+        raise _refusal(file, owner, parts, stems, "torch.nn.utils.parametrize has",
+                       _call("torch.nn.utils.parametrize.remove_parametrizations", stems[0]))
+    for name, weights in modules.items():
         for wrapper in _WRAPPERS if name in wanted else ():
             if stems := _stems(weights, wrapper.ends):
                 parts = [stem + end for stem in stems for end in wrapper.ends]
                 raise _refusal(file, name, parts, stems, f"{wrapper.name} has", _call(wrapper.way_out, stems[0]))
         inner = f"{name}.module".removeprefix(".")      # the module that fastai's WeightDropout is around
-        if not {name, inner}.isdisjoint(wanted) and (stems := _stems(weights, [_RAW])):
+        if (name in wanted or inner in wanted) and (stems := _stems(weights, [_RAW])):
             start = f"{inner if inner in modules else name}.".removeprefix(".")
             raw = f"{name}.{stems[0]}{_RAW}".removeprefix(".")
             raise _refusal(file, name, [stem + _RAW for stem in stems], stems, "WeightDrop has",
