@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -31,7 +33,8 @@ _WRAPPERS = (
 )
 #: WeightDrop, of AWD-LSTM and fastai, keeps a weight before dropout, which is the one that inference takes.
 _RAW = "_raw"
-_PARAMETRIZED = "parametrizations"
+#: Of module "rnn", the parts of "weight_hh_l0" are in the module "rnn.parametrizations.weight_hh_l0".
+_PARAMETRIZED = re.compile(r"(?:(.+)\.)?(parametrizations\.([^.]+))")
 
 
 def check_plain(modules: Mapping[str, Collection[str]], wanted: Collection[str], file: str) -> None:
@@ -45,18 +48,16 @@ def check_plain(modules: Mapping[str, Collection[str]], wanted: Collection[str],
     Raises:
         ModelFileError: a wanted module has such weights.
     """
-    parametrized: dict[str, list[str]] = {}
+    parametrized: dict[str, dict[str, list[str]]] = {}
     for name, weights in modules.items():
-        # Of module "rnn", the weight "weight_hh_l0" is in the module "rnn.parametrizations.weight_hh_l0".
-        owner, found, weight = name.rpartition(f"{_PARAMETRIZED}.")
-        owner = owner.removesuffix(".")
-        if found and (owner in wanted or name in wanted) and any(part.startswith("original") for part in weights):
-            parametrized.setdefault(owner, []).append(weight)
-    for owner, stems in parametrized.items():
-        starts = [f"{_PARAMETRIZED}.{stem}" for stem in stems]
-        parts = [f"{start}.{part}" for start in starts for part in modules[f"{owner}.{start}".removeprefix(".")]]
-        raise _refusal(file, owner, parts, stems, "torch.nn.utils.parametrize has",
-                       _call("torch.nn.utils.parametrize.remove_parametrizations", stems[0]))
+        if (match := _PARAMETRIZED.fullmatch(name)) and any(part.startswith("original") for part in weights):
+            owner, inside, weight = match.groups("")
+            if owner in wanted or name in wanted:
+                parametrized.setdefault(owner, {})[weight] = [f"{inside}.{part}" for part in weights]
+    for owner, parts_of in parametrized.items():
+        raise _refusal(file, owner, [*itertools.chain(*parts_of.values())], [*parts_of],
+                       "torch.nn.utils.parametrize has",
+                       _call("torch.nn.utils.parametrize.remove_parametrizations", next(iter(parts_of))))
     for name, weights in modules.items():
         for wrapper in _WRAPPERS if name in wanted else ():
             if stems := _stems(weights, wrapper.ends):

@@ -101,6 +101,15 @@ def test_other_modules(kind):
         assert f"module {title}: " in str(error.value) and f"{way_out}(module, 'weight')" in str(error.value)
 
 
+@pytest.mark.parametrize("name", [
+    "xparametrizations.w.original", ".parametrizations.w.original", "parametrizations.original",
+    "a..parametrizations.w.original", "parametrizations..original", "_g", "weight_g"])
+def test_odd_names(name):
+    """Names that are nearly such, or of nothing: an error as for any other module."""
+    with pytest.raises(ModelFileError):
+        from_torch({name: np.ones(3)})
+
+
 def test_left_out():
     """What is not asked for does not matter."""
     modules = tagger()
