@@ -25,11 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = commands.add_parser("config", help="version, processor, instruction sets, threads and BLAS (the default)")
     config.set_defaults(run=_config)
     inspection = commands.add_parser("inspect", help="the layers, shapes and sizes in a model file; builds nothing")
-    inspection.add_argument("file", help="a .safetensors, .keras, .h5, .weights.h5, .onnx, .pt or .pth file")
+    inspection.add_argument("file", help="a .safetensors, .keras, .h5, .weights.h5 or .onnx file, or one of "
+                                           "PyTorch's of any name: .pt, .pth, .ckpt")
     inspection.set_defaults(run=_inspect)
     conversion = commands.add_parser("convert", help="save a model file in another format, and compare the results")
     conversion.add_argument("source", metavar="IN", help="a .safetensors, .keras or .h5 file; of PyTorch's "
-                                                          "state dicts a .pt, .pth or .safetensors file")
+                                                          "state dicts a file of any name: .pt, .pth, .ckpt")
     conversion.add_argument("target", metavar="OUT", help="its suffix is the format: .safetensors, .keras or "
                                                           ".onnx; .weights.h5 and .h5 take the weights alone")
     conversion.add_argument("--prefix", metavar="NAME", help="of a state dict, the module that is wanted: encoder.lstm")

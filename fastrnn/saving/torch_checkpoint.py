@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from fastrnn.saving.errors import ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_DEPTH, ModelFileError, check_name, shown
 from fastrnn.saving.pickle_values import WAY_OUT, Opaque, kind_of
 
 #: Keys that an error names.
@@ -45,6 +45,9 @@ def state_dict(found: Any, key: str | None, file: str, place: str, ignore: Seque
     if key is None and (keys := state_dicts(found)):
         raise ModelFileError(file, place, f"expected a state dict, got a dictionary with the keys {listed(found)}; say "
                                           f"which is wanted: key={listed(keys, ' or key=')}")
+    deep = next((name for name in inside if isinstance(name, str) and name.count(".") > MAX_DEPTH), None)
+    if deep is not None:
+        raise ModelFileError(file, place, f"expected at most {MAX_DEPTH} modules inside each other, got {shown(deep)}")
     inside = _without(inside, ignore, file, place)
     for name, tensor in inside.items():
         check_name(name, file, place)
@@ -58,27 +61,31 @@ def _without(inside: Mapping[Any, Any], ignore: Sequence[str], file: str, place:
     """A state dict without what is ignored."""
     if not ignore:
         return inside
-    around = {name: parents(name) for name in inside if isinstance(name, str)}
+    names = [name for name in inside if isinstance(name, str)]
     left = set[Any]()
     for pattern in ignore:
-        found = {name for name, names in around.items()
-                 if pattern in names or any(fnmatchcase(one, pattern) for one in names)}
+        found = {name for name in names
+                 if any(one == pattern or fnmatchcase(one, pattern) for one in _around(name))}
         if not found:
-            modules = dict.fromkeys(name.rpartition(".")[0] for name in around)
+            modules = dict.fromkeys(name.rpartition(".")[0] for name in names)
             raise ModelFileError(file, place, f"ignore names {shown(pattern)}, and there is no such module; there are "
                                               f"{listed(modules)}")
         left |= found
     return {name: value for name, value in inside.items() if name not in left}
 
 
-def parents(name: str) -> list[str]:
-    """A weight or module and the modules around it, from the outermost on; "" only around a name without a dot.
+def _around(name: str) -> Iterator[str]:
+    """A weight and the modules that it is in; "" only for a weight that is in none.
 
-    >>> parents("encoder.rnn.bias_hh_l0"), parents("scale")
-    (['encoder', 'encoder.rnn', 'encoder.rnn.bias_hh_l0'], ['', 'scale'])
+    >>> list(_around("encoder.rnn.bias_hh_l0")), list(_around("scale"))
+    (['encoder.rnn.bias_hh_l0', 'encoder.rnn', 'encoder'], ['scale', ''])
     """
-    parts = name.split(".")
-    return ["", name] if len(parts) == 1 else [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    yield name
+    if "." not in name:
+        yield ""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
 
 
 def state_dicts(found: Any) -> list[str]:
@@ -107,12 +114,12 @@ def _is_tensor(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def listed(keys: Iterable[Any], separator: str = ", ") -> str:
+def listed(keys: Iterable[Any], separator: str = ", ", most: int = _MOST_SHOWN) -> str:
     """Keys or names as an error may show them: the first few.
 
     >>> listed(["encoder.lstm", "out"])
     "'encoder.lstm', 'out'"
     """
     texts = [shown(key) if isinstance(key, (str, int, Opaque)) else kind_of(key) for key in keys]
-    more = len(texts) - _MOST_SHOWN
-    return separator.join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(texts) - most
+    return separator.join(texts[:most]) + (f" and {more} more" if more > 0 else "")

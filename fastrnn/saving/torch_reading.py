@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +14,13 @@ from fastrnn.saving import files, safetensors, torch_archive
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.state_files import format_of
 from fastrnn.saving.tensors import Tensor
-from fastrnn.saving.torch_checkpoint import listed, parents, state_dict
+from fastrnn.saving.torch_checkpoint import listed, state_dict
 from fastrnn.saving.torch_modules import KINDS, Module, maker
 from fastrnn.saving.torch_wrapped import check_plain
 
 _STATE_DICT = "the state dict"
+#: Names that an error says to ignore: enough to be copied.
+_MOST_IGNORED = 50
 
 
 def from_torch(source: Any, prefix: str | None = None, nonlinearity: str | Mapping[str, str] = "tanh",
@@ -104,19 +108,27 @@ def is_state_dict(path: str) -> bool:
 
 def _of_other_kinds(modules: Mapping[str, Module], others: Sequence[str]) -> ModelFileError:
     """What to ignore where modules are of no kind that there is a layer for."""
-    kept = {parent for name in modules.keys() - {*others} for parent in parents(name)}
+    kept = sorted(name.split(".") for name in modules.keys() - {*others})
     names = dict[str, None]()
     for name in others:
-        outermost = next((parent for parent in parents(name) if parent and parent not in kept), None)
-        if outermost:
-            names[outermost] = None
-        else:   # there are wanted modules inside
+        # Of the kept modules, one beside it in the order of the alphabet is in the most of the same modules.
+        parts = name.split(".")
+        at = bisect.bisect(kept, parts)
+        shared = max((_shared(parts, near) for near in kept[max(at - 1, 0):at + 1]), default=0)
+        if name and shared < len(parts):
+            names[".".join(parts[:shared + 1])] = None
+        else:   # there are kept modules inside
             names |= dict.fromkeys(f"{name}.{weight}".removeprefix(".") for weight in modules[name].weights)
     first = modules[others[0]]
     weight, tensor = next(iter(first.weights.items()))
     return first.error(f"weights {listed(first.weights)}, {shown(weight)} of shape {tensor.shape}, are of no module "
-                       f"that fastrnn has a layer for: {KINDS}; compute its part yourself, and leave it out: "
-                       f"ignore=[{listed(names)}]")
+                       f"that fastrnn has a layer for: {KINDS}; take one module by prefix, or leave out what you "
+                       f"compute yourself: ignore=[{listed(names, most=_MOST_IGNORED)}]")
+
+
+def _shared(one: Sequence[str], two: Sequence[str]) -> int:
+    """How many parts of two names, from the first on, are the same."""
+    return len([*itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, two))])
 
 
 def _tensors(source: Any, key: str | None, ignore: Sequence[str]) -> tuple[dict[str, Tensor], str]:

@@ -99,8 +99,8 @@ class TensorReader(ABC):
 
     def _tensor(self, *arguments: Any) -> Tensor | Opaque:
         """torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata=None)"""
-        if len(arguments) not in (6, 7) or type(arguments[0]) is not Storage:
-            raise Refusal("expected a tensor to have a storage, an offset, a shape and strides")
+        if len(arguments) not in (6, 7) or type(arguments[0]) is not Storage or type(arguments[4]) is not bool:
+            raise Refusal("expected a tensor to have a storage, an offset, a shape and strides, and a truth value")
         storage, offset, shape, strides = arguments[:4]
         if type(offset) is not int or not _are_counts(shape) or not _are_counts(strides) \
                 or len(shape) != len(strides) or len(shape) > MAX_RANK or offset < 0:

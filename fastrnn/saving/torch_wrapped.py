@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -31,7 +33,8 @@ _WRAPPERS = (
 )
 #: WeightDrop, of AWD-LSTM and fastai, keeps a weight before dropout, which is the one that inference takes.
 _RAW = "_raw"
-_PARAMETRIZED = "parametrizations"
+#: Of module "rnn", the parts of "weight_hh_l0" are in the module "rnn.parametrizations.weight_hh_l0".
+_PARAMETRIZED = re.compile(r"(?:(.+)\.)?(parametrizations\.([^.]+))")
 
 
 def check_plain(modules: Mapping[str, Collection[str]], wanted: Collection[str], file: str) -> None:
@@ -45,20 +48,23 @@ def check_plain(modules: Mapping[str, Collection[str]], wanted: Collection[str],
     Raises:
         ModelFileError: a wanted module has such weights.
     """
+    parametrized: dict[str, dict[str, list[str]]] = {}
     for name, weights in modules.items():
-        # Of module "rnn", the weight "weight_hh_l0" is in the module "rnn.parametrizations.weight_hh_l0".
-        owner, parametrized, weight = name.rpartition(f"{_PARAMETRIZED}.")
-        owner = owner.removesuffix(".")
-        if parametrized and not {owner, name}.isdisjoint(wanted):
-            raise _refusal(file, owner, [f"{_PARAMETRIZED}.{weight}.{part}" for part in weights], [weight],
-                           "torch.nn.utils.parametrize has",
-                           _call("torch.nn.utils.parametrize.remove_parametrizations", weight))
+        if (match := _PARAMETRIZED.fullmatch(name)) and any(part.startswith("original") for part in weights):
+            owner, inside, weight = match.groups("")
+            if owner in wanted or name in wanted:
+                parametrized.setdefault(owner, {})[weight] = [f"{inside}.{part}" for part in weights]
+    for owner, parts_of in parametrized.items():
+        raise _refusal(file, owner, [*itertools.chain(*parts_of.values())], [*parts_of],
+                       "torch.nn.utils.parametrize has",
+                       _call("torch.nn.utils.parametrize.remove_parametrizations", next(iter(parts_of))))
+    for name, weights in modules.items():
         for wrapper in _WRAPPERS if name in wanted else ():
             if stems := _stems(weights, wrapper.ends):
                 parts = [stem + end for stem in stems for end in wrapper.ends]
                 raise _refusal(file, name, parts, stems, f"{wrapper.name} has", _call(wrapper.way_out, stems[0]))
         inner = f"{name}.module".removeprefix(".")      # the module that fastai's WeightDropout is around
-        if not {name, inner}.isdisjoint(wanted) and (stems := _stems(weights, [_RAW])):
+        if (name in wanted or inner in wanted) and (stems := _stems(weights, [_RAW])):
             start = f"{inner if inner in modules else name}.".removeprefix(".")
             raw = f"{name}.{stems[0]}{_RAW}".removeprefix(".")
             raise _refusal(file, name, [stem + _RAW for stem in stems], stems, "WeightDrop has",

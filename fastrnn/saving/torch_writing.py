@@ -25,7 +25,8 @@ def to_torch(layers: Any) -> dict[str, Any]:
             `Dense` and the epsilon of LayerNorm are left to the caller.
 
     Returns:
-        Tensors by name, or, where PyTorch is not installed, NumPy arrays; copies. An LSTM or RNN has two biases in
+        Tensors by name, or, where PyTorch is not installed, NumPy arrays; copies. An LSTMCell, GRUCell or RNNCell takes
+        those of one layer by their names without `_l0`. An LSTM or RNN has two biases in
         PyTorch: the first gets fastrnn's, the second zeros.
 
     Raises:

@@ -27,6 +27,12 @@ def beside(*items: bytes) -> bytes:
     return pickles.state(*items, pickles.text("model"), STATE)
 
 
+def deep(modules: int) -> bytes:
+    """Four thousand weights, each in so many modules."""
+    return b"}(" + pickles.text("w") + pickles.tensor() + b"q\0" + b"".join(
+        pickles.text(f"{'a.' * modules}{i}.w") + b"h\0" for i in range(4000)) + b"u"
+
+
 #: Refused with the key, and without.
 REFUSED = {
     "system_as_the_state_dict": pickles.state(pickles.text("model"), pickles.symbol("os.system") + COMMAND + b"R"),
@@ -56,6 +62,8 @@ REFUSED = {
         pickles.text("model"), b"}(" + pickles.text("../../e.weight") + pickles.tensor() + b"u"),
     "state_dict_with_a_cursor": pickles.state(
         pickles.text("model"), b"}(" + pickles.text("\x1b[2Je.weight") + pickles.tensor() + b"u"),
+    "state_dict_of_deep_modules": pickles.state(pickles.text("model"), deep(120)),
+    "state_dict_of_as_deep_modules_as_allowed": pickles.state(pickles.text("model"), deep(30)),
     "state_dict_inside_itself": b"\x80\x02}q\0" + pickles.text("model") + b"h\0s.",
     "memo_bomb_as_a_state_dict": pickles.state(pickles.text("model"), BOMB),
     "memo_bomb_in_a_state_dict": pickles.state(

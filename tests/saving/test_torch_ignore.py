@@ -124,6 +124,12 @@ class TestRefused:
         with pytest.raises(ModelFileError) as error:
             from_torch({**state, "out.weight": torch.ones(1, 1), "out.bias": torch.ones(1)})
         assert str(error.value).endswith("ignore=['convs']")
+        state = {f"conv{i}.weight": torch.ones(1, 1, 1) for i in range(50)}
+        with pytest.raises(ModelFileError) as error:
+            from_torch(state)
+        assert ast.literal_eval(str(error.value).rpartition("ignore=")[2]) == [f"conv{i}" for i in range(50)]
+        with pytest.raises(ModelFileError, match="expected at most 32 modules inside each other, got 'a.a.a"):
+            from_torch({"a." * 33 + "weight": torch.ones(1, 1)}, ignore=["b"])
         with pytest.raises(ModelFileError) as error:
             from_torch({"norm.scale": torch.ones(1), "a.out.weight": torch.ones(1, 1)})
         assert str(error.value).endswith("ignore=['norm']")
