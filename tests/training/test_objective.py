@@ -96,7 +96,8 @@ def test_refuses():
 @pytest.mark.parametrize("group", ["metrics", "weighted_metrics"])
 @pytest.mark.parametrize(("bad", "message"), [
     ("f1", "unknown metric 'f1': expected one of .*Precision, Recall"),
-    ("acuracy", r"unknown metric 'acuracy' \(did you mean 'accuracy'\?\): expected one of"), (None, "expected a metric, got None"),
+    ("acuracy", r"unknown metric 'acuracy' \(did you mean 'accuracy'\?\): expected one of"),
+    (None, "expected a metric, got None"),
     (3, "cannot read 3 as a metric"), ({"class_name": "F1Score", "config": {}}, "unknown metric 'F1Score'"),
 ])  # fmt: skip
 def test_metrics_are_known_before_the_first_batch(group, bad, message):
