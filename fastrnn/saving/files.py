@@ -21,8 +21,8 @@ NATIVE = ".safetensors"
 TORCH = (".pt", ".pth", ".bin")
 #: Graphs of operators.
 ONNX = ".onnx"
-#: TensorFlow's: a SavedModel's folder or graph, a checkpoint, TensorFlow Lite's.
-TENSORFLOW = (".tf", ".pb", ".ckpt", ".tflite")
+#: TensorFlow's: a SavedModel's folder, its graph, TensorFlow Lite's.
+TENSORFLOW = (".tf", ".pb", ".tflite")
 
 
 def named(path: Any) -> str:
