@@ -58,20 +58,24 @@ def as_array(x: Any, what: str = "input") -> np.ndarray:
     """
     if isinstance(x, np.ndarray):
         return np.asarray(x)
-    if isinstance(x, Mapping):
-        raise ValueError(f"{what}: expected an array of numbers, got a dictionary with "
-                         f"{', '.join(map(repr, x)) or 'nothing'}; pass the array itself")
-    if hasattr(getattr(x, "dtype", None), "categories"):
-        raise ValueError(f"{what}: expected an array of numbers, got categories ({type(x).__name__}); pass their "
-                         "codes, x.cat.codes, or one column for each category, pandas.get_dummies(x)")
-    if hasattr(x, "iloc") and x.ndim == 2:
-        return _from_table(x, what)
+    is_list = isinstance(x, (list, tuple))
+    if not is_list:
+        if isinstance(x, Mapping):
+            raise ValueError(f"{what}: expected an array of numbers, got a dictionary with "
+                             f"{', '.join(map(repr, x)) or 'nothing'}; pass the array itself")
+        if hasattr(getattr(x, "dtype", None), "categories"):
+            raise ValueError(f"{what}: expected an array of numbers, got categories ({type(x).__name__}); pass their "
+                             "codes, x.cat.codes, or one column for each category, pandas.get_dummies(x)")
+        if hasattr(x, "iloc") and x.ndim == 2:
+            return _from_table(x, what)
     try:
-        if isinstance(x, (list, tuple)) and x and not isinstance(x[0], _READ_BY_NUMPY) and is_array_like(x[0]):
+        if is_list and x and not isinstance(x[0], _READ_BY_NUMPY) and is_array_like(x[0]):
             x = [_from_library(item) for item in x]
-        return _from_library(x)
+        return np.asarray(x) if is_list else _from_library(x)
+    except MemoryError:
+        raise
     except Exception as error:      # a library's own kind of error, which does not name the argument
-        uneven = _uneven(x) if isinstance(x, (list, tuple)) else ""
+        uneven = _uneven(x) if is_list else ""
         problem = (f"a ragged sequence ({uneven}); pad it, e.g. with fastrnn.preprocessing.sequence.pad_sequences"
                    if uneven else f"{type(x).__name__}, which cannot be read as one: {error}")
         raise ValueError(f"{what}: expected an array of numbers, got {problem}") from None
@@ -130,7 +134,7 @@ def as_numbers(x: Any, what: str = "input") -> np.ndarray:
     Raises:
         ValueError: as there, and for strings, objects, dates or complex numbers.
     """
-    array = as_array(x, what)
+    array = x if type(x) is np.ndarray else as_array(x, what)
     kind = array.dtype.kind
     if kind in "fiub":
         return array

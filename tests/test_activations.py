@@ -137,7 +137,7 @@ def test_a_plain_function_predicts_and_says_why_it_cannot_train():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="unknown activation 'rleu': expected one of"):
+    with pytest.raises(ValueError, match="unknown activation 'rleu' .did you mean 'relu'.*: expected one of"):
         activations.get("rleu")
     with pytest.raises(ValueError, match="negative_slope to be 0 or more"):
         activations.LeakyRelu(-1)

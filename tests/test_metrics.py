@@ -380,7 +380,7 @@ def test_a_metric_of_the_users_own():
 @pytest.mark.parametrize(
     ("make_it", "message"),
     [
-        (lambda: metrics.get("acuracy"), "unknown metric 'acuracy': expected one of"),
+        (lambda: metrics.get("acuracy"), "unknown metric 'acuracy' (did you mean 'accuracy'?): expected one of"),
         (lambda: metrics.get("acc"), "metric 'acc': needs the shapes of targets and predictions"),
         (lambda: metrics.get("crossentropy"), "metric 'crossentropy': needs the shapes"),
         (lambda: metrics.Precision(thresholds=1.5), "Precision: expected thresholds from 0 to 1, got 1.5"),

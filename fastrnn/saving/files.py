@@ -23,8 +23,8 @@ TORCH = (".pt", ".pth", ".bin")
 OF_TORCH = "PyTorch's files hold weights without a model; make layers of them by fastrnn.saving.from_torch"
 #: Graphs of operators.
 ONNX = ".onnx"
-#: TensorFlow's: a SavedModel's folder or graph, a checkpoint, TensorFlow Lite's.
-TENSORFLOW = (".tf", ".pb", ".ckpt", ".tflite")
+#: TensorFlow's: a SavedModel's folder, its graph, TensorFlow Lite's.
+TENSORFLOW = (".tf", ".pb", ".tflite")
 
 
 def named(path: Any) -> str:

@@ -71,6 +71,7 @@ class Objective:
             self._fits = shapes
 
     def _choose(self, kind: str, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
+        """Make the loss and the metrics of targets of a kind."""
         if self._named_loss:
             self.loss = losses.get(self._named_loss, y_shape, output_shape)
         plain, weighted = ([metrics_module.get(given, y_shape, output_shape) for given in group]

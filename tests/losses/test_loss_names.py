@@ -17,7 +17,7 @@ from tests.losses.cases import CASES, REDUCTIONS, C, N, T, central_differences, 
         (lambda: losses.MeanSquaredError(reduction="average"), "mean_squared_error: expected reduction to be one of"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "expected label_smoothing from 0 to 1, got 1.5"),
         (lambda: losses.CategoricalCrossentropy(axis=1), "categorical_crossentropy: expected axis=-1, got 1"),
-        (lambda: losses.get("mse_"), "unknown loss 'mse_': expected one of"),
+        (lambda: losses.get("mse_"), "unknown loss 'mse_' (did you mean 'mse'"),
         (lambda: losses.get("crossentropy"), "needs the shapes of targets and predictions"),
         (
             lambda: losses.get(lambda y_true, y_pred: 0),

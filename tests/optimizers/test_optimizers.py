@@ -220,7 +220,7 @@ def test_get():
     adam = Adam()
     assert optimizers.get(adam) is adam
     assert optimizers.get({"class_name": "ADAM", "config": {"learning_rate": 0.5}}).learning_rate == 0.5
-    with pytest.raises(ValueError, match="unknown optimizer 'adan': expected one of"):
+    with pytest.raises(ValueError, match="unknown optimizer 'adan' .did you mean 'adam'.*: expected one of"):
         optimizers.get("adan")
     for bad in 3, print, [adam]:
         with pytest.raises(ValueError, match="as an optimizer"):

@@ -133,7 +133,7 @@ class TestNoPath:
 
     @pytest.mark.parametrize(("name", "message"), [
         ("x.tf", r"TensorFlow's \.tf files are neither read nor written; go by way of \.keras"),
-        ("x.pb", r"TensorFlow's \.pb"), ("x.tflite", r"TensorFlow's \.tflite"), ("x.ckpt", r"TensorFlow's \.ckpt"),
+        ("x.pb", r"TensorFlow's \.pb"), ("x.tflite", r"TensorFlow's \.tflite"),
         ("x.onnx", "write one by fastrnn.saving.export_onnx, and run one by fastrnn.saving.load_onnx"),
         ("x.pt", "fastrnn.saving.from_torch.*fastrnn.saving.to_torch"),
         ("x.pkl", r"no model format has names that end in '\.pkl'; expected one of \.safetensors, "),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fastrnn import runtime
 from fastrnn.training import data
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
+from tests.test_arrays import DLPackAlone
 
 
 @pytest.fixture
@@ -135,7 +137,8 @@ def test_a_generator_runs_out():
 def test_what_is_a_source():
     sources = [iter([1]), (i for i in [1]), Indexed(), range(3)]
     assert all(map(data.is_source, sources))
-    assert not any(map(data.is_source, [np.zeros(3), [1, 2], (1, 2), "text", 1.0, None, np.float32(1)]))
+    assert not any(map(data.is_source, [np.zeros(3), [1, 2], (1, 2), "text", 1.0, None, np.float32(1), {"inp": 1},
+                                        memoryview(b"bytes"), types.MappingProxyType({}), DLPackAlone(np.zeros(3))]))
 
 
 def test_unpack():
@@ -187,7 +190,9 @@ def test_weights_of_samples_and_of_time_steps():
     assert data.as_weights([1, 2], 2, "float32", "w").tolist() == [1, 2]
     assert data.as_weights([[1], [2]], 2, "float32", "w").shape == (2,)
     assert data.as_weights(np.ones((2, 3)), 2, "float64", "w").dtype == np.float64
-    for bad in (np.ones(3), np.ones((2, 3, 1)), np.float32(1), np.array(["a", "b"])):
+    for shape, found in (((2, 3, 1), (2, 3)), ((2, 1, 1), (2,)), ((1, 1, 1), (1,))):
+        assert data.as_weights(np.ones(shape), shape[0], "float32", "w").shape == found
+    for bad in (np.ones(3), np.ones((2, 3, 2)), np.ones((2, 1, 3)), np.float32(1), np.array(["a", "b"])):
         with pytest.raises(ValueError, match="w:"):
             data.as_weights(bad, 2, "float32", "w")
 
@@ -207,6 +212,16 @@ def test_a_list_of_one_array_is_that_array():
     x = np.zeros((4, 3))
     assert data.single_array([x]) is x and data.single_array((x,)) is x
     assert data.single_array([[1, 2]]) == [[1, 2]]
+
+
+def test_the_input_of_a_dictionary_by_its_name():
+    x = np.zeros((4, 3))
+    assert data.single_input({"inp": x, "other": 1}, "inp", "model") is x
+    assert data.single_input([x], None, "model") is x and data.single_input(x, None, "model") is x
+    with pytest.raises(ValueError, match="model: expected input 'inp', got a dictionary with 'a', 'b'"):
+        data.single_input({"a": x, "b": x}, "inp", "model")
+    with pytest.raises(ValueError, match="model: expected an array, got a dictionary with 'a'; its input has no name"):
+        data.single_input({"a": x}, None, "model")
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "3", True, None])
