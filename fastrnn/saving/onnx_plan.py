@@ -269,8 +269,8 @@ class Plan:
 
 
 def _aligned(constants: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """A constant that something computes with. Constants are a file's own bytes, which lie anywhere; products are several
-    times as fast, and kernels only run, where numbers begin at multiples of their size: so it is moved, once."""
+    """A constant that something computes with. It may be a file's own bytes, which lie anywhere; but kernels only run,
+    and products are several times as fast, where numbers begin at multiples of their size: so it is moved, once."""
     array = constants[name]
     if not (array.flags.aligned and array.dtype.isnative):
         array = constants[name] = np.require(array, array.dtype.newbyteorder("="), "A")
