@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX graphs run by fastrnn and by ONNX Runtime: `python benchmarks/onnx_graphs.py [--threads 1]`.
 
-One recurrent layer with its states as inputs and outputs, batch 1, as PyTorch's two exporters and fastrnn's own write it;
+One recurrent layer with its states as inputs and outputs, batch 1, as both of PyTorch's exporters and fastrnn write it,
 and one Gemm whose weights lie at an odd byte of the file. Both run in one process, a few calls each in turn.
 """
 
