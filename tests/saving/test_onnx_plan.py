@@ -122,6 +122,54 @@ class TestViews:
                         assert not shared or operator in onnx_views.MAY_SHARE, case.name
 
 
+class TestShapes:
+    """What depends on the inputs' shapes alone, as PyTorch's exporter makes the first states of a batch of any size."""
+
+    @staticmethod
+    def of_zeros(rng):
+        arrays = recurrent("LSTM", rng, lengths=False, initial=False)
+        arrays["units"] = np.array([4])
+        lstm = node_of("LSTM", {**arrays, "initial_h": 0, "initial_c": 0})
+        lstm.input[5] = lstm.input[6] = "zeros"
+        nodes = [node("Shape", "X", "shape"), node("Slice", "shape one two", "batch"),
+                 node("Concat", "one batch units", "states", axis=0), node("ConstantOfShape", "states", "zeros"), lstm]
+        arrays |= {"one": np.array([1]), "two": np.array([2])}
+        return graph(nodes, arrays, [name for name in arrays if name != "X"])
+
+    def test_follow_the_shape(self, rng):
+        model = self.of_zeros(rng)
+        loaded = load_onnx(model)
+        for batch in (3, 3, 5, 1, 3):
+            x = rng.standard_normal((6, batch, 2)).astype("f4")
+            assert_same(loaded.run(x), by_runtime(model, {"X": x}))
+
+    def test_are_made_once(self, rng, monkeypatch):
+        calls, made = [], onnx_plan.OPERATORS["ConstantOfShape"]
+        monkeypatch.setitem(onnx_plan.OPERATORS, "ConstantOfShape",
+                            lambda *arguments: calls.append(1) or made(*arguments))
+        loaded = load_onnx(self.of_zeros(rng))
+        for batch in (3, 3, 3, 5, 5):
+            loaded.run(np.zeros((6, batch, 2), "f4"))
+        assert len(calls) == 2
+
+    def test_count_as_memory_each_time(self, rng):
+        loaded = load_onnx(self.of_zeros(rng))
+        x, used = np.zeros((6, 3, 2), "f4"), []
+        for _ in range(3):
+            room = Room(1 << 20)
+            loaded._plan.run([x], room)
+            used.append(room.used)
+        assert used[0] == used[1] == used[2] > 0
+
+    def test_outputs_are_the_callers_own(self):
+        model = load_onnx(of_floats([node("Shape", "x"), node("Identity", "y", "z")], {}, outputs=("y", "z")))
+        x = np.zeros((2, 3), "f4")
+        for y in model.run(x):
+            y[...] = 7
+        for y in model.run(x):
+            np.testing.assert_array_equal(y, [2, 3])
+
+
 class TestMemory:
     def test_outputs_are_the_callers_own(self, rng):
         """What is written to an output changes neither the model, nor an input, nor another output."""
