@@ -2,7 +2,8 @@
 """A graph as a flat list of steps over numbered slots, made once when it is loaded.
 
 What depends on constants alone is computed then, operators are looked up and recurrent weights packed, and it is known
-after which step a value is needed no more; a run is a loop over functions.
+after which step a value is needed no more; a run is a loop over functions. What depends on the inputs' shapes alone,
+such as first states of zeros, is kept from one run to the next of the same shapes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _WEIGHTS = (1, 2, 3, 7)
 _MOST_INPUTS = 8
 #: What NumPy raises where values or shapes do not fit an operator.
 _UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, AttributeError, KeyError)
+#: Bytes of values that depend on shapes alone, up to which they are kept.
+_MOST_KEPT = 1 << 20
 #: The slot that has no value: of an input that a node leaves out.
 _NONE = 0
 
@@ -55,6 +58,9 @@ class Step(NamedTuple):
     in_numpy: bool
 
 
+_Planned = tuple[Work, Sequence[tuple[int, bool]], Step]      # with what is over after it, and the step for errors
+
+
 class Plan:
     """The steps of a graph, which threads may run at the same time.
 
@@ -76,15 +82,20 @@ class Plan:
         for value in graph.inputs:
             self._new_slot(value.name)
         self._inputs = slice(1, 1 + len(graph.inputs))
-        steps = []
+        steps, by_shape, shaped = list[Step](), list[Step](), set[str]()
         for node, operator in nodes:
             step = self._step(node, operator, constants)
+            asks = self._asks_for_shapes(node, constants, shaped)
+            if asks:
+                shaped.update(name for name in node.outputs if name)
             if step is not None:
-                steps.append(step)
+                (by_shape if asks else steps).append(step)
         outputs = [self._slot(value.name, constants) for value in graph.outputs]
         self._in_numpy = any(step.in_numpy for step in steps)
         self._outputs, over = self._lives(steps, outputs)
-        self._steps = [(step.work, gone, step) for step, gone in zip(steps, over)]
+        self._steps: list[_Planned] = [(step.work, gone, step) for step, gone in zip(steps, over)]
+        self._by_shape: list[_Planned] = [(step.work, (), step) for step in by_shape]
+        self._last: tuple[list[Any], list[Any], int] = [], [], 0    # shapes, what comes of them, and its bytes
 
     def run(self, given: Sequence[np.ndarray], room: Room) -> tuple[np.ndarray, ...]:
         """The outputs for the inputs, in their order.
@@ -92,23 +103,39 @@ class Plan:
         Raises:
             ModelFileError: a node cannot take what reaches it, or there is no room for what it gives.
         """
-        values = self._values.copy()
+        values = self._of_shapes(given, room) if self._by_shape else self._values.copy()
         values[self._inputs] = given
         if self._in_numpy:      # which costs as much as some steps
             with np.errstate(all="ignore"):
-                self._work(values, room)
+                self._work(self._steps, values, room)
         else:
-            self._work(values, room)
+            self._work(self._steps, values, room)
         found = []
         for slot, apart in self._outputs:
             array = values[slot]
             found.append(array.copy() if apart or not array.flags.c_contiguous else array)
         return tuple(found)
 
-    def _work(self, values: list[Any], room: Room) -> None:
+    def _of_shapes(self, given: Sequence[np.ndarray], room: Room) -> list[Any]:
+        """All slots, with the values that depend on nothing but shapes."""
+        shapes = [array.shape for array in given]
+        known, values, size = self._last
+        if shapes == known:
+            room.used += size
+            return values.copy()
+        values = self._values.copy()
+        values[self._inputs] = given
+        with np.errstate(all="ignore"):
+            self._work(self._by_shape, values, room)
+        values[self._inputs] = [None] * len(given)      # not to keep the caller's arrays
+        if room.used <= _MOST_KEPT:
+            self._last = shapes, values.copy(), room.used
+        return values
+
+    def _work(self, steps: Sequence[_Planned], values: list[Any], room: Room) -> None:
         step: Any = None
         try:
-            for work, over, step in self._steps:        # noqa: B007 (for errors)
+            for work, over, step in steps:      # noqa: B007 (for errors)
                 work(values, room)
                 for slot, counted in over:
                     if counted:
@@ -175,6 +202,22 @@ class Plan:
         except _UNFIT as error:
             raise self._unfit(node, given, error) from None
         return {name: values[slot] for name, slot in zip(node.outputs, gives) if name}
+
+    def _asks_for_shapes(self, node: Node, constants: dict[str, np.ndarray], shaped: set[str]) -> bool:
+        """Whether what a node gives depends on the shapes of the graph's inputs alone.
+
+        Args:
+            node: the node.
+            constants: all of them, by name.
+            shaped: names of earlier values that are so.
+        """
+        if node.operator in _RECURRENT:
+            return False
+        if node.operator in ("Shape", "Size") and len(node.inputs) == 1:
+            slot = self._slots.get(node.inputs[0], _NONE)
+            return self._inputs.start <= slot < self._inputs.stop
+        return not shaped.isdisjoint(node.inputs) and all(
+            not name or name in constants or name in shaped for name in node.inputs)
 
     # steps ---------------------------------------------------------------------------------------------------------
 
@@ -269,9 +312,8 @@ class Plan:
 
 
 def _aligned(constants: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """A constant that something computes with. Constants are a file's own bytes, which lie anywhere; products are
-    several times as fast, and kernels only run, where numbers begin at multiples of their size: so it is moved,
-    once."""
+    """A constant that something computes with. It may be a file's own bytes, which lie anywhere; but kernels only run,
+    and products are several times as fast, where numbers begin at multiples of their size: so it is moved, once."""
     array = constants[name]
     if not (array.flags.aligned and array.dtype.isnative):
         array = constants[name] = np.require(array, array.dtype.newbyteorder("="), "A")

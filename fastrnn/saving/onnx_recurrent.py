@@ -111,7 +111,7 @@ class RecurrentNode:
         runners = [self._runner(direction, [None if one is None else one[direction] for one in weights])
                    for direction in range(len(self.backwards))]
         w, r = weights[:2]
-        return _Runners(runners, w.shape[2], r.shape[2], w.dtype)
+        return _Runners(runners, w.shape[2], r.shape[2], np.dtype(w.dtype.name))
 
     def _check(self, weights: Sequence[Any]) -> None:
         w, r = weights[:2]
@@ -221,7 +221,7 @@ class RecurrentNode:
                 raise Unsupported(f"initial_{name}: expected {dtype} for {shape} directions, samples and units, got "
                                   f"{state.dtype} for {state.shape}")
             states.append(np.ascontiguousarray(state))
-        return [*zip(*states)]
+        return [[state[direction] for state in states] for direction in range(shape[0])]
 
     def _mask(self, lengths: np.ndarray, batch: int, time: int) -> np.ndarray:
         if lengths.shape != (batch,) or lengths.dtype.kind not in "iu" or lengths.min(initial=0) < 0 \

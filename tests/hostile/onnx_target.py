@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 import fastrnn
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding
@@ -16,7 +17,7 @@ from tests.hostile.target import LATIN, Json, Target
 
 #: The messages in a message, by the number of their field.
 _DIMENSION: dict[int, Any] = {}
-_TENSOR: dict[int, Any] = {}
+_TENSOR: dict[int, Any] = {13: {}}
 _VALUE = {2: {1: {2: {1: _DIMENSION}}}}
 _ATTRIBUTE = {5: _TENSOR}
 _MODEL = {7: {1: {5: _ATTRIBUTE}, 5: _TENSOR, 11: _VALUE, 12: _VALUE}, 8: {}}
@@ -84,10 +85,14 @@ class Onnx(Target):
         fastrnn.utils.set_random_seed(0)
         model = fastrnn.Sequential([fastrnn.Input((None,)), Embedding(5, 2),
                                     Bidirectional(LSTM(1, return_sequences=True)), GRU(1), Dense(1)])
-        data = onnx_model(model).SerializeToString()
+        data = self.good_bytes(onnx_model(model).SerializeToString())
         tree = protobuf_tree(data, _MODEL)
         assert protobuf_bytes(tree) == data
         super().__init__({"model": tree})
+
+    def good_bytes(self, data: bytes) -> bytes:
+        """The file to be changed."""
+        return data
 
     def assemble(self, trees: dict[str, Json]) -> bytes:
         return protobuf_bytes(trees["model"])
@@ -101,3 +106,25 @@ class Onnx(Target):
             raise
         except ValueError as error:     # the file declares another input
             assert ": input " in str(error), error
+
+
+class OnnxExternal(Onnx):
+    """The same with the data in a file beside it, which is not changed."""
+
+    _NAME = "m.onnx.data"
+
+    def good_bytes(self, data: bytes) -> bytes:
+        model, self._data = onnx.ModelProto.FromString(data), b""
+        for tensor in model.graph.initializer:
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (("location", self._NAME), ("offset", len(self._data)), ("length", len(tensor.raw_data))):
+                tensor.external_data.add(key=key, value=str(value))
+            self._data += tensor.raw_data
+            tensor.ClearField("raw_data")
+        return model.SerializeToString()
+
+    def read(self, path: Path) -> None:
+        beside = path.with_name(self._NAME)
+        if not beside.exists():
+            beside.write_bytes(self._data)
+        super().read(path)

@@ -63,10 +63,15 @@ def attempt(path: str, how: str) -> dict:
     events: list[str] = []
     on = True
 
+    def allowed(name: object, flags: int) -> bool:
+        """The file itself, to be read; and what lies beside an ONNX file, if no link is followed."""
+        beside = how == "onnx" and flags & os.O_NOFOLLOW and os.path.dirname(str(name)) == os.path.dirname(path)
+        return (name == path or bool(beside)) and not flags & WRITING
+
     def hook(event: str, arguments: tuple) -> None:
         if not on or event.startswith(ALLOWED):
             return
-        if event == "open" and arguments[0] == path and not (arguments[2] or 0) & WRITING:
+        if event == "open" and allowed(arguments[0], arguments[2] or 0):
             return
         events.append(f"{event} {arguments!r}"[:300])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastrnn.saving import load_model
 from tests.hostile.faults import tensors
 from tests.hostile.hdf5_targets import Keras, KerasWeights, Legacy
-from tests.hostile.onnx_target import Onnx
+from tests.hostile.onnx_target import Onnx, OnnxExternal
 from tests.hostile.target import Json, Target, look, small_model, touch
 from tests.hostile.torch_targets import TorchLegacy, TorchPickle, TorchTensors
 
@@ -55,4 +55,5 @@ def in_folder(make: Callable[[Path], Target]) -> Callable[[], Target]:
 
 TARGETS: dict[str, Callable[[], Target]] = {
     ".safetensors": in_folder(Native), ".keras": in_folder(Keras), ".h5": Legacy, ".weights.h5": KerasWeights,
-    ".pt": TorchPickle, "legacy.pt": TorchLegacy, "torch.safetensors": TorchTensors, ".onnx": Onnx}
+    ".pt": TorchPickle, "legacy.pt": TorchLegacy, "torch.safetensors": TorchTensors, ".onnx": Onnx,
+    "external.onnx": OnnxExternal}

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,17 +42,55 @@ def node(operator, inputs="x", outputs="y", **attributes):
     return helper.make_node(operator, inputs.split(), outputs.split(), **attributes)
 
 
-def external(folder: Path, location: str) -> onnx.ModelProto:
-    """A constant whose values are in another file, which exists and would fit."""
-    (folder / "data").write_bytes(bytes(24))
-    (folder / "link").symlink_to("/etc/passwd")
+def external(folder: Path, location: Any = "m.onnx.data", tensor: Any = None, **changes: Any) -> onnx.ModelProto:
+    """A constant whose values are in another file, which exists and would fit.
+
+    Args:
+        folder: of the model; beside it are a file, a link, a pipe and a folder.
+        location: what the model says of where the values are; None for nothing.
+        tensor: changes the constant.
+        changes: of the other entries, as text; None leaves one out.
+    """
+    (folder / "m.onnx.data").write_bytes(bytes(48))
+    (folder / "empty").touch()
+    (folder / "link").symlink_to(folder / "m.onnx.data")
+    (folder / "passwd").symlink_to("/etc/passwd")
+    (folder / "folder").mkdir()
+    (folder / "folder" / "data").write_bytes(bytes(24))
+    os.mkfifo(folder / "pipe")
     model = whole([node("Add", "x c")], {"c": np.zeros((2, 3), "f4")})
-    tensor = model.graph.initializer[0]
+    outside(model.graph.initializer[0], {"location": location, "offset": "0", "length": "24", **changes})
+    if tensor is not None:
+        tensor(model.graph.initializer[0])
+    return model
+
+
+def outside(tensor: onnx.TensorProto, entries: dict[str, Any]) -> None:
+    """Have a tensor's values in another file."""
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", "0"), ("length", "24")):
-        entry = tensor.external_data.add()
-        entry.key, entry.value = key, value
+    for key, value in entries.items():
+        if value is not None:
+            tensor.external_data.add(key=key, value=value)
+
+
+def external_attribute(folder: Path, location: str) -> onnx.ModelProto:
+    """A constant that is a node's attribute, with its values in another file."""
+    external(folder)
+    model = whole([node("Constant", "", "c", value=numpy_helper.from_array(np.zeros((2, 3), "f4"))),
+                   node("Add", "x c")])
+    outside(model.graph.node[0].attribute[0].t, {"location": location})
+    return model
+
+
+def external_twice(folder: Path, *locations: str, times: int = 1) -> onnx.ModelProto:
+    """Constants in one file after the other."""
+    (folder / "other").write_bytes(bytes(48))
+    model = external(folder)
+    for number in range(times):
+        for location in locations:
+            tensor = model.graph.initializer.add(name=f"{location}{number}", dims=[2, 3], data_type=TensorProto.FLOAT)
+            outside(tensor, {"location": location})
     return model
 
 
@@ -89,9 +128,54 @@ def recurrent(**changes) -> onnx.ModelProto:
 
 #: What makes each file, of the folder that it lies in; and what its error says.
 FAULTS = {
-    "external data": (lambda folder: external(folder, "data"), "another file"),
-    "external data by a link": (lambda folder: external(folder, "link"), "another file"),
-    "external data by a path": (lambda folder: external(folder, "../../../etc/passwd"), "another file"),
+    "external data by a link": (lambda f: external(f, "link"), "symbolic link"),
+    "external data by a link that leads away": (lambda f: external(f, "passwd"), "symbolic link"),
+    "external data by a path": (lambda f: external(f, "../../../etc/passwd"), "plain name"),
+    "external data by a path that stays": (lambda f: external(f, "folder/data"), "plain name"),
+    "external data by a path from here": (lambda f: external(f, "./m.onnx.data"), "plain name"),
+    "external data by a whole path": (lambda f: external(f, str(f / "m.onnx.data")), "plain name"),
+    "external data by another system's path": (lambda f: external(f, "folder\\data"), "plain name"),
+    "external data on a drive": (lambda f: external(f, "c:data"), "plain name"),
+    "external data by a URL": (lambda f: external(f, "http://localhost/m.onnx.data"), "plain name"),
+    "external data with a NUL": (lambda f: external(f, "m.onnx.data\0"), "plain name"),
+    "external data by a long name": (lambda f: external(f, "m" * 300), "plain name"),
+    "external data by a longer name": (lambda f: external(f, "m" * 3000), "1024 bytes"),
+    "external data by a name that moves the cursor": (lambda f: external(f, LONG), "plain name"),
+    "external data of no name": (lambda f: external(f, ""), "plain name"),
+    "external data of no place": (lambda f: external(f, None), "plain name"),
+    "external data here": (lambda f: external(f, "."), "plain name"),
+    "external data above": (lambda f: external(f, ".."), "plain name"),
+    "external data in a folder": (lambda f: external(f, "folder"), "got a folder"),
+    "external data from a pipe": (lambda f: external(f, "pipe"), "a pipe"),
+    "external data in an empty file": (lambda f: external(f, "empty"), "empty"),
+    "external data in no file": (lambda f: external(f, "none"), "not there"),
+    "external data beyond the end": (lambda f: external(f, offset="25"), "do not lie within the 48 bytes"),
+    "external data far beyond the end": (lambda f: external(f, offset=str(10**18 - 1)), "do not lie within"),
+    "external data at a number that overflows": (lambda f: external(f, offset="1" * 30), "as offset"),
+    "external data before the start": (lambda f: external(f, offset="-24"), "as offset"),
+    "external data at no number": (lambda f: external(f, offset="0x10"), "as offset"),
+    "external data at another writing's number": (lambda f: external(f, offset="\u0662"), "as offset"),
+    "external data of another length": (lambda f: external(f, length="48"), "expected 24 bytes"),
+    "external data of no length": (lambda f: external(f, length="0"), "expected 24 bytes"),
+    "external data of a length below zero": (lambda f: external(f, length="-1"), "as length"),
+    "external data larger than its file": (lambda f: external(f, tensor=lambda t: t.dims.__setitem__(0, 1 << 36),
+                                                               length=None), "do not lie within"),
+    "external data of a shape that overflows": (lambda f: external(f, tensor=lambda t: t.dims.extend([1 << 62] * 2)),
+                                                "axes"),
+    "external data of texts": (lambda f: external(f, tensor=lambda t: setattr(t, "data_type", 8)), "strings"),
+    "external data with an unknown entry": (lambda f: external(f, basepath="/etc"), "once each, got 'basepath'"),
+    "external data at two places": (lambda f: external(f, tensor=lambda t: t.external_data.add(
+        key="location", value="passwd")), "once each, got 'location'"),
+    "external data of many entries": (lambda f: external(f, tensor=lambda t: t.external_data.extend(
+        [t.external_data[0]] * 1000)), "at most 4"),
+    "external data and values": (lambda f: external(f, tensor=lambda t: setattr(t, "raw_data", bytes(24))), "either"),
+    "external data that is not meant": (lambda f: external(f, tensor=lambda t: t.ClearField("data_location")),
+                                        "either"),
+    "external data meant but not there": (lambda f: external(f, tensor=lambda t: t.ClearField("external_data")),
+                                          "either"),
+    "external data in an attribute by a path": (lambda f: external_attribute(f, "../m.onnx.data"), "plain name"),
+    "external data in two files": (lambda f: external_twice(f, "other"), "all its data in one file"),
+    "external data on top of each other": (lambda f: external_twice(f, "m.onnx.data", times=5000), "on top of each"),
     "constant larger than its bytes": (lambda f: lying(lambda t: t.dims.__setitem__(0, 1 << 40)), "bytes|axes"),
     "constant of a shape that overflows": (lambda f: lying(lambda t: t.dims.extend([1 << 62, 1 << 62])), "axes"),
     "constant of no elements in a huge shape": (lambda f: lying(lambda t: t.dims.extend([1 << 62, 0])), "axes"),
@@ -213,8 +297,11 @@ def test_inspected_as_text(tmp_path):
     assert all(line.isprintable() and len(line) < 500 for line in lines) and len(lines) == 7
 
 
-def test_a_good_file_does_nothing_else_either(tmp_path):
-    (tmp_path / "m.onnx").write_bytes(GOOD)
+@pytest.mark.parametrize("make", [lambda folder: GOOD, lambda f: external(f).SerializeToString(),
+                                  lambda f: external_attribute(f, "m.onnx.data").SerializeToString()],
+                         ids=["whole", "external", "attribute"])
+def test_a_good_file_does_nothing_else_either(tmp_path, make):
+    (tmp_path / "m.onnx").write_bytes(make(tmp_path))
     [result] = probe([tmp_path / "m.onnx"], tmp_path)
     assert (result["error"], result["events"]) == (None, []), result
 

@@ -359,3 +359,20 @@ def test_the_forget_gate_starts_open():
         layer = fastrnn.layers.LSTM(3, unit_forget_bias=unit_forget_bias)
         layer.build((None, None, 2))
         np.testing.assert_array_equal(layer.bias.value, np.repeat([0, float(unit_forget_bias), 0, 0], 3))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_new_weights_are_seen_with_states_too(cell, backwards, rng):
+    """What a call with states keeps of the weights is made anew when they have changed; training has the same bits."""
+    layer = getattr(fastrnn.layers, cell)(5, return_sequences=True, return_state=True, go_backwards=backwards)
+    x, mask = rng.standard_normal((3, 4, 2)).astype("f4"), rng.random((3, 4)) < 0.7
+    states = [rng.standard_normal((3, 5)).astype("f4") for _ in range(layer.states)]
+    found = []
+    for _ in range(2):
+        for one in (None, mask):
+            found.append(layer(x, mask=one, initial_state=states))
+            for got, expected in zip(found[-1], layer(x, training=True, mask=one, initial_state=states)):
+                np.testing.assert_array_equal(got, expected)
+        layer.set_weights([2 * weight for weight in layer.get_weights()])
+    assert not np.array_equal(found[0][0], found[2][0])

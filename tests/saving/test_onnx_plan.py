@@ -67,14 +67,17 @@ class TestConstants:
             load_onnx(graph(node_of("LSTM", arrays), arrays, ["W", "R", "B"]))
 
 
-class TestViews:
-    NODES = (node("Unsqueeze", "x a", "u"), node("Slice", "u s e b d", "v"), node("Gather", "v i", "w", axis=-1),
-             node("Squeeze", "w a", "q"), node("Reshape", "q r"))
-    CONSTANTS = {"a": [0], "s": [-1], "e": [-99], "b": [1], "d": [-1], "i": -1, "r": [0, -1]}
+def chain_of_views():
+    """The second of the last axis' numbers, with the first axis turned round, for x (n, m, 2)."""
+    nodes = [node("Unsqueeze", "x a", "u"), node("Slice", "u s e b d", "v"), node("Gather", "v i", "w", axis=-1),
+             node("Squeeze", "w a", "q"), node("Reshape", "q r")]
+    return of_floats(nodes, {"a": [0], "s": [-1], "e": [-99], "b": [1], "d": [-1], "i": -1, "r": [0, -1]})
 
+
+class TestViews:
     def test_beside_runtime(self, rng):
         """With a shape that changes from call to call."""
-        model = of_floats(list(self.NODES), self.CONSTANTS)
+        model = chain_of_views()
         loaded = load_onnx(model)
         for shape in ((2, 3, 4), (5, 1, 2), (2, 3, 4), (1, 7, 3)):
             x = rng.standard_normal(shape).astype("f4")
@@ -83,14 +86,14 @@ class TestViews:
     def test_in_threads(self, rng):
         from concurrent.futures import ThreadPoolExecutor
 
-        loaded = load_onnx(of_floats(list(self.NODES), self.CONSTANTS))
+        loaded = load_onnx(chain_of_views())
         batches = [rng.standard_normal((n % 3 + 1, n % 5 + 1, 2)).astype("f4") for n in range(200)]
         with ThreadPoolExecutor(4) as pool:
             for x, (y,) in zip(batches, pool.map(loaded.run, batches)):
                 np.testing.assert_array_equal(y, x[::-1, :, 1])
 
     @pytest.mark.parametrize("bad, said", [
-        (node("Squeeze", "x a", name="n"), r"Squeeze 'n': cannot take inputs float32 \(2, 3\): .*size not equal to one"),
+        (node("Squeeze", "x a", name="n"), r"Squeeze 'n': cannot take inputs float32 \(2, 3\): .*not equal to one"),
         (node("Transpose", "x", perm=[0, 0], name="n"), r"Transpose 'n': cannot take inputs float32 \(2, 3\)"),
         (node("Gather", "x i", name="n"), r"Gather 'n': cannot take inputs float32 \(2, 3\): .*out of bounds"),
         (node("Reshape", "x r", name="n"), r"Reshape 'n': cannot take inputs float32 \(2, 3\)"),
@@ -117,6 +120,54 @@ class TestViews:
                         shared = [place for place, x in enumerate(arrays) if np.may_share_memory(x, y)]
                         assert shared in ([], [0]), (case.name, shared)
                         assert not shared or operator in onnx_views.MAY_SHARE, case.name
+
+
+class TestShapes:
+    """What depends on the inputs' shapes alone, as PyTorch's exporter makes the first states of a batch of any size."""
+
+    @staticmethod
+    def of_zeros(rng):
+        arrays = recurrent("LSTM", rng, lengths=False, initial=False)
+        arrays["units"] = np.array([4])
+        lstm = node_of("LSTM", {**arrays, "initial_h": 0, "initial_c": 0})
+        lstm.input[5] = lstm.input[6] = "zeros"
+        nodes = [node("Shape", "X", "shape"), node("Slice", "shape one two", "batch"),
+                 node("Concat", "one batch units", "states", axis=0), node("ConstantOfShape", "states", "zeros"), lstm]
+        arrays |= {"one": np.array([1]), "two": np.array([2])}
+        return graph(nodes, arrays, [name for name in arrays if name != "X"])
+
+    def test_follow_the_shape(self, rng):
+        model = self.of_zeros(rng)
+        loaded = load_onnx(model)
+        for batch in (3, 3, 5, 1, 3):
+            x = rng.standard_normal((6, batch, 2)).astype("f4")
+            assert_same(loaded.run(x), by_runtime(model, {"X": x}))
+
+    def test_are_made_once(self, rng, monkeypatch):
+        calls, made = [], onnx_plan.OPERATORS["ConstantOfShape"]
+        monkeypatch.setitem(onnx_plan.OPERATORS, "ConstantOfShape",
+                            lambda *arguments: calls.append(1) or made(*arguments))
+        loaded = load_onnx(self.of_zeros(rng))
+        for batch in (3, 3, 3, 5, 5):
+            loaded.run(np.zeros((6, batch, 2), "f4"))
+        assert len(calls) == 2
+
+    def test_count_as_memory_each_time(self, rng):
+        loaded = load_onnx(self.of_zeros(rng))
+        x, used = np.zeros((6, 3, 2), "f4"), []
+        for _ in range(3):
+            room = Room(1 << 20)
+            loaded._plan.run([x], room)
+            used.append(room.used)
+        assert used[0] == used[1] == used[2] > 0
+
+    def test_outputs_are_the_callers_own(self):
+        model = load_onnx(of_floats([node("Shape", "x"), node("Identity", "y", "z")], {}, outputs=("y", "z")))
+        x = np.zeros((2, 3), "f4")
+        for y in model.run(x):
+            y[...] = 7
+        for y in model.run(x):
+            np.testing.assert_array_equal(y, [2, 3])
 
 
 class TestMemory:
