@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every layer of the table does alike: gradients, refused gradients, masks, calls in a row, copies, configurations.
+"""What all layers of the table do alike: gradients, refused gradients, masks, calls in a row, copies, configurations.
 
 A layer that is not in `RECIPES` fails `test_every_layer_has_a_recipe`.
 """
@@ -17,9 +17,20 @@ import pytest
 
 import fastrnn
 from fastrnn.layers import (
-    GRU, LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, InputLayer, LayerNormalization, SimpleRNN,
-    TimeDistributed, deserialize, serialize,
-)  # fmt: skip
+    GRU,
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    InputLayer,
+    LayerNormalization,
+    SimpleRNN,
+    TimeDistributed,
+    deserialize,
+    serialize,
+)
 from fastrnn.layers.table import registry
 
 N, T, D, V = 2, 3, 4, 7
@@ -297,7 +308,7 @@ def test_the_input_gradient_can_be_spared(recipe):
     x = inputs(layer, recipe)
     y = run(layer, x, None)
     dy = np.random.default_rng(1).standard_normal(y.shape)
-    dx, *dw = gradients(layer, dy)
+    _, *dw = gradients(layer, dy)
     run(layer, x, None)
     spared, *same = gradients(layer, dy, input_gradient=False)
     assert spared is None
@@ -334,3 +345,34 @@ def test_configurations_make_the_layer_again(recipe):
         other.set_weights(layer.get_weights())
         np.testing.assert_array_equal(other(x, mask=mask), layer(x, mask=mask))
         assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
+
+
+STATEFUL = {"GRU": (GRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+
+
+@pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)
+def test_states_are_the_callers_too(make, count):
+    """Initial ones may change before `backward`, and gradients of final ones are checked before anything is used up."""
+    rng = np.random.default_rng(2)
+    layer, x = make(3, return_state=True, dtype="float64"), rng.standard_normal((N, T, D))
+    states, dy = [rng.standard_normal((N, 3)) for _ in range(count)], rng.standard_normal((N, 3 if count < 4 else 6))
+    found = []
+    for change in False, True:
+        given = [state.copy() for state in states]
+        y, *final = layer(x, training=True, initial_state=given)
+        for array in (y, *given, *final) if change else ():
+            array[...] = 7
+        for wrong in [states[0]] * (count + 1), [states[0].T] * count, [None] * (count - 1) + [np.ones((N, 1))]:
+            with pytest.raises(ValueError, match=r" dstates: expected "):
+                layer.backward(dy, dstates=wrong)
+        found.append([layer.backward(dy, dstates=states), *(v.grad.copy() for v in layer.weights)])
+    assert_same(*found)
+
+
+def test_two_outputs_want_two_gradients():
+    layer, x = Bidirectional(GRU(3), merge_mode=None), np.ones((N, T, D), "float32")
+    y = layer(x, training=True)
+    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)), None:
+        with pytest.raises(ValueError, match=r"Bidirectional .* dy: expected "):
+            layer.backward(wrong)
+    assert layer.backward(y).shape == x.shape
