@@ -44,10 +44,14 @@ class Activation(Layer):
         if self._saved is None:
             raise self.not_called()
         x, y = self._saved
-        return self.activation.backward(y, self.check_gradient(dy, y.shape), x) if input_gradient else None
+        dy = self.check_gradient(dy, y.shape)
+        return self.activation.backward(y, dy, x) if input_gradient else None
 
     def backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         """As `backward`, from the gradient of what enters the activation."""
+        if self._saved is None:
+            raise self.not_called()
+        dz = self.check_gradient(dz, self._saved[1].shape, "dz")
         return dz if input_gradient else None
 
     def get_config(self) -> dict[str, Any]:

@@ -149,7 +149,8 @@ class Bidirectional(Layer):
         x = self.check_input(x)
         if not self.built:
             self.build(x.shape)
-        return self.forward(x, training, self.check_mask(mask, x), initial_state)
+        x, mask = self.kept(x, self.check_mask(mask, x), training)
+        return self.forward(x, training, mask, initial_state)
 
     def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:
@@ -221,19 +222,14 @@ class Bidirectional(Layer):
         kernels, threads, each = self._kernels()
         dx: list[np.ndarray | None] = []
         calls = []
-        for k, (inner, d) in enumerate(zip((one, two), self._split(dy, shape))):
-            final: list[Any] = [None] * inner.state_count
-            if dstates is not None:
-                final = [None if s is None else np.ascontiguousarray(
-                    inner.check_gradient(s, (batch, inner.units), "dstates"))
-                    for s in dstates[k * one.state_count:k * one.state_count + inner.state_count]]
+        for inner, d, final in zip((one, two), self._split(dy, shape), self._split_states(dstates, batch)):
             if not self.return_sequences:
                 final[0] = inner._last_gradient(d, final[0])
                 steps = None
             else:
                 steps = d[:, ::-1] if inner.go_backwards else d
             dx.append(np.empty((batch, time, width), self.dtype) if input_gradient else None)
-            calls.append(inner.backward_call(steps, dx[k], final, each))
+            calls.append(inner.backward_call(steps, dx[-1], final, each))
         kernels.backward(threads, *calls)
         self._shape = self._outputs = None
         if dx[0] is not None:
@@ -244,6 +240,9 @@ class Bidirectional(Layer):
         """The gradients of both layers' outputs from that of the merged one."""
         n, m = self.forward_layer.units, self.backward_layer.units
         if self.merge_mode is None:
+            if not isinstance(dy, (list, tuple)) or len(dy) != 2:
+                raise ValueError(f"{self} dy: expected a list of 2 arrays, of the forward and of the backward layer, "
+                                 f"got {len(dy) if isinstance(dy, (list, tuple)) else type(dy).__name__}")
             return (self.check_gradient(dy[0], (*shape, n)), self.check_gradient(dy[1], (*shape, m)))
         dy = self.check_gradient(dy, (*shape, self._width()))
         if self.merge_mode == "concat":
@@ -254,6 +253,17 @@ class Bidirectional(Layer):
         if self.merge_mode == "ave":
             dy = dy * dy.dtype.type(0.5)
         return dy, dy
+
+    def _split_states(self, dstates: Any, batch: int) -> tuple[list[np.ndarray | None], list[np.ndarray | None]]:
+        """The gradients of both layers' final states, None for zero, out of those of all of them."""
+        n, m = self.forward_layer.state_count, self.backward_layer.state_count
+        given = [None] * (n + m) if dstates is None else list(dstates)
+        if len(given) != n + m:
+            raise ValueError(f"{self} dstates: expected {n + m} arrays, got {len(given)}")
+        units = [self.forward_layer.units] * n + [self.backward_layer.units] * m
+        checked = [None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
+                   for d, width in zip(given, units)]
+        return checked[:n], checked[n:]
 
     @property
     def states(self) -> tuple[np.ndarray, ...] | None:

@@ -60,7 +60,9 @@ class Dense(Layer):
     def forget(self) -> None:
         super().forget()
         self._buffers = arrays.Buffers()
-        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
+        # Of the last training call: the input's rows, the activation's input if that needs it, the output as rows, and
+        # its shape.
+        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray, tuple[int, ...]] | None = None
         self._packed: tuple[Any, ...] = ()
         self._packed_t: tuple[Any, ...] = ()
 
@@ -128,35 +130,34 @@ class Dense(Layer):
         if self._softmax:
             kernels.softmax_rows(z, z, threads)
         y = z if self._softmax or self._after is None else self._after(z)
+        shape = (*x.shape[:-1], self.units)
         if training:
-            self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y)
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.units)
+            self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y, shape)
+        return y if x.ndim == 2 else y.reshape(shape)
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
         if self._saved is None:
             raise self.not_called()
-        _, z, y = self._saved
-        dy = np.ascontiguousarray(dy, self.dtype)
-        if dy.size != y.size or dy.shape[-1] != self.units:
-            raise ValueError(f"{self} dy: expected the output's shape (..., {self.units}) with {y.size} elements, "
-                             f"got {dy.shape}")
-        dz = dy.reshape(y.shape)
+        _, z, y, shape = self._saved
+        dz = np.ascontiguousarray(self.check_gradient(dy, shape)).reshape(y.shape)
         if self._softmax:
-            dz = np.empty_like(y)
-            _core.kernels(self.dtype).softmax_rows_backward(y, dy.reshape(y.shape), dz, runtime.get_num_threads())
+            dy, dz = dz, np.empty_like(y)
+            _core.kernels(self.dtype).softmax_rows_backward(y, dy, dz, runtime.get_num_threads())
         elif self.activation.name != "linear":
             dz = self.activation.backward(y, dz, z)
-        return self._products(dz, dy.shape[:-1], input_gradient)
+        return self._products(dz, input_gradient)
 
     def backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         """As `backward`, from the gradient of what enters the activation: for losses that are fused with it."""
         if self._saved is None:
             raise self.not_called()
-        return self._products(np.ascontiguousarray(dz).reshape(-1, self.units), dz.shape[:-1], input_gradient)
+        _, _, y, shape = self._saved
+        dz = np.ascontiguousarray(self.check_gradient(dz, shape, "dz")).reshape(y.shape)
+        return self._products(dz, input_gradient)
 
-    def _products(self, dz: np.ndarray, outer: tuple[int, ...], input_gradient: bool) -> np.ndarray | None:
+    def _products(self, dz: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         assert self._saved is not None
-        rows = self._saved[0]
+        rows, _, _, shape = self._saved
         kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
         scratch = self._buffers.flat("scratch", kernels.dense_scratch(*rows.shape, self.units, threads), self.dtype)
         dx = np.empty_like(rows) if input_gradient else None
@@ -164,7 +165,7 @@ class Dense(Layer):
         db = self.bias.gradient() if self.trainable and self.bias is not None else None
         w = self._pack_transposed() if input_gradient else None
         kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads, self.kernel.data)
-        return None if dx is None else dx.reshape(*outer, rows.shape[1])
+        return None if dx is None else dx.reshape(*shape[:-1], rows.shape[1])
 
     def get_config(self) -> dict[str, Any]:
         return {

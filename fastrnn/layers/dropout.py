@@ -43,12 +43,12 @@ class Dropout(Layer):
         super().forget()
         self._buffers = arrays.Buffers()
         self._mask: np.ndarray | None = None
-        self._called = False
+        self._shape: tuple[int, ...] | None = None      # of the last training call's output
 
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
         if not training:
             return x
-        self._called, self._mask = True, None
+        self._shape, self._mask = x.shape, None
         if self.rate == 0:
             return x
         shape = x.shape
@@ -66,8 +66,9 @@ class Dropout(Layer):
         return x * self._mask
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if not self._called:
+        if self._shape is None:
             raise self.not_called()
+        dy = self.check_gradient(dy, self._shape)
         if not input_gradient:
             return None
         return dy if self._mask is None else dy * self._mask

@@ -42,11 +42,20 @@ class InputLayer(Layer):
     def batch_shape(self) -> tuple[int | None, ...]:
         return self._batch_input_shape or ()
 
+    def forget(self) -> None:
+        super().forget()
+        self._shape: tuple[int, ...] | None = None      # of the last training call's output
+
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+        if training:
+            self._shape = x.shape
         return x
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        return dy
+        if self._shape is None:
+            raise self.not_called()
+        dy = self.check_gradient(dy, self._shape)
+        return dy if input_gradient else None
 
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}

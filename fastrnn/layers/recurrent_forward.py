@@ -97,7 +97,8 @@ class RecurrentForward(RecurrentWeights):
         x = self.check_input(x)
         if not self.built:
             self.build(x.shape)
-        return self.forward(x, training, self.check_mask(mask, x), initial_state)
+        x, mask = self.kept(x, self.check_mask(mask, x), training)
+        return self.forward(x, training, mask, initial_state)
 
     def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
                 initial_state: Any = None) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import arrays
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.table import deserialize, serialize
 
@@ -44,6 +43,10 @@ class TimeDistributed(Layer):
         kwargs.setdefault("dtype", layer.dtype)
         super().__init__(**kwargs)
         self.layer = layer
+
+    def forget(self) -> None:
+        super().forget()
+        self._shape: tuple[int, ...] | None = None      # of the last training call's output
 
     @property
     def input_kind(self) -> str:  # type: ignore[override]
@@ -88,11 +91,20 @@ class TimeDistributed(Layer):
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
         inner_mask = None if mask is None or mask.ndim == 2 else _folded(mask)
         y = self.layer.forward(_folded(x), training=training, mask=inner_mask)
-        return y.reshape(*x.shape[:2], *y.shape[1:])
+        y = y.reshape(*x.shape[:2], *y.shape[1:])
+        if training:
+            self._shape = y.shape
+        return y
 
     def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        dy = arrays.as_float(dy, self.dtype, f"{self} dy")
-        dx = self.layer.backward(_folded(dy), input_gradient)
+        return self._steps_back(self.layer.backward, dy, "dy", input_gradient)
+
+    def _steps_back(self, backward: Any, dy: Any, what: str, input_gradient: bool) -> np.ndarray | None:
+        """The input's gradient by the inner layer's `backward` or `backward_logits`."""
+        if self._shape is None:
+            raise self.not_called()
+        dy = self.check_gradient(dy, self._shape, what)
+        dx = backward(_folded(dy), input_gradient)
         return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
 
     def __getattr__(self, name: str) -> Any:
@@ -103,8 +115,7 @@ class TimeDistributed(Layer):
 
     def _backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         inner: Any = self.layer
-        dx = inner.backward_logits(_folded(dz), input_gradient)
-        return None if dx is None else dx.reshape(*dz.shape[:2], *dx.shape[1:])
+        return self._steps_back(inner.backward_logits, dz, "dz", input_gradient)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": serialize(self.layer)}

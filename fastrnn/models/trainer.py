@@ -428,8 +428,8 @@ class Trainer:
         self.check_batch(min(samples, batch_size))
         left = samples % batch_size
         if left and samples > batch_size and (steps is None or steps * batch_size > samples):
-            raise ValueError(f"{who}: {self} is stateful: expected whole batches of {batch_size} samples, got "
-                             f"{samples}; leave out {left} of them, or pass another batch_size")
+            raise ValueError(f"{who}: {self} is stateful: expected whole batches of {batch_size}, got {samples}; "
+                             f"leave out {left} of them, or pass another batch_size")
 
     def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None) -> Feed:
         """Batches from a source, which yields targets too if there is something to watch them."""

@@ -133,7 +133,8 @@ def test_input():
     theirs = keras.layers.InputLayer((None, 3), name="words").get_config()
     assert InputLayer.from_config(theirs).batch_shape == (None, None, 3)
     x = np.ones((2, 3), "float32")
-    assert layer.forward(x) is x and layer.backward(x) is x and layer.weights == []
+    assert layer.forward(x) is x and layer.forward(x, training=True) is x and layer.weights == []
+    np.testing.assert_array_equal(layer.backward(2 * x), 2 * x)
 
 
 # -- TimeDistributed

@@ -62,8 +62,7 @@ def test_another_batch_than_it_was_built_for(use, kind, warm):
     if warm:
         model.predict(data(1)[0], verbose=0)
     before, weights = states(model), model.get_weights()
-    message = r"is stateful and built for a batch of 1, got a batch of 3[23]; pass batch_size"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"is stateful and built for a batch of 1, got a batch of 3[23]; pass batch"):
         use(model, 33)
     np.testing.assert_equal(states(model), before)
     np.testing.assert_equal(model.get_weights(), weights)
@@ -80,7 +79,7 @@ def test_keras_refuses_it_too():
 def test_samples_that_leave_a_smaller_batch(use):
     """Which would fail once all others had been through."""
     model = make_model(None)
-    with pytest.raises(ValueError, match=f"{use}: Sequential .* is stateful: expected whole batches of 32 samples, "
+    with pytest.raises(ValueError, match=f"{use}: Sequential .* is stateful: expected whole batches of 32, "
                                          "got 33; leave out 1 of them, or pass another batch_size"):  # fmt: skip
         USES[use](model, 33)
     assert states(model) == [None, None]

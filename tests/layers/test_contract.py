@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all layers of the table do alike: gradients, refused gradients, masks, calls in a row, copies, configurations.
+
+A layer that is not in `RECIPES` fails `test_every_layer_has_a_recipe`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    InputLayer,
+    LayerNormalization,
+    SimpleRNN,
+    TimeDistributed,
+    deserialize,
+    serialize,
+)
+from fastrnn.layers.table import registry
+
+N, T, D, V = 2, 3, 4, 7
+
+
+class Recipe(NamedTuple):
+    """How a layer is made, and what it takes."""
+
+    make: Callable[..., Any]            # with keywords for every layer
+    shape: tuple[int, ...] = (N, T, D)
+    masks: bool = True
+
+
+def sequential(**keywords: Any) -> fastrnn.Sequential:
+    return fastrnn.Sequential([
+        Bidirectional(GRU(2, return_sequences=True, **keywords), **keywords), Dropout(0, **keywords),
+        fastrnn.Sequential([LSTM(3, return_sequences=True, **keywords), Dense(2, "tanh", **keywords)]),
+        LayerNormalization(**keywords)])  # fmt: skip
+
+
+def wrapped(layer: type, *arguments: Any, **options: Any) -> Callable[..., Any]:
+    return lambda **keywords: layer(*arguments, **options, **keywords)
+
+
+def around(wrapper: type, inner: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    return lambda **keywords: wrapper(inner(**keywords), **options, **keywords)
+
+
+#: By class, the forms of the layer that go different ways.
+RECIPES: dict[str, dict[str, Recipe]] = {
+    "Activation": {name: Recipe(wrapped(Activation, name)) for name in ("linear", "tanh", "softmax", "gelu")},
+    "Bidirectional": {
+        **{f"{mode}": Recipe(around(Bidirectional, wrapped(LSTM, 3), merge_mode=mode))
+           for mode in ("concat", "sum", "mul", "ave")},
+        "sequences": Recipe(around(Bidirectional, wrapped(GRU, 3, return_sequences=True), merge_mode="mul")),
+        "reversed": Recipe(around(Bidirectional, wrapped(SimpleRNN, 3, go_backwards=True, return_sequences=True)))},
+    "Dense": {**{str(name): Recipe(wrapped(Dense, 5, name)) for name in (None, "relu", "sigmoid", "softmax", "gelu")},
+              "rows": Recipe(wrapped(Dense, 5, "tanh", use_bias=False), (N, D), masks=False)},
+    "Dropout": {"": Recipe(wrapped(Dropout, 0.4, seed=1)), "none": Recipe(wrapped(Dropout, 0)),
+                "shared": Recipe(wrapped(Dropout, 0.4, noise_shape=(None, 1, None), seed=1))},
+    "Embedding": {"": Recipe(wrapped(Embedding, V, 3), (N, T)),
+                  "masks": Recipe(wrapped(Embedding, V, 3, mask_zero=True), (N, T))},
+    # Whose dtype is that of its configuration alone; it hands float32 on.
+    "InputLayer": {"": Recipe(lambda **keywords: InputLayer((T, D), name=keywords.get("name")))},
+    "LayerNormalization": {"": Recipe(wrapped(LayerNormalization)),
+                           "axes": Recipe(wrapped(LayerNormalization, axis=[1, 2])),
+                           "plain": Recipe(wrapped(LayerNormalization, center=False, scale=False))},
+    "Sequential": {"": Recipe(lambda name=None, **keywords: _named(sequential(**keywords), name)),
+                   "words": Recipe(lambda name=None, **keywords: _named(fastrnn.Sequential([
+                       Embedding(V, 3, mask_zero=True, **keywords), LSTM(3, **keywords),
+                       Dense(2, "softmax", **keywords)]), name), (N, T), masks=False)},
+    "TimeDistributed": {
+        "dense": Recipe(around(TimeDistributed, wrapped(Dense, 3, "softmax"))),
+        "dropout": Recipe(around(TimeDistributed, wrapped(Dropout, 0.4, seed=1))),
+        "recurrent": Recipe(around(TimeDistributed, wrapped(GRU, 3)), (N, T, 2, D)),
+        "model": Recipe(lambda name=None, **keywords: TimeDistributed(sequential(**keywords), name=name, **keywords),
+                        (N, T, 2, D)),
+        "words": Recipe(around(TimeDistributed, wrapped(Embedding, V, 3)), (N, T, 2))},
+    **{cell.__name__: {
+        "": Recipe(wrapped(cell, 3)),
+        "sequences": Recipe(wrapped(cell, 3, return_sequences=True)),
+        "reversed": Recipe(wrapped(cell, 3, go_backwards=True, return_sequences=True, zero_output_for_mask=True)),
+        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, recurrent_dropout=0.3, seed=1)),
+    } for cell in (SimpleRNN, LSTM, GRU)},
+}  # fmt: skip
+
+CASES = [pytest.param(recipe, id=f"{name} {form}".strip()) for name, forms in RECIPES.items()
+         for form, recipe in forms.items()]  # fmt: skip
+every_layer = pytest.mark.parametrize("recipe", CASES)
+
+
+def _named(model: fastrnn.Sequential, name: str | None) -> fastrnn.Sequential:
+    model.name = name or model.name
+    return model
+
+
+def built(recipe: Recipe, dtype: str = "float64", **keywords: Any) -> Any:
+    """The layer with weights of no special values, the same each time."""
+    layer = recipe.make(dtype=dtype, **keywords)
+    if not layer.built:
+        layer.build((None, *recipe.shape[1:]))
+    rng = np.random.default_rng(5)
+    layer.set_weights([rng.uniform(-0.9, 0.9, w.shape) for w in layer.weights])
+    return layer
+
+
+def takes_indices(layer: Any) -> bool:
+    return layer.input_kind == "index"
+
+
+def inputs(layer: Any, recipe: Recipe, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, V, recipe.shape) if takes_indices(layer) else rng.standard_normal(recipe.shape)
+
+
+def masks(recipe: Recipe) -> dict[str, np.ndarray | None]:
+    """Each kind of mask: none, of all, of the ends, of a step in between, of whole samples."""
+    found: dict[str, np.ndarray | None] = {"none": None}
+    if recipe.masks:
+        for kind, steps in {"all": [[1, 1, 1]] * 2, "ends": [[1, 1, 0], [0, 1, 1]], "between": [[1, 0, 1]] * 2,
+                            "samples": [[0, 0, 0], [1, 1, 1]]}.items():  # fmt: skip
+            found[kind] = np.array(steps, bool)
+    return found
+
+
+def run(layer: Any, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """A training call, with the dropout of the first."""
+    for inner in layer.walk():
+        if getattr(inner, "_rng", None) is not None:
+            inner._rng = np.random.Generator(np.random.SFC64(1))
+    return layer(x, training=True, mask=mask)
+
+
+def differences(layer: Any, values: np.ndarray, loss: Callable[[], float]) -> np.ndarray:
+    """Central differences of the loss by each element of `values`, in place."""
+    found, step = np.empty_like(values), 1e-6 if layer.dtype == "float64" else 0.5
+    for at in np.ndindex(values.shape):
+        before, sides = values[at], []
+        for side in before + step, before - step:
+            values[at] = side
+            for variable in layer.weights:
+                variable.touch()
+            sides.append(loss())
+        values[at] = before
+        found[at] = (sides[0] - sides[1]) / (2 * step)
+    return found
+
+
+def gradients(layer: Any, dy: np.ndarray, input_gradient: bool = True) -> list[np.ndarray | None]:
+    """Of the input and of the weights, as copies."""
+    dx = layer.backward(dy, input_gradient=input_gradient)
+    return [None if dx is None else dx.copy(), *(v.grad.copy() for v in layer.trainable_weights)]
+
+
+def wrong_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Others: some of the same size, some that NumPy would broadcast."""
+    other = [shape[::-1], (*shape, 1), (1, *shape), shape[:-1], (1,) * len(shape), shape[-1:], (), (*shape[:-1], 1),
+             (shape[0] + 1, *shape[1:]), (int(np.prod(shape[:-1])), shape[-1]), (int(np.prod(shape)),),
+             (shape[1], shape[0], *shape[2:])]  # fmt: skip
+    return [one for one in dict.fromkeys(other) if one != shape]
+
+
+def assert_same(one: list, two: list) -> None:
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_layer_has_a_recipe():
+    assert fastrnn.Sequential.__name__ in registry.objects      # enters itself when it is first asked for
+    assert set(RECIPES) == set(registry.objects)
+    for name, forms in RECIPES.items():
+        for recipe in forms.values():
+            assert type(recipe.make()).__name__ == name
+
+
+@every_layer
+def test_gradients_are_central_differences(recipe):
+    for kind, mask in masks(recipe).items():
+        layer = built(recipe)
+        x = inputs(layer, recipe)
+        y = run(layer, x, mask)
+        assert y.dtype == layer.dtype and y.shape == layer.compute_output_shape(x.shape)
+        dy = np.random.default_rng(1).standard_normal(y.shape)
+        dx, *dw = gradients(layer, dy)
+
+        def loss(layer=layer, x=x, mask=mask, dy=dy) -> float:
+            return float((run(layer, x, mask) * dy).sum())
+
+        if takes_indices(layer):
+            assert dx is None
+        else:
+            np.testing.assert_allclose(dx, differences(layer, x, loss), rtol=1e-5, atol=1e-7, err_msg=kind)
+        for variable, gradient in zip(layer.trainable_weights, dw, strict=True):
+            np.testing.assert_allclose(gradient, differences(layer, variable.data, loss), rtol=1e-5, atol=1e-7,
+                                       err_msg=f"{kind} {variable.path}")  # fmt: skip
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_another_shape_are_refused(recipe, dtype):
+    """And the right one is taken after it."""
+    layer = built(recipe, dtype, name="this")
+    x = inputs(layer, recipe)
+    y = run(layer, x, None)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    expected = gradients(layer, dy)
+    run(layer, x, None)
+    for shape in wrong_shapes(y.shape):
+        for values in np.ones(shape, dtype), np.ones(shape).tolist():
+            with pytest.raises(ValueError, match=r" dy: expected shape \(.*\), got \("):
+                layer.backward(values)
+        with pytest.raises(ValueError, match=r" dy: expected shape"):
+            layer.backward(np.ones(shape, dtype), input_gradient=False)
+    assert_same(gradients(layer, dy), expected)
+
+
+@every_layer
+def test_gradients_of_logits_are_refused_alike(recipe):
+    layer = built(recipe)
+    if not hasattr(layer, "backward_logits"):
+        assert not isinstance(layer, (Dense, Activation))
+        return
+    with pytest.raises(RuntimeError, match=r"backward needs a call with training=True"):
+        layer.backward_logits(np.ones((N, T)))
+    y = run(layer, inputs(layer, recipe), None)
+    for shape in wrong_shapes(y.shape):
+        with pytest.raises(ValueError, match=r" dz: expected shape \(.*\), got \("):
+            layer.backward_logits(np.ones(shape))
+    dx = layer.backward_logits(np.ones(y.shape))
+    assert dx is None or dx.shape == recipe.shape
+    run(layer, inputs(layer, recipe), None)
+    assert layer.backward_logits(np.ones(y.shape), False) is None
+
+
+@every_layer
+def test_backward_needs_a_call_in_training(recipe):
+    layer = built(recipe)
+    x = inputs(layer, recipe)
+    dy = np.ones(layer(x).shape)
+    with pytest.raises(RuntimeError, match=r"backward needs a call with training=True before it"):
+        layer.backward(dy)
+
+
+@every_layer
+def test_the_last_of_two_calls_counts(recipe):
+    """And one that only predicts changes nothing."""
+    one, two = built(recipe), built(recipe)
+    first, second = inputs(one, recipe, 1), inputs(one, recipe, 2)
+    mask = masks(recipe).get("ends")
+    run(one, first[:1], None)
+    run(one, second, mask)
+    one(first)
+    y = run(two, second, mask)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    assert_same(gradients(one, dy), gradients(two, dy))
+    assert_same([one(first), one(second, mask=mask)], [two(first), two(second, mask=mask)])
+
+
+@every_layer
+def test_what_the_caller_changes_later_does_not_count(recipe):
+    """Input, mask and output of a user's call are the user's; what `backward` needs of them, the layer has."""
+    for dtype in "float32", "float64":
+        one, two = built(recipe, dtype), built(recipe, dtype)
+        x = inputs(one, recipe).astype("int32" if takes_indices(one) else dtype)
+        mask = masks(recipe).get("ends")
+        y = run(one, x, mask)
+        dy = np.random.default_rng(1).standard_normal(y.shape)
+        given, given_mask = x.copy(), None if mask is None else mask.copy()
+        run(two, given, given_mask)[...] = 7
+        y = run(two, given, given_mask)
+        given[...] = 1
+        if given_mask is not None:
+            given_mask[...] = ~given_mask
+        y[...] = 7
+        assert_same(gradients(two, dy), gradients(one, dy))
+
+
+@every_layer
+def test_nothing_that_is_given_is_changed(recipe):
+    layer = built(recipe)
+    x, mask = inputs(layer, recipe), masks(recipe).get("ends")
+    for array in x, mask:
+        if array is not None:
+            array.flags.writeable = False
+    y = run(layer, x, mask)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    dy.flags.writeable = False
+    layer.backward(dy)
+    layer(x, mask=mask)
+
+
+@every_layer
+def test_the_input_gradient_can_be_spared(recipe):
+    layer = built(recipe)
+    x = inputs(layer, recipe)
+    y = run(layer, x, None)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    _, *dw = gradients(layer, dy)
+    run(layer, x, None)
+    spared, *same = gradients(layer, dy, input_gradient=False)
+    assert spared is None
+    assert_same(same, dw)
+
+
+@every_layer
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))],
+                         ids=["deepcopy", "pickle"])  # fmt: skip
+def test_copies_are_alike_and_apart(recipe, copied):
+    layer = built(recipe)
+    x, mask = inputs(layer, recipe), masks(recipe).get("ends")
+    y = run(layer, x, mask)
+    other = copied(layer)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    with pytest.raises(RuntimeError, match=r"backward needs a call with training=True"):
+        other.backward(dy)
+    expected = gradients(layer, dy)
+    assert_same([run(other, x, mask)], [y])
+    assert_same(gradients(other, dy), expected)
+    other.set_weights([2 * w for w in other.get_weights()])
+    assert_same([run(layer, x, mask)], [y])
+
+
+@every_layer
+def test_configurations_make_the_layer_again(recipe):
+    layer = built(recipe, name="this")
+    config = json.loads(json.dumps(serialize(layer)))
+    for other in deserialize(config), type(layer).from_config(config["config"]):
+        assert type(other) is type(layer) and other.name == "this"
+        assert json.loads(json.dumps(serialize(other))) == config
+        x, mask = inputs(layer, recipe), masks(recipe).get("ends")
+        other(x)
+        other.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(other(x, mask=mask), layer(x, mask=mask))
+        assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
+
+
+STATEFUL = {"GRU": (GRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+
+
+@pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)
+def test_states_are_the_callers_too(make, count):
+    """Initial ones may change before `backward`, and gradients of final ones are checked before anything is used up."""
+    rng = np.random.default_rng(2)
+    layer, x = make(3, return_state=True, dtype="float64"), rng.standard_normal((N, T, D))
+    states, dy = [rng.standard_normal((N, 3)) for _ in range(count)], rng.standard_normal((N, 3 if count < 4 else 6))
+    found = []
+    for change in False, True:
+        given = [state.copy() for state in states]
+        y, *final = layer(x, training=True, initial_state=given)
+        for array in (y, *given, *final) if change else ():
+            array[...] = 7
+        for wrong in [states[0]] * (count + 1), [states[0].T] * count, [None] * (count - 1) + [np.ones((N, 1))]:
+            with pytest.raises(ValueError, match=r" dstates: expected "):
+                layer.backward(dy, dstates=wrong)
+        found.append([layer.backward(dy, dstates=states), *(v.grad.copy() for v in layer.weights)])
+    assert_same(*found)
+
+
+def test_two_outputs_want_two_gradients():
+    layer, x = Bidirectional(GRU(3), merge_mode=None), np.ones((N, T, D), "float32")
+    y = layer(x, training=True)
+    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)), None:
+        with pytest.raises(ValueError, match=r"Bidirectional .* dy: expected "):
+            layer.backward(wrong)
+    assert layer.backward(y).shape == x.shape
