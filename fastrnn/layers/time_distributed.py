@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import arrays
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.table import deserialize, serialize
 

@@ -223,8 +223,9 @@ def packing(entry: str, *arguments: Any) -> Callable[[str], Call]:
 RECIPES: dict[str, Recipe] = {
     "Inference, over rows": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 32, 20, 64))),
     "Inference, over units": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 1, 20, 256))),
-    "forward, over rows": Recipe("forward", lambda dtype: inference(*recurrent(dtype, 32, 20, 64, go_backwards=True))),
-    "forward, over units": Recipe("forward", lambda dtype: inference(*recurrent(dtype, 1, 20, 256, go_backwards=True))),
+    "Inference, backwards": Recipe("Inference", lambda d: inference(*recurrent(d, 1, 20, 256, go_backwards=True))),
+    "forward, over rows": Recipe("forward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
+    "forward, over units": Recipe("forward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
     "forward, both directions": Recipe("forward", lambda dtype: inference(*both_directions(dtype))),
     "backward, over rows": Recipe("backward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
     "backward, over units": Recipe("backward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
