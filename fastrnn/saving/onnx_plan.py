@@ -8,8 +8,8 @@ such as first states of zeros, is kept from one run to the next of the same shap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.onnx_graph import Graph, Node, Unsupported
 from fastrnn.saving.onnx_recurrent import RecurrentNode
 from fastrnn.saving.onnx_room import Room
+from fastrnn.saving.onnx_steps import Operator, Step, Work, any_work, call, recurrent_work, view_work
 
 #: What runs each operator but the recurrent ones.
 OPERATORS = {**onnx_pointwise.OPERATORS, **onnx_shapes.OPERATORS}
@@ -32,31 +33,6 @@ _UNFIT = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, Attri
 _MOST_KEPT = 1 << 20
 #: The slot that has no value: of an input that a node leaves out.
 _NONE = 0
-
-Operator = Callable[[Sequence[Any], Room], Any]     # a RecurrentNode, or an operator's function for one node
-Work = Callable[[list[Any], Room], None]            # from slots to slots
-
-
-class Step(NamedTuple):
-    """One node.
-
-    Attributes:
-        node: for errors.
-        takes, gives: slots of its inputs and outputs.
-        work: what it does.
-        shares: its outputs may lie in the memory of its first input.
-        counted: its outputs are counted as memory.
-        in_numpy: NumPy computes it, and would warn of infinities.
-    """
-
-    node: Node
-    takes: list[int]
-    gives: list[int]
-    work: Work
-    shares: bool
-    counted: bool
-    in_numpy: bool
-
 
 _Planned = tuple[Work, Sequence[tuple[int, bool]], Step]      # with what is over after it, and the step for errors
 
@@ -196,7 +172,7 @@ class Plan:
         gives = range(len(given), len(values))
         try:
             with np.errstate(all="ignore"):
-                _call(node, operator, range(len(given)), gives, values, room)
+                call(node, operator, range(len(given)), gives, values, room)
         except Unsupported as error:
             raise self._error(node, str(error)) from None
         except _UNFIT as error:
@@ -244,9 +220,9 @@ class Plan:
         takes = [self._slot(name, constants) for name in (node.inputs if view is None else node.inputs[:1])]
         gives = [self._new_slot(name) for name in node.outputs]
         if view is None:
-            return Step(node, takes, gives, _any_work(node, operator, takes, gives),
+            return Step(node, takes, gives, any_work(node, operator, takes, gives),
                         node.operator in onnx_views.MAY_SHARE, True, True)
-        work = _view_work(view.function, takes[0], gives[0], view.copies)
+        work = view_work(view.function, takes[0], gives[0], view.copies)
         return Step(node, takes, gives, work, True, view.copies, False)
 
     def _view(self, node: Node, constants: dict[str, np.ndarray]) -> onnx_views.View | None:
@@ -279,7 +255,7 @@ class Plan:
             taken = ["" if place in _WEIGHTS else name for place, name in enumerate(taken)]
         takes = [self._slot(name, constants) for name in (taken + [""] * _MOST_INPUTS)[:_MOST_INPUTS]]
         gives = [self._new_slot(name) for name in node.outputs]
-        return Step(node, takes, gives, _recurrent_work(operator, takes, gives), False, True,
+        return Step(node, takes, gives, recurrent_work(operator, takes, gives), False, True,
                     not operator.on_kernels)
 
     # lives ---------------------------------------------------------------------------------------------------------
@@ -318,41 +294,3 @@ def _aligned(constants: dict[str, np.ndarray], name: str) -> np.ndarray:
     if not (array.flags.aligned and array.dtype.isnative):
         array = constants[name] = np.require(array, array.dtype.newbyteorder("="), "A")
     return array
-
-
-def _view_work(function: Callable[[np.ndarray], np.ndarray], takes: int, gives: int, copies: bool) -> Work:
-    def work(values: list[Any], room: Room) -> None:
-        values[gives] = function(values[takes])
-
-    def counted(values: list[Any], room: Room) -> None:
-        values[gives] = result = function(values[takes])
-        room.take(result)
-
-    return counted if copies else work
-
-
-def _any_work(node: Node, operator: Operator, takes: Sequence[int], gives: Sequence[int]) -> Work:
-    return lambda values, room: _call(node, operator, takes, gives, values, room)
-
-
-def _recurrent_work(operator: RecurrentNode, takes: Sequence[int], gives: Sequence[int]) -> Work:
-    def work(values: list[Any], room: Room) -> None:
-        for slot, result in zip(gives, operator([values[slot] for slot in takes], room)):
-            values[slot] = result
-            room.used += result.nbytes
-
-    return work
-
-
-def _call(node: Node, operator: Operator, takes: Sequence[int], gives: Sequence[int], values: list[Any],
-          room: Room) -> None:
-    """Have an operator take its inputs from slots, and put into slots what it gives."""
-    found = operator([values[slot] for slot in takes], room)
-    if not node.checked:
-        node.check_attributes()
-    results = found if isinstance(found, tuple) else (found,)
-    if len(gives) > len(results):
-        raise Unsupported(f"gives {len(results)} outputs, the file expects {len(gives)}")
-    for slot, result in zip(gives, results):
-        values[slot] = result = np.asarray(result)
-        room.take(result)
