@@ -6,11 +6,13 @@
 # Parts that need nothing of each other are dealt out as they are; parts that meet at barriers (see threads.pxi) begin with
 # the helpers that came. Results do not depend on who came.
 #
-# Where a helper came late, other processes want the cores: for a while, each time longer, calls run alone.
+# Where a thread finds that the system took its core for another process, calls run alone for a while, each time longer. That a
+# thread is late does not say so much: virtual machines stop all the time, and are slow to wake a thread.
 cdef extern from "wait.h" nogil:
     void give_way()
     void cpu_relax()
     long long clock_ns()
+    long times_interrupted()
     long load_acquire(long*)
     void store_release(long*, long)
     long add_fetch(long*, long)
@@ -29,18 +31,18 @@ cdef enum:
     MOST_HELPERS = 255
     SPINS = 256             # polls of some 40 ns before a waiting thread looks at the clock, and gives way to others
     WATCH_NS = 200000       # that a helper without work spins for, as the next call of a loop comes soon
-    DISTURBED_NS = 20000    # between two looks at the clock: another process had the core, so the helper sleeps at once
+    LOST_NS = 200000        # between two looks at the clock, or for one part of a job: the core may have been taken
     HOT_NS = 20000          # that a call waits for a helper that spins,
-    WAKE_NS = 60000         # and for one that has to wake,
-    WAKE_WORK = 3000000     # which it does only with so many multiply-adds: some 100 us
+    WAKE_NS = 100000        # and for one that has to wake,
+    WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
-    FIRST_PENALTY = 10000000        # ns that calls run alone after a helper came late; each further time that
-    GROWTH = 4                      # many times as long,
+    FIRST_PENALTY = 10000000        # ns that calls run alone; each further time
+    GROWTH = 4                      # so many times as long,
     LONGEST_PENALTY = 2000000000    # but no longer than this
     LAST_POST = 1000000000          # fits into 32 bits
 
 cdef enum State:
-    ABSENT = 0              # not started yet, or lost in a fork
+    ABSENT = 0              # not started yet, lost in a fork, or expected to come back: it says so itself by WATCHING
     ASLEEP = 1
     WATCHING = 2            # spins, and takes what is posted at once
     CLAIMED = 3             # by a call that is about to post
@@ -73,6 +75,7 @@ cdef struct Team:
     long long patience      # -1; or, for tests, ns that a thread waits for another in any case
     long long penalty       # ns of the last one
     long long alone_until
+    long long last_wanted   # when a call last would have had a helper
     Helper helpers[MOST_HELPERS]
 
 
@@ -83,8 +86,8 @@ cdef inline long long patience_of(const Team* t, long work) noexcept nogil:
     return HOT_NS + work // WORK_PER_NS
 
 
-cdef inline void came_late(Team* t) noexcept nogil:
-    """Have calls run alone for a while."""
+cdef inline void crowded(Team* t) noexcept nogil:
+    """Other processes want the cores: have calls run alone for a while."""
     cdef long long time = clock_ns()
     if time > t.alone_until + 8 * t.penalty:
         t.penalty = FIRST_PENALTY
@@ -117,18 +120,26 @@ cdef inline bint is_at_hand(Team* t, Helper* h, long work) noexcept nogil:
         give_way()
         state = load_acquire(&h.state)
     if state == ASLEEP and work < WAKE_WORK and t.patience < 0:
-        if exchange_if(&h.state, ASLEEP, WATCHING):
+        if calls_follow(t) and exchange_if(&h.state, ASLEEP, ABSENT):
             wake(t, h)
         return False
     return state == WATCHING or state == ASLEEP
 
 
+cdef inline bint calls_follow(Team* t) noexcept nogil:
+    """Whether calls come so soon after each other that a helper who was awake would not fall asleep between them."""
+    cdef long long time = clock_ns(), before = t.last_wanted
+    t.last_wanted = time
+    return time - before < WATCH_NS
+
+
 cdef inline void wake(Team* t, Helper* h) noexcept nogil:
-    """Have a helper leave its bed. Where no core is free it takes the caller's: that shows in the time."""
+    """Have a helper leave its bed. Where no core is free it takes the caller's."""
+    cdef long before = times_interrupted()
     cdef long long start = clock_ns()
     PyThread_release_lock(h.bed)
-    if clock_ns() - start > WAKE_NS and t.patience < 0:
-        came_late(t)
+    if clock_ns() - start > LOST_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
+        crowded(t)
 
 
 cdef inline bint claim(Helper* h, Job* job, long i, bint* asleep) noexcept nogil:
@@ -154,8 +165,8 @@ cdef inline Posted post(Team* t, Helper* h, Job* job, bint asleep) noexcept nogi
 
 
 cdef inline bint take_back(Job* job, const Posted* p) noexcept nogil:
-    """Whether a helper had not begun, and will not."""
-    if not exchange_if(&p.helper.state, p.number, WATCHING):
+    """Whether a helper had not begun, and will not. It is there again when it says so."""
+    if not exchange_if(&p.helper.state, p.number, ABSENT):
         return False
     add_fetch(&job.unfinished, -1)
     return True
@@ -178,7 +189,7 @@ cdef inline bint begins(const Posted* p, long long patience) noexcept nogil:
     return True
 
 
-cdef inline bint wait_for_helpers(Team* t, Job* job, long long patience, bint may_leave) noexcept nogil:
+cdef inline bint wait_for_helpers(Job* job, long long patience, bint may_leave) noexcept nogil:
     """Whether all have ended their parts: always, but for a call that may leave before one that is late."""
     cdef long spins = 0
     cdef long long start = 0
@@ -189,21 +200,18 @@ cdef inline bint wait_for_helpers(Team* t, Job* job, long long patience, bint ma
             continue
         if start == 0:
             start = clock_ns()
-        elif start > 0 and patience >= 0 and clock_ns() - start > patience:
-            came_late(t)
-            if may_leave:
-                return False
-            patience = -1
+        elif may_leave and clock_ns() - start > patience:
+            return False
         give_way()
     return True
 
 
-cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, bint meet, long work,
+cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, bint at_once, long work,
                            bint may_leave) noexcept nogil:
     """Run part(call, i, team) for each i below `team`, by helpers where they come.
 
     job: of the caller, as is what `call` points to.
-    meet: the parts wait for each other, so that they are as many as threads came; else there are always `team` of them.
+    at_once: the parts wait for each other, so that they are as many as threads came; else there are always `team` of them.
     work: multiply-adds of all parts together.
     may_leave: return False before helpers that are late; both belong to them then until job.unfinished is 0.
     """
@@ -215,7 +223,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     job.call = call
     job.unfinished = 0
     job.team = team
-    if meet and team > 2:
+    if at_once and team > 2:
         job.team = 0            # of two threads, the helper knows by being there that both are
     for k in range(t.started):
         if count == team - 1:
@@ -224,23 +232,21 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
             posted[count] = post(t, &t.helpers[k], job, asleep)
             count += 1
             woken = woken or asleep
-    if meet:
+    if at_once:
         for k in range(count):
             if begins(&posted[k], t.patience if t.patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
                     or not take_back(job, &posted[k]):
                 came += 1
                 if job.team == 0:
                     posted[k].helper.i = came
-        if came < count:
-            came_late(t)
         team = came + 1
         if came > 0:
             store_release(&job.team, team)
     part(call, 0, team)
-    if not meet:
+    if not at_once:
         for k in range(count):
             if take_back(job, &posted[k]):
                 part(call, k + 1, team)
         for k in range(count + 1, team):
             part(call, k, team)
-    return wait_for_helpers(t, job, patience, may_leave)
+    return wait_for_helpers(job, patience, may_leave)

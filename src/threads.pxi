@@ -54,7 +54,6 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
             start = clock_ns()
         elif start > 0 and clock_ns() - start > b.patience:
             b.late = True
-            came_late(TEAM)
             if may_leave:
                 b.left = True
                 return 0
@@ -110,13 +109,13 @@ cdef int run(Part part, void* call, long wanted, long work) except -1:
     return 0
 
 
-cdef inline void run_parts(Part part, void* call, long team, bint meet, long work) noexcept nogil:
-    """The same for a team that was asked for before; meet: see share_out."""
+cdef inline void run_parts(Part part, void* call, long team, bint at_once, long work) noexcept nogil:
+    """The same for a team that was asked for before; at_once: see share_out."""
     cdef Job job
     if team <= 1:
         part(call, 0, 1)
     else:
-        share_out(TEAM, &job, part, call, team, meet, work, False)
+        share_out(TEAM, &job, part, call, team, at_once, work, False)
 
 
 cdef struct Pair:

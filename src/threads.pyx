@@ -59,25 +59,38 @@ cdef void serve(void* group) noexcept nogil:
 
 
 cdef void help(Helper* h) noexcept nogil:
-    """Take what is posted, for ever."""
-    cdef long spins = 0, state
+    """Take what is posted, for ever. Whether the core was taken meanwhile is asked where time has passed unseen."""
+    cdef long spins = 0, state, interrupted = times_interrupted()
     cdef long long begin = clock_ns(), last = begin, time
     store_release(&h.state, WATCHING)
     while True:
         state = load_acquire(&h.state)
         if state >= POSTED and exchange_if(&h.state, state, WORKING):
             work(h)
-            begin = last = clock_ns()
-        spins += 1
-        if spins % 16 != 0:
-            cpu_relax()
-            continue
-        time = clock_ns()
-        if time - last > DISTURBED_NS or time - begin > WATCH_NS:
-            if exchange_if(&h.state, WATCHING, ASLEEP):
-                PyThread_acquire_lock(h.bed, 1)
             begin = time = clock_ns()
+        else:
+            spins += 1
+            if spins % 16 != 0:
+                cpu_relax()
+                continue
+            time = clock_ns()
+            if state == ABSENT:
+                exchange_if(&h.state, ABSENT, WATCHING)
+        if time - last > LOST_NS and was_interrupted(&interrupted):
+            crowded(&the_team)
+            begin = time - WATCH_NS - 1
+        if time - begin > WATCH_NS and exchange_if(&h.state, WATCHING, ASLEEP):
+            PyThread_acquire_lock(h.bed, 1)
+            begin = time = clock_ns()
+            interrupted = times_interrupted()
         last = time
+
+
+cdef inline bint was_interrupted(long* times) noexcept nogil:
+    """Whether the system has taken the core from this thread since the last look, as far as it says."""
+    cdef long before = times[0]
+    times[0] = times_interrupted()
+    return before < 0 or times[0] > before
 
 
 cdef void work(Helper* h) noexcept nogil:

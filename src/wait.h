@@ -1,6 +1,9 @@
 /* Waiting for another thread: atomic operations, a clock, and what to do meanwhile. */
 #ifndef FASTRNN_WAIT_H
 #define FASTRNN_WAIT_H
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* RUSAGE_THREAD */
+#endif
 
 #ifdef _WIN32
 #include <windows.h>
@@ -32,6 +35,17 @@ static inline void cpu_relax(void) {
   __asm__ volatile("yield");
 #endif
 }
+
+/* How often the system has taken the core from this thread to run another; -1 where it does not say. */
+#ifdef __linux__
+#include <sys/resource.h>
+static inline long times_interrupted(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : -1;
+}
+#else
+static inline long times_interrupted(void) { return -1; }
+#endif
 
 #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
