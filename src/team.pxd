@@ -31,12 +31,13 @@ cdef enum:
     MOST_HELPERS = 255
     SPINS = 256             # polls of some 40 ns before a waiting thread looks at the clock, and gives way to others
     WATCH_NS = 200000       # that a helper without work spins for, as the next call of a loop comes soon
-    LOST_NS = 200000        # between two looks at the clock, or for one part of a job: the core may have been taken
+    LOST_NS = 200000        # without a look at the clock, or more than a part of a job takes: the core may have been taken
     HOT_NS = 20000          # that a call waits for a helper that spins,
     WAKE_NS = 100000        # and for one that has to wake,
     WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
     FIRST_PENALTY = 10000000        # ns that calls run alone; each further time
+    PROBATION_NS = 50000000         # within so many after that
     GROWTH = 4                      # so many times as long,
     LONGEST_PENALTY = 2000000000    # but no longer than this
     LAST_POST = 1000000000          # fits into 32 bits
@@ -53,6 +54,7 @@ cdef struct Job:
     Part part
     void* call
     long team               # threads that share it, 0 while that is not known
+    long long patience      # ns after which one of them is late
     long apart[16]          # what helpers poll and what they write are on cache lines of their own
     long unfinished         # helpers that have not ended their part
 
@@ -89,7 +91,7 @@ cdef inline long long patience_of(const Team* t, long work) noexcept nogil:
 cdef inline void crowded(Team* t) noexcept nogil:
     """Other processes want the cores: have calls run alone for a while."""
     cdef long long time = clock_ns()
-    if time > t.alone_until + 8 * t.penalty:
+    if time > t.alone_until + PROBATION_NS:
         t.penalty = FIRST_PENALTY
     elif time > t.alone_until:
         t.penalty = min(<long long>LONGEST_PENALTY, GROWTH * t.penalty)
@@ -218,8 +220,8 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     cdef Posted posted[MOST_HELPERS]
     cdef long count = 0, k, came = 0
     cdef bint asleep, woken = False
-    cdef long long patience = patience_of(t, work // team)
     job.part = part
+    job.patience = patience_of(t, work // team)
     job.call = call
     job.unfinished = 0
     job.team = team
@@ -249,4 +251,4 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
                 part(call, k + 1, team)
         for k in range(count + 1, team):
             part(call, k, team)
-    return wait_for_helpers(job, patience, may_leave)
+    return wait_for_helpers(job, job.patience, may_leave)

@@ -8,6 +8,7 @@ cdef long long FOREVER = 1 << 62
 
 cdef enum:
     LINE = 64 // sizeof(real)       # elements of a cache line, the least that two threads may write side by side
+    LEFT = 1 << 20                  # more than threads ever are
 
 cdef struct Barrier:
     long arrived
@@ -26,24 +27,32 @@ cdef inline void start_barrier(Barrier* b, long work) noexcept nogil:
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
 
+cdef inline bint leaves(Barrier* b, long team) noexcept nogil:
+    """Whether thread 0 leaves. It adds to the number of threads that have arrived, while one is missing, and so the last one
+    knows: no thread goes on to a barrier at which nobody else will come."""
+    cdef long arrived = load_acquire(&b.arrived)
+    b.left = 0 < arrived < team and exchange_if(&b.arrived, arrived, arrived + LEFT)
+    return b.left
+
+
 cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
     """Wait for the whole team; returns its size from here on, 1 if a thread was late: then thread 0 goes on alone, and the
     others leave. A thread that may leave does not wait for a late one: 0. Spins for some microseconds, as a step takes, then
     gives way to whoever else runs."""
-    cdef long generation, spins = 0
+    cdef long generation, arrived, spins = 0
     cdef long long start = 0
     if team == 1:
         return 1
     generation = load_acquire(&b.generation)
-    if add_fetch(&b.arrived, 1) == team:
+    arrived = add_fetch(&b.arrived, 1)
+    if arrived == team or arrived == team + LEFT:
         b.arrived = 0
-        b.alone = b.late
+        b.alone = b.late or arrived > team
         store_release(&b.generation, generation + 1)
         return 1 if b.alone else team
     if b.patience == 0:
         b.late = True
-        if may_leave:
-            b.left = True
+        if may_leave and leaves(b, team):
             return 0
     while load_acquire(&b.generation) == generation:
         spins += 1
@@ -52,12 +61,10 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
             continue
         if start == 0:
             start = clock_ns()
-        elif start > 0 and clock_ns() - start > b.patience:
+        elif clock_ns() - start > b.patience:
             b.late = True
-            if may_leave:
-                b.left = True
+            if may_leave and leaves(b, team):
                 return 0
-            start = -1
         give_way()
     return 1 if b.alone else team
 

@@ -61,14 +61,15 @@ cdef void serve(void* group) noexcept nogil:
 cdef void help(Helper* h) noexcept nogil:
     """Take what is posted, for ever. Whether the core was taken meanwhile is asked where time has passed unseen."""
     cdef long spins = 0, state, interrupted = times_interrupted()
-    cdef long long begin = clock_ns(), last = begin, time
+    cdef long long begin = clock_ns(), last = begin, time, allowed
     store_release(&h.state, WATCHING)
     while True:
         state = load_acquire(&h.state)
         if state >= POSTED and exchange_if(&h.state, state, WORKING):
-            work(h)
+            allowed = work(h)
             begin = time = clock_ns()
         else:
+            allowed = LOST_NS
             spins += 1
             if spins % 16 != 0:
                 cpu_relax()
@@ -76,7 +77,7 @@ cdef void help(Helper* h) noexcept nogil:
             time = clock_ns()
             if state == ABSENT:
                 exchange_if(&h.state, ABSENT, WATCHING)
-        if time - last > LOST_NS and was_interrupted(&interrupted):
+        if time - last > allowed and was_interrupted(&interrupted):
             crowded(&the_team)
             begin = time - WATCH_NS - 1
         if time - begin > WATCH_NS and exchange_if(&h.state, WATCHING, ASLEEP):
@@ -93,9 +94,11 @@ cdef inline bint was_interrupted(long* times) noexcept nogil:
     return before < 0 or times[0] > before
 
 
-cdef void work(Helper* h) noexcept nogil:
-    """The helper's part of a job. It is free again before it says that it has finished: the next call comes at once."""
+cdef long long work(Helper* h) noexcept nogil:
+    """The helper's part of a job; returns the ns that it may take. The helper is free again before it says that it has
+    finished: the next call comes at once."""
     cdef Job* job = h.job
+    cdef long long allowed = LOST_NS + job.patience
     cdef long team = load_acquire(&job.team), spins = 0
     while team == 0:
         spins += 1
@@ -107,11 +110,20 @@ cdef void work(Helper* h) noexcept nogil:
     job.part(job.call, h.i, team)
     store_release(&h.state, WATCHING)
     add_fetch(&job.unfinished, -1)
+    return allowed
 
 
 def started():
     """Helpers that were started."""
     return the_team.started
+
+
+def at_hand():
+    """Helpers that a call could have now."""
+    cdef long k, count = 0
+    for k in range(the_team.started):
+        count += load_acquire(&the_team.helpers[k].state) in (ASLEEP, WATCHING)
+    return count
 
 
 def set_patience(long long ns=-1):

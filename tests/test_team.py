@@ -69,6 +69,41 @@ def test_nobody_waits_for_a_helper_that_gets_no_core():
     assert others < 2, "a call waited for the helper again and again"
 
 
+HASTY = """
+import time
+import numpy as np
+import fastrnn
+from fastrnn._core import threads
+from fastrnn.layers import GRU, Bidirectional
+rng = np.random.default_rng(0)
+calls = []
+for N, T, H in [(1, 1, 256), (1, 30, 128), (8, 10, 128), (3, 20, 200)]:
+    x = rng.standard_normal((N, T, H), "float32")
+    for layer in (GRU(H), GRU(H, reset_after=False), Bidirectional(GRU(H))):
+        calls.append(lambda layer=layer, x=x: layer(x))
+fastrnn.set_num_threads(1)
+expected = [call().tobytes() for call in calls]
+fastrnn.set_num_threads({threads})
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    threads.set_patience(int(rng.integers(0, 30000)))
+    for call, bits in zip(calls, expected):
+        for _ in range(int(rng.integers(1, 30))):
+            assert call().tobytes() == bits
+    if rng.random() < 0.1:
+        time.sleep(0.001)
+threads.set_patience()
+time.sleep(0.2)
+assert threads.started() == threads.at_hand() == {threads} - 1, (threads.started(), threads.at_hand())
+"""
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_teams_that_break_up_lose_nobody(threads):
+    """Threads give each other up at every moment; all helpers are free in the end, and all bits are right."""
+    subprocess.run([sys.executable, "-c", HASTY.format(threads=threads)], check=True, timeout=120)
+
+
 SLEEPS = """
 import time
 import numpy as np
