@@ -13,6 +13,9 @@ cdef extern from "wait.h" nogil:
     void cpu_relax()
     long long clock_ns()
     long times_interrupted()
+    long long without_core_ns()
+    int this_cpu()
+    void leave_cpu(int)
     long load_acquire(long*)
     void store_release(long*, long)
     long add_fetch(long*, long)
@@ -32,6 +35,8 @@ cdef enum:
     SPINS = 256             # polls of some 40 ns before a waiting thread looks at the clock, and gives way to others
     WATCH_NS = 200000       # that a helper without work spins for, as the next call of a loop comes soon
     LOST_NS = 200000        # without a look at the clock, or more than a part of a job takes: the core may have been taken
+    BLIND_NS = 1000000      # the same where the system does not say whether it was
+    LOOK_NS = 1000000       # from one look at what the system says to the next, where nothing else gives cause
     HOT_NS = 20000          # that a call waits for a helper that spins,
     WAKE_NS = 100000        # and for one that has to wake,
     WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
@@ -64,7 +69,8 @@ cdef struct Helper:
     long i                  # the part of the job that is posted to it
     Job* job
     PyThread_type_lock bed  # held while it sleeps
-    long apart[11]
+    long cpu                # of who wakes it
+    long apart[10]
 
 cdef struct Posted:
     Helper* helper
@@ -139,6 +145,7 @@ cdef inline void wake(Team* t, Helper* h) noexcept nogil:
     """Have a helper leave its bed. Where no core is free it takes the caller's."""
     cdef long before = times_interrupted()
     cdef long long start = clock_ns()
+    h.cpu = this_cpu()
     PyThread_release_lock(h.bed)
     if clock_ns() - start > LOST_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
         crowded(t)

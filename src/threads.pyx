@@ -59,9 +59,9 @@ cdef void serve(void* group) noexcept nogil:
 
 
 cdef void help(Helper* h) noexcept nogil:
-    """Take what is posted, for ever. Whether the core was taken meanwhile is asked where time has passed unseen."""
-    cdef long spins = 0, state, interrupted = times_interrupted()
-    cdef long long begin = clock_ns(), last = begin, time, allowed
+    """Take what is posted, for ever. Where time has passed unseen, the system is asked whether another process had the core."""
+    cdef long spins = 0, state
+    cdef long long begin = clock_ns(), last = begin, time, allowed, looked = begin, without = without_core_ns()
     store_release(&h.state, WATCHING)
     while True:
         state = load_acquire(&h.state)
@@ -77,21 +77,26 @@ cdef void help(Helper* h) noexcept nogil:
             time = clock_ns()
             if state == ABSENT:
                 exchange_if(&h.state, ABSENT, WATCHING)
-        if time - last > allowed and was_interrupted(&interrupted):
-            crowded(&the_team)
-            begin = time - WATCH_NS - 1
+        if time - last > allowed or time - looked > LOOK_NS:
+            looked = time
+            if lost_core(&without, time - last - allowed):
+                crowded(&the_team)
+                begin = time - WATCH_NS - 1
         if time - begin > WATCH_NS and exchange_if(&h.state, WATCHING, ASLEEP):
             PyThread_acquire_lock(h.bed, 1)
-            begin = time = clock_ns()
-            interrupted = times_interrupted()
+            leave_cpu(<int>h.cpu)
+            begin = looked = time = clock_ns()
+            without = without_core_ns()
         last = time
 
 
-cdef inline bint was_interrupted(long* times) noexcept nogil:
-    """Whether the system has taken the core from this thread since the last look, as far as it says."""
-    cdef long before = times[0]
-    times[0] = times_interrupted()
-    return before < 0 or times[0] > before
+cdef inline bint lost_core(long long* without, long long late) noexcept nogil:
+    """Whether other processes had the core since the last look; late: ns by which this thread is late."""
+    cdef long long before = without[0]
+    without[0] = without_core_ns()
+    if without[0] < 0:
+        return late > BLIND_NS
+    return without[0] - before > LOST_NS
 
 
 cdef long long work(Helper* h) noexcept nogil:
@@ -124,6 +129,11 @@ def at_hand():
     for k in range(the_team.started):
         count += load_acquire(&the_team.helpers[k].state) in (ASLEEP, WATCHING)
     return count
+
+
+def penalty():
+    """Seconds that calls stayed alone when a thread was last found without its core, and how many of them are left."""
+    return the_team.penalty / 1e9, max(0, the_team.alone_until - clock_ns()) / 1e9
 
 
 def set_patience(long long ns=-1):
