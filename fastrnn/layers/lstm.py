@@ -65,7 +65,7 @@ class LSTM(Recurrent):
                  recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0,
                  recurrent_dropout: float = 0.0, seed: int | None = None, return_sequences: bool = False,
                  return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
-                 use_cudnn: bool | str = "auto", use_peepholes: bool = False,
+                 use_cudnn: bool | str = "auto", *, use_peepholes: bool = False,
                  **kwargs: Unpack[RecurrentArguments]) -> None:
         super().__init__(**handed_on(locals(), "unit_forget_bias", "use_peepholes"))
         self.unit_forget_bias = bool(unit_forget_bias)

@@ -367,7 +367,7 @@ def test_new_weights_are_seen_with_states_too(cell, backwards, rng):
     """What a call with states keeps of the weights is made anew when they have changed; training has the same bits."""
     layer = getattr(fastrnn.layers, cell)(5, return_sequences=True, return_state=True, go_backwards=backwards)
     x, mask = rng.standard_normal((3, 4, 2)).astype("f4"), rng.random((3, 4)) < 0.7
-    states = [rng.standard_normal((3, 5)).astype("f4") for _ in range(layer.states)]
+    states = [rng.standard_normal((3, 5)).astype("f4") for _ in range(layer.state_count)]
     found = []
     for _ in range(2):
         for one in (None, mask):
