@@ -190,7 +190,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
                 sums = f.sums + k * group_size(&f.p)
                 f.products = weight_products(&f.p, cell, share(N, k, 2), share(N, k + 1, 2), sums, sums + D * f.p.G * H,
                                              NULL if db_ == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
-    start_barrier(&f.barrier, 3 * N * (1 if f.how.split_units else T) * (D + H) * f.p.G * H // f.how.team)
+    start_barrier(&f.barrier, <long long>3 * N * (1 if f.how.split_units else T) * (D + H) * f.p.G * H // f.how.team)
     return 0
 
 
@@ -261,7 +261,8 @@ def backward(long threads, tuple first not None, tuple second=None):
     these, packed, comes in; their gradient (3, H) goes out."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
-    cdef long work = 0, team, each = threads if second is None else threads_each(threads)
+    cdef long long work = 0
+    cdef long team, each = threads if second is None else threads_each(threads)
     cdef bint blas = False
     cdef Pair pair
     for k in range(calls):

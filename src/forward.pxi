@@ -118,7 +118,7 @@ cdef int take_layer(Forward* f, int cell, long H, int activation, int recurrent_
     f.h0 = f.c0 = NULL
     f.hT = f.cT = NULL
     f.tape = carve(&f.p, NULL, dropout)
-    start_barrier(&f.barrier, f.p.N * (D + H) * f.p.G * H // f.how.team)
+    start_barrier(&f.barrier, <long long>f.p.N * (D + H) * f.p.G * H // f.how.team)
     start_barrier(&f.everyone, -1)
     f.may_leave = False
     return 0
@@ -181,7 +181,8 @@ cdef void forward_part(void* call, long i, long team) noexcept nogil:
 cdef int run_forward(Forward* f, int calls, long threads, object arrays) except -1:
     """One call, or two at once, with `threads` for all; arrays: what keeps those that it reads."""
     cdef int k
-    cdef long work = 0, team
+    cdef long long work = 0
+    cdef long team
     cdef bint blas = False
     cdef Pair pair
     for k in range(calls):

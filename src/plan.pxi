@@ -17,9 +17,9 @@ cdef enum:
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
 
 
-cdef inline long call_work(long N, long T, long D, long H, long G, bint from_zero) noexcept nogil:
+cdef inline long long call_work(long N, long T, long D, long H, long G, bint from_zero) noexcept nogil:
     """Multiply-adds of a forward pass."""
-    return N * (T * (D + H) - (H if from_zero else 0)) * G * H
+    return <long long>N * (T * (D + H) - (H if from_zero else 0)) * G * H
 
 
 cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long threads) noexcept nogil:
@@ -59,7 +59,7 @@ def threads_each(long threads):
     return threads // 2 if threads % 2 == 0 else threads
 
 
-cdef long pair_team(int calls, long threads, long work) except -1:
+cdef long pair_team(int calls, long threads, long long work) except -1:
     """Threads that share two calls, half of them each; 1 if the calls are to run one after the other, as each is planned."""
     if calls < 2 or threads % 2 != 0 or work < SMALL_WORK:
         return 1

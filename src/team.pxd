@@ -1,13 +1,12 @@
 # The process's helper threads, and how a call borrows them. All kernel modules share one team (threads.pyx has its threads).
 #
-# A call posts a job to helpers and works on it itself. It never waits for a helper that has not begun: what was posted is
-# taken back by one atomic operation, and the call does it alone. Of helpers that have begun, it waits for those whose work no
-# other can do over; where it can, the call leaves a late one behind, with all that this may still read and write.
-# Parts that need nothing of each other are dealt out as they are; parts that meet at barriers (see threads.pxi) begin with
-# the helpers that came. Results do not depend on who came.
+# A call posts a job to helpers and works on it itself. What a helper has not begun is taken back by one atomic operation, and
+# the call does it alone. Parts that need nothing of each other are dealt out as they are; parts that meet at barriers (see
+# threads.pxi) begin with the helpers that came within HOT_NS, or WAKE_NS. Of helpers that have begun, the call waits for those
+# whose work cannot be done over; in split.pxi it can, and a late one is left behind. Results do not depend on who came.
 #
-# Where a thread finds that the system took its core for another process, calls run alone for a while, each time longer. That a
-# thread is late does not say so much: virtual machines stop all the time, and are slow to wake a thread.
+# Where a helper finds that others had its core, calls run alone for a while, each time longer. That a thread is late does not
+# say so much: virtual machines stop all the time, and are slow to wake a thread.
 cdef extern from "wait.h" nogil:
     void give_way()
     void cpu_relax()
@@ -47,8 +46,12 @@ cdef enum:
     LONGEST_PENALTY = 2000000000    # but no longer than this
     LAST_POST = 1000000000          # fits into 32 bits
 
+# A helper's state. Who makes it what:
+#   call      WATCHING, ASLEEP -> CLAIMED -> posted (and wakes it, if it was ASLEEP)
+#   call      posted -> ABSENT, taken back;  ASLEEP -> ABSENT, woken for what may follow
+#   helper    ABSENT -> WATCHING;  posted -> WORKING -> WATCHING;  WATCHING -> ASLEEP
 cdef enum State:
-    ABSENT = 0              # not started yet, lost in a fork, or expected to come back: it says so itself by WATCHING
+    ABSENT = 0              # not started, lost in a fork, or called: nobody claims it before it has shown up
     ASLEEP = 1
     WATCHING = 2            # spins, and takes what is posted at once
     CLAIMED = 3             # by a call that is about to post
@@ -87,7 +90,7 @@ cdef struct Team:
     Helper helpers[MOST_HELPERS]
 
 
-cdef inline long long patience_of(const Team* t, long work) noexcept nogil:
+cdef inline long long patience_of(const Team* t, long long work) noexcept nogil:
     """ns after which a thread that has `work` multiply-adds to do, in a team on free cores, is late."""
     if t.patience >= 0:
         return t.patience
@@ -104,9 +107,10 @@ cdef inline void crowded(Team* t) noexcept nogil:
     t.alone_until = time + t.penalty
 
 
-cdef inline long available(Team* t, long wanted, long work) except -1:
+cdef inline long available(Team* t, long wanted, long long work) except -1:
     """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own."""
     cdef long count = 1, k
+    cdef bint follows
     if wanted <= 1 or t.lost:
         return 1
     wanted = min(wanted, <long>MOST_HELPERS + 1)
@@ -114,21 +118,22 @@ cdef inline long available(Team* t, long wanted, long work) except -1:
         t.grow(wanted - 1)
     if t.patience < 0 and t.penalty > 0 and clock_ns() < t.alone_until:
         return 1
+    follows = calls_follow(t)
     for k in range(t.started):
         if count == wanted:
             break
-        count += is_at_hand(t, &t.helpers[k], work)
+        count += is_at_hand(t, &t.helpers[k], work, follows)
     return count
 
 
-cdef inline bint is_at_hand(Team* t, Helper* h, long work) noexcept nogil:
+cdef inline bint is_at_hand(Team* t, Helper* h, long long work, bint follows) noexcept nogil:
     """Whether a helper is there for so much work. One that sleeps through less is woken for what comes next."""
     cdef long state = load_acquire(&h.state)
     while t.patience > 0 and state == ABSENT:
         give_way()
         state = load_acquire(&h.state)
     if state == ASLEEP and work < WAKE_WORK and t.patience < 0:
-        if calls_follow(t) and exchange_if(&h.state, ASLEEP, ABSENT):
+        if follows and exchange_if(&h.state, ASLEEP, ABSENT):
             wake(t, h)
         return False
     return state == WATCHING or state == ASLEEP
@@ -198,8 +203,8 @@ cdef inline bint begins(const Posted* p, long long patience) noexcept nogil:
     return True
 
 
-cdef inline bint wait_for_helpers(Job* job, long long patience, bint may_leave) noexcept nogil:
-    """Whether all have ended their parts: always, but for a call that may leave before one that is late."""
+cdef inline bint wait_for_helpers(Job* job, bint may_leave) noexcept nogil:
+    """Whether all have ended their parts: always, but for a call that may leave. Its helpers end when it does, or are late."""
     cdef long spins = 0
     cdef long long start = 0
     while load_acquire(&job.unfinished) != 0:
@@ -209,13 +214,13 @@ cdef inline bint wait_for_helpers(Job* job, long long patience, bint may_leave) 
             continue
         if start == 0:
             start = clock_ns()
-        elif may_leave and clock_ns() - start > patience:
+        elif may_leave and clock_ns() - start > HOT_NS:
             return False
         give_way()
     return True
 
 
-cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, bint at_once, long work,
+cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, bint at_once, long long work,
                            bint may_leave) noexcept nogil:
     """Run part(call, i, team) for each i below `team`, by helpers where they come.
 
@@ -258,4 +263,4 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
                 part(call, k + 1, team)
         for k in range(count + 1, team):
             part(call, k, team)
-    return wait_for_helpers(job, job.patience, may_leave)
+    return wait_for_helpers(job, may_leave)

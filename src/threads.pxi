@@ -8,51 +8,51 @@ cdef long long FOREVER = 1 << 62
 
 cdef enum:
     LINE = 64 // sizeof(real)       # elements of a cache line, the least that two threads may write side by side
-    LEFT = 1 << 20                  # more than threads ever are
+    LEFT = 1 << 30                  # more than ever come to one barrier
 
 cdef struct Barrier:
-    long arrived
+    long arrived            # so often a thread has come here; LEFT more from where thread 0 has left
     long apart[15]          # the two counters on cache lines of their own
-    long generation
+    long generation         # meetings that are over
     bint alone              # from the last meeting on, thread 0 goes on alone
     bint late               # someone has waited longer than a thread on a free core needs
     bint left               # thread 0 did not wait any longer
     long long patience      # ns
 
 
-cdef inline void start_barrier(Barrier* b, long work) noexcept nogil:
+cdef inline void start_barrier(Barrier* b, long long work) noexcept nogil:
     """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
     b.arrived = b.generation = 0
     b.alone = b.late = b.left = False
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
 
-cdef inline bint leaves(Barrier* b, long team) noexcept nogil:
-    """Whether thread 0 leaves. It adds to the number of threads that have arrived, while one is missing, and so the last one
-    knows: no thread goes on to a barrier at which nobody else will come."""
+cdef inline bint leaves(Barrier* b, long all_there) noexcept nogil:
+    """Whether thread 0 leaves. It marks the count of those that have come, while one is missing, and so the last one knows. The
+    count never goes back: a mark that comes too late for one meeting cannot be taken for one of the next."""
     cdef long arrived = load_acquire(&b.arrived)
-    b.left = 0 < arrived < team and exchange_if(&b.arrived, arrived, arrived + LEFT)
+    b.left = arrived < all_there and exchange_if(&b.arrived, arrived, arrived + LEFT)
     return b.left
 
 
 cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
-    """Wait for the whole team; returns its size from here on, 1 if a thread was late: then thread 0 goes on alone, and the
-    others leave. A thread that may leave does not wait for a late one: 0. Spins for some microseconds, as a step takes, then
-    gives way to whoever else runs."""
-    cdef long generation, arrived, spins = 0
+    """Wait for the whole team. Returns its size from here on; 1 if a thread was late: then thread 0 goes on alone and the
+    others leave; 0 if this is thread 0, which may leave and does not wait for a late one. Spins for some microseconds, as a
+    step takes, then gives way to whoever else runs."""
+    cdef long generation, arrived, all_there, spins = 0
     cdef long long start = 0
     if team == 1:
         return 1
     generation = load_acquire(&b.generation)
+    all_there = (generation + 1) * team
     arrived = add_fetch(&b.arrived, 1)
-    if arrived == team or arrived == team + LEFT:
-        b.arrived = 0
-        b.alone = b.late or arrived > team
+    if arrived == all_there or arrived == all_there + LEFT:
+        b.alone = b.late or arrived > all_there
         store_release(&b.generation, generation + 1)
         return 1 if b.alone else team
     if b.patience == 0:
         b.late = True
-        if may_leave and leaves(b, team):
+        if may_leave and leaves(b, all_there):
             return 0
     while load_acquire(&b.generation) == generation:
         spins += 1
@@ -63,7 +63,7 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
             start = clock_ns()
         elif clock_ns() - start > b.patience:
             b.late = True
-            if may_leave and leaves(b, team):
+            if may_leave and leaves(b, all_there):
                 return 0
         give_way()
     return 1 if b.alone else team
@@ -103,12 +103,12 @@ cdef inline bint stays(Barrier* b, Share* s, long P) noexcept nogil:
     return meets(b, s, s.team, P)
 
 
-cdef inline long team_for(long wanted, long work) except -1:
+cdef inline long team_for(long wanted, long long work) except -1:
     """Threads that a call of so many multiply-adds may count on at the moment, of those wanted."""
     return wanted if wanted <= 1 else available(TEAM, wanted, work)
 
 
-cdef int run(Part part, void* call, long wanted, long work) except -1:
+cdef int run(Part part, void* call, long wanted, long long work) except -1:
     """part(call, i, team) for each i: parts that need nothing of each other, as many as there are threads at hand."""
     cdef long team = team_for(wanted, work)
     with nogil:
@@ -116,7 +116,7 @@ cdef int run(Part part, void* call, long wanted, long work) except -1:
     return 0
 
 
-cdef inline void run_parts(Part part, void* call, long team, bint at_once, long work) noexcept nogil:
+cdef inline void run_parts(Part part, void* call, long team, bint at_once, long long work) noexcept nogil:
     """The same for a team that was asked for before; at_once: see share_out."""
     cdef Job job
     if team <= 1:

@@ -1,7 +1,8 @@
 """The threads that help the calling one: started when a call first wants them, asleep when there is nothing to do.
 
 They are one OpenMP team that stays in its region, so that no call has to wait for a region's end, where OpenMP waits for every
-thread, also for one that other processes keep from running. src/team.pxd says how a call shares its work with them.
+thread, also for one that other processes keep from running. So OpenMP places the threads and sizes their stacks, as its
+variables say, and nothing more. src/team.pxd says how a call shares its work with them.
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, threadid
@@ -44,7 +45,7 @@ cdef int grow(long helpers) except -1:
         PyThread_acquire_lock(the_team.helpers[k].bed, 1)
     groups[group_count].first = the_team.started
     groups[group_count].end = helpers
-    # One that the system refuses stays absent, and calls go on without it.
+    # If the system refuses it, its helpers stay absent, and calls go on without them.
     PyThread_start_new_thread(serve, &groups[group_count])
     group_count += 1
     the_team.started = helpers
@@ -66,7 +67,7 @@ cdef void help(Helper* h) noexcept nogil:
     while True:
         state = load_acquire(&h.state)
         if state >= POSTED and exchange_if(&h.state, state, WORKING):
-            allowed = work(h)
+            allowed = do_part(h)
             begin = time = clock_ns()
         else:
             allowed = LOST_NS
@@ -78,10 +79,10 @@ cdef void help(Helper* h) noexcept nogil:
             if state == ABSENT:
                 exchange_if(&h.state, ABSENT, WATCHING)
         if time - last > allowed or time - looked > LOOK_NS:
-            looked = time
-            if lost_core(&without, time - last - allowed):
+            if lost_core(&without, time - last - allowed, time - looked):
                 crowded(&the_team)
                 begin = time - WATCH_NS - 1
+            looked = time
         if time - begin > WATCH_NS and exchange_if(&h.state, WATCHING, ASLEEP):
             PyThread_acquire_lock(h.bed, 1)
             leave_cpu(<int>h.cpu)
@@ -90,16 +91,17 @@ cdef void help(Helper* h) noexcept nogil:
         last = time
 
 
-cdef inline bint lost_core(long long* without, long long late) noexcept nogil:
-    """Whether other processes had the core since the last look; late: ns by which this thread is late."""
+cdef inline bint lost_core(long long* without, long long late, long long passed) noexcept nogil:
+    """Whether others had the core for more than a moment since the last look, `passed` ns ago; late: ns by which this thread
+    is late."""
     cdef long long before = without[0]
     without[0] = without_core_ns()
     if without[0] < 0:
         return late > BLIND_NS
-    return without[0] - before > LOST_NS
+    return without[0] - before > LOST_NS + passed // 16
 
 
-cdef long long work(Helper* h) noexcept nogil:
+cdef long long do_part(Helper* h) noexcept nogil:
     """The helper's part of a job; returns the ns that it may take. The helper is free again before it says that it has
     finished: the next call comes at once."""
     cdef Job* job = h.job
@@ -137,13 +139,13 @@ def penalty():
 
 
 def set_patience(long long ns=-1):
-    """How long a thread waits for another of its team before it goes on alone, whatever the work: 0, or for ever, to test
-    both; -1 for what the work says. It changes no result."""
+    """For tests: how long a thread waits for another of its team before it goes on alone. 0: not at all; more: calls also wait
+    until all helpers have started; -1: as the work says. It changes no result."""
     the_team.patience = ns
 
 
 def after_fork():
-    """A child has none of its parent's helpers. It gets none of its own either: OpenMP cannot start them anew."""
+    """A child has none of its parent's helpers, and gets none of its own: OpenMP's state is its parent's."""
     cdef long k
     the_team.lost = the_team.lost or the_team.started > 0
     for k in range(the_team.started):

@@ -6,7 +6,12 @@
 #endif
 
 #ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
 #include <windows.h>
+#undef near /* names of ours that it takes for itself */
+#undef far
+#undef small
 static inline void give_way(void) { SwitchToThread(); }
 static inline long long clock_ns(void) {
   LARGE_INTEGER count, frequency;

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The helper threads: they come when they are wanted, and sleep when they are not; nobody waits for one that cannot
-run."""
+"""The helper threads: they come when they are wanted, sleep when they are not, hold no call up when they cannot run."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ print(*slowest)
 
 
 @pytest.mark.skipif(not LINUX or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two cores to pin threads to")
-def test_nobody_waits_for_a_helper_that_gets_no_core():
+def test_a_helper_that_gets_no_core_holds_nobody_up():
     done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, timeout=120)
     if "PermissionError" in done.stderr:
         pytest.skip("may not run a process at real-time priority here")
@@ -102,6 +101,31 @@ assert threads.started() == threads.at_hand() == {threads} - 1, (threads.started
 def test_teams_that_break_up_lose_nobody(threads):
     """Threads give each other up at every moment; all helpers are free in the end, and all bits are right."""
     subprocess.run([sys.executable, "-c", HASTY.format(threads=threads)], check=True, timeout=120)
+
+
+ALWAYS_LEAVES = """
+import time
+import numpy as np
+import fastrnn
+from fastrnn._core import kernels, threads
+layer = fastrnn.layers.SimpleRNN(32)
+x = np.zeros((1, 200, 4), "float32")
+layer(x)
+fastrnn.set_num_threads(2)
+kernels("float32").force_plan(2, True)
+threads.set_patience(0)
+end = time.monotonic() + 6
+while time.monotonic() < end:
+    layer(x)
+threads.set_patience()
+time.sleep(0.2)
+assert threads.started() == threads.at_hand() == 1
+"""
+
+
+def test_a_thread_that_is_left_behind_comes_back():
+    """The caller leaves at each meeting that it comes to first, in a layer so small that both come at once."""
+    subprocess.run([sys.executable, "-c", ALWAYS_LEAVES], check=True, timeout=120)
 
 
 SLEEPS = """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.activations.base import Activation, needed, stable_sigmoid, stable_softplus
+from fastrnn.activations.normal import normal_cdf
 
 
 class Sigmoid(Activation):
@@ -136,9 +137,7 @@ class Gelu(Activation):
     def _cdf(self, x: np.ndarray) -> np.ndarray:
         if self.approximate:
             return 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-        from scipy.special import ndtr  # here, for scipy costs more to import than everything else together
-
-        return ndtr(x)
+        return normal_cdf(x)
 
     def get_config(self) -> dict[str, Any]:
         return {"approximate": self.approximate}

@@ -87,10 +87,11 @@ class Variable(ArrayOperators):
         self.touch()
 
     def writable(self) -> np.ndarray:
-        """`data` for a change in place, which `touch` must follow; where its memory is read-only, that is a copy of it
-        from now on."""
+        """`data` for a change in place at once; where its memory is read-only, a copy of it takes its place. After a change
+        that comes later than a call of the layer, call `touch`."""
         if not self.data.flags.writeable:
             self.data = self.data.copy()
+        self.touch()
         return self.data
 
     def touch(self) -> None:

@@ -92,6 +92,9 @@ class TimeDistributed(Layer):
     def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
         inner_mask = None if mask is None or mask.ndim == 2 else _folded(mask)
         y = self.layer.forward(_folded(x), training=training, mask=inner_mask)
+        if isinstance(y, list):
+            raise ValueError(f"{self}: {self.layer} has several outputs; expected one (return_state=False, and no "
+                             "merge_mode=None)")
         y = y.reshape(*x.shape[:2], *y.shape[1:])
         if training:
             self._shape = y.shape

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations as act
+from fastrnn.activations.normal import erf
 from fastrnn.saving.errors import shown
 from fastrnn.saving.onnx_graph import DTYPES, Node, Unsupported
 from fastrnn.saving.onnx_room import Room
@@ -57,12 +58,6 @@ def _thresholded_relu(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 
 def _gelu(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
     return type(act.gelu)(approximate=node.attribute("approximate", str, "none") == "tanh")(inputs[0])
-
-
-def _erf(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf  # here, for scipy costs more to import than everything else together
-
-    return erf(x)
 
 
 def _cast(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
@@ -259,7 +254,7 @@ def _gemm(node: Node, inputs: Arrays, room: Room) -> np.ndarray:
 #: What runs each operator: given the node, its inputs and the room for its outputs, it gives one output or a tuple.
 OPERATORS: dict[str, Callable[[Node, Arrays, Room], Any]] = {
     **{name: _of_one(function) for name, function in dict[str, Any]({
-        "Abs": np.abs, "Ceil": np.ceil, "Cos": np.cos, "Erf": _erf, "Exp": np.exp, "Floor": np.floor,
+        "Abs": np.abs, "Ceil": np.ceil, "Cos": np.cos, "Erf": erf, "Exp": np.exp, "Floor": np.floor,
         "HardSwish": act.hard_silu, "Identity": lambda x: x, "Log": np.log, "Mish": act.mish, "Neg": np.negative,
         "Not": np.logical_not, "Reciprocal": np.reciprocal, "Relu": lambda x: np.maximum(x, 0), "Round": np.rint,
         "Sigmoid": act.sigmoid, "Sign": np.sign, "Sin": np.sin, "Softplus": act.softplus, "Softsign": act.softsign,

@@ -251,10 +251,16 @@ def class_weights(class_weight: Any, y: np.ndarray, dtype: str, what: str, per_s
 
     Raises:
         TypeError: `class_weight` is no dictionary.
-        ValueError: a sample has not one class: targets of time steps, of several labels, or that are no whole numbers.
+        ValueError: it has other keys than whole numbers, or other values than finite numbers; or a sample has not one
+            class: targets of time steps, of several labels, or that are no whole numbers.
     """
     if not isinstance(class_weight, dict):
         raise TypeError(f"{what}: expected a dictionary from class index to weight, got {type(class_weight).__name__}")
+    for key, value in class_weight.items():
+        if not isinstance(key, (int, np.integer)) or not isinstance(value, (int, float, np.number)) \
+                or not np.isfinite(value):
+            raise ValueError(f"{what}: expected a finite number for each class index, got {key!r}: {value!r}; "
+                             "write it as {0: 1.0, 1: 5.0}")
     of_samples = _classes(y, per_step)
     if of_samples is None:
         raise ValueError(f"{what}: expected targets with one class a sample, whole numbers (samples,) or one-hot rows "

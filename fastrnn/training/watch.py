@@ -52,7 +52,8 @@ class Watch:
             return
         wrong = ~np.isfinite(y)
         warnings.warn(f"{what}: {np.count_nonzero(wrong)} of {y.size} targets are NaN or infinite, the first in sample "
-                      f"{np.argwhere(wrong)[0][0]}, and all weights become NaN with them; leave these samples out",
+                      f"{np.argwhere(wrong)[0][0]}; the loss becomes NaN with them, and in training all weights; leave "
+                      "these samples out",
                       stacklevel=4)
 
     def loss(self, value: float, layers: Sequence[Layer], x: np.ndarray) -> None:
@@ -62,7 +63,7 @@ class Watch:
             return
         self._warned_of_loss = True
         warnings.warn(f"{self._who}: the loss is {value} in batch {self.batch} of {self.part} (counted from 0): "
-                      f"{_origin(layers, x)}; the callback TerminateOnNaN ends a training there", stacklevel=5)
+                      f"{_origin(layers, x)}; in training the callback TerminateOnNaN stops there", stacklevel=5)
 
 
 def _origin(layers: Sequence[Layer], x: np.ndarray) -> str:

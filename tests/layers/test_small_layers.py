@@ -200,3 +200,9 @@ def test_time_distributed_arguments(rng):
     with pytest.raises(AttributeError, match="TimeDistributed has no attribute 'backward_logits'"):
         _ = TimeDistributed(LSTM(3)).backward_logits
     assert TimeDistributed(Dense(3, dtype="float64"))(np.ones((1, 2, 3))).dtype == np.float64
+
+
+def test_time_distributed_over_several_outputs():
+    layer = TimeDistributed(LSTM(2, return_state=True, name="inner"), name="outer")
+    with pytest.raises(ValueError, match="TimeDistributed 'outer': LSTM 'inner' has several outputs; expected one"):
+        layer(np.ones((2, 4, 5, 3), "float32"))

@@ -91,3 +91,12 @@ def test_operators_are_keras():
     theirs = {name for name in vars(keras.src.backend.common.variables.Variable) if name.startswith("__")}
     scalar = {"__int__", "__float__"}
     assert theirs - set(dir(Variable)) <= logical | scalar | {"__jax_array__", "__tf_tensor__"}
+
+
+def test_a_change_in_place_counts():
+    layer = LSTM(3)
+    x = np.ones((1, 2, 4), "float32")
+    assert layer(x).any()
+    for variable in layer.weights:
+        variable.writable()[...] = 0
+    assert not layer(x).any()

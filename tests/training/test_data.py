@@ -175,6 +175,12 @@ def test_class_weights(y):
     assert weights.tolist() == [0.5, 4, 1, 4]
 
 
+@pytest.mark.parametrize("given", [{"0": 1}, {0: None}, {0: "a"}, {0: [1, 2]}, {0: np.nan}, {0.5: 1}], ids=str)
+def test_class_weights_that_are_none(given):
+    with pytest.raises(ValueError, match="class_weight: expected a finite number for each class index, got"):
+        data.class_weights(given, np.zeros(3, "int32"), "float32", "class_weight")
+
+
 def test_class_weights_refuse():
     with pytest.raises(TypeError, match="class_weight: expected a dictionary"):
         data.class_weights([1, 2], np.zeros(3), "float32", "class_weight")

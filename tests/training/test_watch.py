@@ -51,7 +51,7 @@ class TestTargets:
     @pytest.mark.parametrize(("wrong", "expected"), [
         (2.0, "loss 'binary_crossentropy' is defined for targets from 0 to 1, got targets from 1 to 2"),
         (-1.0, "got targets from -1 to 1"),
-        (np.nan, "targets are NaN or infinite, the first in sample 1, and all weights become NaN"),
+        (np.nan, "targets are NaN or infinite, the first in sample 1; the loss becomes NaN with them"),
         (np.inf, "targets are NaN or infinite, the first in sample 1"),
     ])
     def test_one_warning(self, how, wrong, expected, x):
