@@ -40,8 +40,8 @@ cdef enum:
     WAKE_NS = 100000        # and for one that has to wake,
     WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
-    FIRST_PENALTY = 10000000        # ns that calls run alone; each further time
-    PROBATION_NS = 50000000         # within so many after that
+    FIRST_PENALTY = 20000000        # ns that calls run alone; each further time
+    PROBATION_NS = 1000000000       # within so many after that
     GROWTH = 4                      # so many times as long,
     LONGEST_PENALTY = 2000000000    # but no longer than this
     LAST_POST = 1000000000          # fits into 32 bits

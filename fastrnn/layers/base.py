@@ -87,8 +87,8 @@ class Variable(ArrayOperators):
         self.touch()
 
     def writable(self) -> np.ndarray:
-        """`data` for a change in place at once; where its memory is read-only, a copy of it takes its place. After a change
-        that comes later than a call of the layer, call `touch`."""
+        """`data` for a change in place at once; where its memory is read-only, a copy of it takes its place. After a
+        change that comes later than a call of the layer, call `touch`."""
         if not self.data.flags.writeable:
             self.data = self.data.copy()
         self.touch()
