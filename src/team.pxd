@@ -41,9 +41,9 @@ cdef enum:
     WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
     FIRST_PENALTY = 20000000        # ns that calls run alone; each further time
-    PROBATION_NS = 1000000000       # within so many after that
-    GROWTH = 4                      # so many times as long,
-    LONGEST_PENALTY = 2000000000    # but no longer than this
+    PROBATION_NS = 1000000000       # within so many after that, or as long as that was,
+    GROWTH = 4                      # so many times as long, up to
+    LONGEST_PENALTY = 8             # seconds
     LAST_POST = 1000000000          # fits into 32 bits
 
 # A helper's state. Who makes it what:
@@ -100,10 +100,10 @@ cdef inline long long patience_of(const Team* t, long long work) noexcept nogil:
 cdef inline void crowded(Team* t) noexcept nogil:
     """Other processes want the cores: have calls run alone for a while."""
     cdef long long time = clock_ns()
-    if time > t.alone_until + PROBATION_NS:
+    if time > t.alone_until + max(<long long>PROBATION_NS, t.penalty):
         t.penalty = FIRST_PENALTY
     elif time > t.alone_until:
-        t.penalty = min(<long long>LONGEST_PENALTY, GROWTH * t.penalty)
+        t.penalty = min(<long long>LONGEST_PENALTY * 1000000000, GROWTH * t.penalty)
     t.alone_until = time + t.penalty
 
 
