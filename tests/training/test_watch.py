@@ -126,8 +126,8 @@ class TestLoss:
         model = compiled()
         found = self.loss_warnings(lambda: model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0))
         assert found == ["fit: the loss is nan in batch 2 of epoch 0 (counted from 0): all weights and outputs are "
-                         "finite, so look at the targets and sample weights; the callback TerminateOnNaN ends a "
-                         "training there"]
+                         "finite, so look at the targets and sample weights; in training the callback "
+                         "TerminateOnNaN stops there"]
 
     def test_the_input_spoils_it(self, x):
         x[5, 1, 2] = np.nan
