@@ -33,7 +33,8 @@ cdef enum:
     MOST_HELPERS = 255
     SPINS = 256             # polls of some 40 ns before a waiting thread looks at the clock, and gives way to others
     WATCH_NS = 200000       # that a helper without work spins for, as the next call of a loop comes soon
-    LOST_NS = 200000        # without a look at the clock, or more than a part of a job takes: the core may have been taken
+    LATE_NS = 200000        # without a look at the clock, or more than a part of a job takes: the core may have been taken
+    LOST_NS = 1000000       # without the core: other processes want it, and it is no mere moment of the system's own
     BLIND_NS = 1000000      # the same where the system does not say whether it was
     LOOK_NS = 1000000       # from one look at what the system says to the next, where nothing else gives cause
     HOT_NS = 20000          # that a call waits for a helper that spins,
@@ -41,7 +42,7 @@ cdef enum:
     WAKE_WORK = 5000000     # which it does only with so many multiply-adds: some 200 us
     WORK_PER_NS = 4         # multiply-adds that any processor does in a nanosecond: only to tell what is late
     FIRST_PENALTY = 20000000        # ns that calls run alone; each further time
-    PROBATION_NS = 1000000000       # within so many after that, or as long as that was,
+    PROBATION_NS = 300000000        # within so many after that, or as long as that was,
     GROWTH = 4                      # so many times as long, up to
     LONGEST_PENALTY = 8             # seconds
     LAST_POST = 1000000000          # fits into 32 bits
@@ -152,7 +153,7 @@ cdef inline void wake(Team* t, Helper* h) noexcept nogil:
     cdef long long start = clock_ns()
     h.cpu = this_cpu()
     PyThread_release_lock(h.bed)
-    if clock_ns() - start > LOST_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
+    if clock_ns() - start > LATE_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
         crowded(t)
 
 

@@ -70,7 +70,7 @@ cdef void help(Helper* h) noexcept nogil:
             allowed = do_part(h)
             begin = time = clock_ns()
         else:
-            allowed = LOST_NS
+            allowed = LATE_NS
             spins += 1
             if spins % 16 != 0:
                 cpu_relax()
@@ -105,7 +105,7 @@ cdef long long do_part(Helper* h) noexcept nogil:
     """The helper's part of a job; returns the ns that it may take. The helper is free again before it says that it has
     finished: the next call comes at once."""
     cdef Job* job = h.job
-    cdef long long allowed = LOST_NS + job.patience
+    cdef long long allowed = LATE_NS + job.patience
     cdef long team = load_acquire(&job.team), spins = 0
     while team == 0:
         spins += 1
