@@ -96,7 +96,7 @@ class Build(build_ext):
 
     def openmp_flags(self):
         """Compile and link flags for OpenMP, or those for single-threaded kernels where it is missing."""
-        without = ["-Wno-unused-but-set-variable"], []  # the numbers of threads that Cython's prange then ignores
+        without = ["-Wno-unused-but-set-variable"], []  # the number of threads that Cython's region then ignores
         if os.environ.get("FASTRNN_NO_OPENMP", "0") != "0":
             return without
         flags = ["-fopenmp"], ["-fopenmp"]

@@ -133,11 +133,6 @@ def at_hand():
     return count
 
 
-def penalty():
-    """Seconds that calls stayed alone when a thread was last found without its core, and how many of them are left."""
-    return the_team.penalty / 1e9, max(0, the_team.alone_until - clock_ns()) / 1e9
-
-
 def set_patience(long long ns=-1):
     """For tests: how long a thread waits for another of its team before it goes on alone. 0: not at all; more: calls also wait
     until all helpers have started; -1: as the work says. It changes no result."""
