@@ -30,15 +30,15 @@ if TYPE_CHECKING:
         utils,
     )
     from fastrnn.layers import Input
-    from fastrnn.models import Sequential
+    from fastrnn.models import Model, Sequential
 
 __all__ = [
-    "Input", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads", "initializers",
+    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads", "initializers",
     "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "saving",
     "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 
-_homes = {"Input": "fastrnn.layers", "Sequential": "fastrnn.models"}
+_homes = {"Input": "fastrnn.layers", "Model": "fastrnn.models", "Sequential": "fastrnn.models"}
 
 
 def __getattr__(name: str) -> Any:

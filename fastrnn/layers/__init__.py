@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastrnn.layers.activation import Activation
-from fastrnn.layers.base import Layer, Variable
-from fastrnn.layers.bidirectional import Bidirectional
-from fastrnn.layers.dense import Dense
-from fastrnn.layers.dropout import Dropout
-from fastrnn.layers.embedding import Embedding
-from fastrnn.layers.gru import GRU
-from fastrnn.layers.input import Input, InputLayer
-from fastrnn.layers.layer_normalization import LayerNormalization
-from fastrnn.layers.lstm import LSTM
-from fastrnn.layers.simple_rnn import SimpleRNN
+from fastrnn.layers.base import Layer
+from fastrnn.layers.core.activation import Activation
+from fastrnn.layers.core.dense import Dense
+from fastrnn.layers.core.embedding import Embedding
+from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.recurrent.bidirectional import Bidirectional
+from fastrnn.layers.recurrent.gru import GRU
+from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
+from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.table import deserialize, register, serialize
-from fastrnn.layers.time_distributed import TimeDistributed
+from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
 __all__ = ["GRU", "LSTM", "Activation", "Bidirectional", "Dense", "Dropout", "Embedding", "Input", "InputLayer",

@@ -6,13 +6,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fastrnn.models.model import Model
 from fastrnn.models.sequential import Sequential
 from fastrnn.registry import absent
 
 if TYPE_CHECKING:
     from fastrnn.saving import load_model, save_model
 
-__all__ = ["Sequential", "load_model", "save_model"]
+__all__ = ["Model", "Sequential", "load_model", "save_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fastrnn import layers as layers_module
 from fastrnn.layers.base import Layer, Shape
-from fastrnn.layers.input import InputLayer
+from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.table import registry
 from fastrnn.saving import legacy
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_TEXT, ModelFileError, check_name, shown

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn.layers import Bidirectional, InputLayer, TimeDistributed
 from fastrnn.layers.base import Layer, Shape
-from fastrnn.layers.chain import Chain
+from fastrnn.layers.network import Network
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.registry import snake_case
 
@@ -95,7 +95,7 @@ def _inside(layer: Layer, shape: Shape, at: _Around) -> Iterator[Part]:
     trainable = at.trainable and layer.trainable
     yield Part(layer, at.top, at.level, trainable, f"{at.keras}{cell}/vars", at.native, shape)
     at = at._replace(keras=f"{at.keras}/", native=f"{at.native}/", trainable=trainable)
-    if isinstance(layer, Chain):
+    if isinstance(layer, Network):
         level = None if at.level is None else at.level + 1
         yield from parts(layer.layers, shape and layer.takes(shape), at._replace(level=level))
         return
@@ -125,7 +125,7 @@ def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:
         layer = part.layer
         if layer.built:
             shapes = {variable.name: variable.shape for variable in layer._variables}
-        elif isinstance(layer, Chain):
+        elif isinstance(layer, Network):
             shapes = {}
         else:       # no sample is enough to ask whether the layer can take the shape
             kind = np.int32 if layer.input_kind == "index" else layer.dtype

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn._version import __version__
 from fastrnn.layers.base import Shape
-from fastrnn.layers.chain import Chain
+from fastrnn.layers.network import Network
 from fastrnn.saving import files, onnx_layers
 from fastrnn.saving.optional import package
 
@@ -132,7 +132,7 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
 
 def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     """A model as onnx's ModelProto; see `export_onnx`."""
-    if not isinstance(model, Chain):
+    if not isinstance(model, Network):
         raise TypeError(f"export_onnx model: expected a Sequential, got {type(model).__name__}; put layers into one")
     if opset not in OPSETS:
         raise ValueError(f"{model}: export_onnx expected an opset from {OPSETS[0]} to {OPSETS[-1]}, got {opset!r}")

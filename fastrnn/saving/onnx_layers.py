@@ -22,7 +22,7 @@ from fastrnn.layers import (
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
-from fastrnn.layers.chain import Chain
+from fastrnn.layers.network import Network
 from fastrnn.saving import onnx_recurrent_layers
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str 
     Raises:
         ValueError: the layer has no form in ONNX.
     """
-    adds: Adds | None = add_all if isinstance(layer, Chain) else _LAYERS.get(type(layer))
+    adds: Adds | None = add_all if isinstance(layer, Network) else _LAYERS.get(type(layer))
     if adds is None:
         raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are "
                          f"{', '.join(sorted(cls.__name__ for cls in _LAYERS))}")
@@ -51,7 +51,7 @@ def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str 
         graph.scope = above
 
 
-def add_all(graph: Graph, chain: Chain, x: str, mask: str | None) -> tuple[str, str | None]:
+def add_all(graph: Graph, chain: Network, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of all layers of a model, each fed with what the one before gives."""
     for layer in chain.layers:
         x, mask = add(graph, layer, x, mask)

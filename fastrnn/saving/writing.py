@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
 from fastrnn.layers.base import Layer
-from fastrnn.layers.chain import Chain
+from fastrnn.layers.network import Network
 from fastrnn.saving import config as configs
 from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, locations, native
 from fastrnn.saving.state_files import check_no_state_dict
@@ -152,16 +152,16 @@ def _entry(layer: Layer) -> dict[str, Any]:
     entry = serialize(layer)
     config = entry["config"] = dict(entry["config"])
     config.pop("batch_input_shape", None)
-    if isinstance(layer, Chain):
+    if isinstance(layer, Network):
         config["layers"] = [*_input(layer), *map(_entry, layer.layers)]
     elif isinstance(layer, TimeDistributed):
         config["layer"] = _entry(layer.layer)
     return entry
 
 
-def _input(chain: Chain) -> list[dict[str, Any]]:
+def _input(chain: Network) -> list[dict[str, Any]]:
     """The input of a model whose user said its shape, be it in an `Input` or in the first layer."""
-    if not chain._strict:
+    if not getattr(chain, "_strict", True):
         return []
     layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=chain.input_name)
     entry = serialize(layer)

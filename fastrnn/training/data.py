@@ -20,9 +20,16 @@ from fastrnn import arrays, runtime
 class Batch(NamedTuple):
     """Inputs, targets and sample weights of some samples; the last two may be None."""
 
-    x: np.ndarray
+    x: list[np.ndarray]
     y: np.ndarray | None
     weight: np.ndarray | None
+
+
+def _each(function: Callable[..., np.ndarray], *batches: Batch) -> Batch:
+    """A batch of what a function makes of each array."""
+    return Batch([function(*arrays) for arrays in zip(*(batch.x for batch in batches))],
+                 None if batches[0].y is None else function(*(batch.y for batch in batches)),
+                 None if batches[0].weight is None else function(*(batch.weight for batch in batches)))
 
 
 class Batches(Protocol):
@@ -49,9 +56,9 @@ class ArrayBatches:
         self._data = data
         self._batch_size = batch_size
         self._shuffle = shuffle
-        self.samples = len(data.x)
+        self.samples = len(data.x[0])
         self.steps = -(-self.samples // batch_size)
-        self._buffers: list[np.ndarray | None] | None = None
+        self._buffers: Batch | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         if self._shuffle:
@@ -59,21 +66,19 @@ class ArrayBatches:
         return self._sliced()
 
     def _sliced(self) -> Iterator[Batch]:
-        x, y, weight = self._data
         for start in range(0, self.samples, self._batch_size):
             batch = slice(start, start + self._batch_size)
-            yield Batch(x[batch], None if y is None else y[batch], None if weight is None else weight[batch])
+            yield _each(lambda array, batch=batch: array[batch], self._data)
 
     def _shuffled(self, order: np.ndarray) -> Iterator[Batch]:
         if self._buffers is None:
             size = min(self._batch_size, self.samples)
-            self._buffers = [None if a is None else np.empty((size, *a.shape[1:]), a.dtype) for a in self._data]
+            self._buffers = _each(lambda a: np.empty((size, *a.shape[1:]), a.dtype), self._data)
         for start in range(0, self.samples, self._batch_size):
             rows = order[start : start + self._batch_size]
-            yield Batch(*[None if source is None or buffer is None else
-                          # mode="clip" writes straight into `out`; the default would make a copy first.
-                          source.take(rows, 0, buffer[: len(rows)], "clip")
-                          for source, buffer in zip(self._data, self._buffers, strict=True)])  # type: ignore[arg-type]
+            # mode="clip" writes straight into `out`; the default would make a copy first.
+            yield _each(lambda source, buffer, rows=rows: source.take(rows, 0, buffer[: len(rows)], "clip"),
+                        self._data, self._buffers)
 
     def _order(self) -> np.ndarray:
         generator = runtime.rng()
@@ -293,14 +298,14 @@ def split(data: Batch, fraction: float) -> tuple[Batch, Batch]:
     """Split the last `fraction` of the samples off for validation."""
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"fit: expected validation_split in (0, 1), got {fraction}")
-    samples = len(data.x)
+    samples = len(data.x[0])
     first = math.floor(samples * (1.0 - fraction))
     if first in (0, samples):
         raise ValueError(f"fit: validation_split={fraction} of {samples} samples leaves none for "
                          f"{'training' if first == 0 else 'validation'}; pass more data or another fraction")
 
     def part(rows: slice) -> Batch:
-        return Batch(*(None if array is None else array[rows] for array in data))  # type: ignore[arg-type]
+        return _each(lambda array: array[rows], data)
 
     return part(slice(None, first)), part(slice(first, None))
 

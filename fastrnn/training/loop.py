@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from fastrnn.graph.schedule import Schedule
 from fastrnn.training.data import Batch, Feed, concatenate
 from fastrnn.training.objective import Objective
 from fastrnn.training.watch import Watch
@@ -22,16 +23,16 @@ class Plan(NamedTuple):
     """What a training step needs to know of a model, gathered once.
 
     Attributes:
+        schedule: what runs the model in training, forward and backward.
         variables: the variables to update.
         regularized: the layers with a regularizer among their variables.
         fused: whether the loss gives its gradient with respect to what enters the last activation.
-        lowest: index of the first layer with something to train; no gradient is needed below it.
     """
 
+    schedule: Schedule
     variables: list[Any]
     regularized: list[Any]
     fused: bool
-    lowest: int
 
 
 class Trainable(Protocol):
@@ -45,11 +46,11 @@ class Trainable(Protocol):
     def plan(self) -> Plan:
         """What a training step needs to know; the same until the model is compiled again or changed."""
 
-    def run(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """The output for checked inputs, and the mask that reaches it."""
+    def run(self, xs: Sequence[np.ndarray]) -> tuple[list[Any], list[Any]]:
+        """The outputs for checked inputs, and the masks that reach them."""
 
-    def backpropagate(self, gradient: np.ndarray, plan: Plan) -> None:
-        """Set the variables' gradients from that of the output, or, if fused, of what enters the last activation."""
+    def all_or_none(self, run: Any, xs: Sequence[np.ndarray]) -> tuple[list[Any], list[Any]]:
+        """As `run`, by a schedule."""
 
 
 def train_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> None:
@@ -58,16 +59,16 @@ def train_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> No
     assert y is not None
     objective = model.objective
     plan = model.plan()
-    output, mask = model.run(x, training=True)
+    (output,), (mask,) = model.all_or_none(plan.schedule.forward, x)
     loss = objective.loss
     differentiate = loss.value_and_logits_gradient if plan.fused else loss.value_and_gradient
     value, gradient = differentiate(y, output, weight, mask)
     for layer in plan.regularized:
         value += layer.losses()
     if watch is not None and not math.isfinite(value):
-        watch.loss(value, model.layers, x)
+        watch.loss(value, plan.schedule.graph, x)
     if plan.variables:
-        model.backpropagate(gradient, plan)
+        plan.schedule.backward([gradient])
         for layer in plan.regularized:
             layer.add_regularization_grads()
         model.optimizer.apply(plan.variables)
@@ -82,12 +83,12 @@ def test_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> Non
     assert y is not None
     objective = model.objective
     plan = model.plan()
-    output, mask = model.run(x, training=False)
+    (output,), (mask,) = model.run(x)
     value = objective.loss(y, output, weight, mask, plan.fused)
     for layer in plan.regularized:
         value += layer.losses()
     if watch is not None and not math.isfinite(value):
-        watch.loss(value, model.layers, x)
+        watch.loss(value, plan.schedule.graph, x)
     objective.update(y, output, weight, mask, value)
 
 
@@ -150,17 +151,17 @@ def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList, watch: Watch
     return logs
 
 
-def predict(model: Trainable, feed: Feed, samples: int | None, callbacks: CallbackList) -> np.ndarray | None:
+def predict(model: Trainable, feed: Feed, samples: int | None, callbacks: CallbackList) -> list[Any] | None:
     """The outputs for all the samples of one epoch of `feed`, None if it has none."""
 
     def outputs() -> Iterator[np.ndarray]:
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_predict_batch_begin(step)
-            output, _ = model.run(batch.x, training=False)
-            callbacks.on_predict_batch_end(step, {"outputs": output})
-            yield output
+            outputs, _ = model.run(batch.x)
+            callbacks.on_predict_batch_end(step, {"outputs": outputs[0]})
+            yield outputs[0]
 
     callbacks.on_predict_begin()
     whole = concatenate(outputs(), samples)
     callbacks.on_predict_end()
-    return whole
+    return None if whole is None else [whole]

@@ -6,13 +6,13 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastrnn.layers.base import Layer
-from fastrnn.layers.chain import Chain
+from fastrnn.graph.graph import Graph
+from fastrnn.graph.schedule import Schedule
 
 
 class Watch:
@@ -56,37 +56,31 @@ class Watch:
                       "these samples out",
                       stacklevel=4)
 
-    def loss(self, value: float, layers: Sequence[Layer], x: np.ndarray) -> None:
+    def loss(self, value: float, graph: Graph, xs: Sequence[np.ndarray]) -> None:
         """Warn of a loss that is not finite, with the first layer where that shows: before the update, which makes all
         weights NaN."""
         if self._warned_of_loss:
             return
         self._warned_of_loss = True
         warnings.warn(f"{self._who}: the loss is {value} in batch {self.batch} of {self.part} (counted from 0): "
-                      f"{_origin(layers, x)}; in training the callback TerminateOnNaN stops there", stacklevel=5)
+                      f"{_origin(graph, xs)}; in training the callback TerminateOnNaN stops there", stacklevel=5)
 
 
-def _origin(layers: Sequence[Layer], x: np.ndarray) -> str:
-    """Where on the way from the input to the output numbers cease to be finite."""
-    if not np.isfinite(x).all():
+def _origin(graph: Graph, xs: Sequence[np.ndarray]) -> str:
+    """Where on the way from the inputs to the outputs numbers cease to be finite."""
+    if not all(np.isfinite(x).all() for x in xs):
         return "the input has NaN or infinite values"
-    first, _, _ = _first(layers, x, None)
-    return first or "all weights and outputs are finite, so look at the targets and sample weights"
+    found: list[str] = []
 
+    def look(layer: Any, run: Callable[[Any], Any]) -> Any:
+        wrong = [v for v in layer.weights if not np.isfinite(v.data).all()]
+        if wrong:
+            found.append(f"the first layer with weights that are not finite is {layer}, '{wrong[0].path}'")
+        # A copy leaves the layer its states; it has the same weights.
+        y = run(copy.deepcopy(layer, {id(v): v for v in layer.weights}))
+        if not all(np.isfinite(one).all() for one in (y if isinstance(y, list) else [y])):
+            found.append(f"the first layer whose output is not finite is {layer}")
+        return y
 
-def _first(layers: Sequence[Layer], x: Any, mask: np.ndarray | None) -> tuple[str, Any, np.ndarray | None]:
-    """The first layer whose weights or output are not finite, "" if there is none; the output, and its mask."""
-    for layer in layers:
-        if isinstance(layer, Chain):
-            found, x, mask = _first(layer.layers, x, mask)
-        else:
-            wrong = [v for v in layer.weights if not np.isfinite(v.data).all()]
-            if wrong:
-                return f"the first layer with weights that are not finite is {layer}, '{wrong[0].path}'", x, mask
-            # A copy leaves the layer its states and what its backward pass needs; it has the same weights.
-            own = copy.deepcopy(layer, {id(v): v for v in layer.weights})
-            x, mask = own.forward(x, mask=mask), own.compute_mask(x, mask)
-            found = "" if np.isfinite(x).all() else f"the first layer whose output is not finite is {layer}"
-        if found:
-            return found, x, mask
-    return "", x, mask
+    Schedule(graph).infer_by(look, xs)
+    return found[0] if found else "all weights and outputs are finite, so look at the targets and sample weights"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
-from fastrnn.layers.recurrent_base import Recurrent
+from fastrnn.layers.recurrent.base import Recurrent
 
 
 class SimpleRNN(Recurrent):

@@ -10,7 +10,8 @@ import numpy as np
 
 from fastrnn import _core, activations, arrays, constraints, initializers, regularizers
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer, Shape, Variable
+from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.variable import Variable
 
 
 def rank_hint(shape: Sequence[int | None], width: int | None = None) -> str:
@@ -102,7 +103,8 @@ class RecurrentWeights(Layer):
         return {"kernel": (int(input_shape[-1]), columns), "recurrent_kernel": (self.units, columns),
                 **({"bias": self._bias_shape()} if self.use_bias else {})}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
+        input_shape = input_shapes[0]
         if len(input_shape) != 3 or not input_shape[-1]:
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
                              f"got {tuple(input_shape)}{rank_hint(input_shape)}")
@@ -187,13 +189,17 @@ class RecurrentWeights(Layer):
 
     # shapes --------------------------------------------------------------------------------------------------------
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        batch, time = input_shape[0], input_shape[1]
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        batch, time = input_shapes[0][:2]
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
         return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
 
     def mask_rank(self, rank: int) -> int:
         return 2
+
+    @property
+    def masks(self) -> str:  # type: ignore[override]
+        return "pass" if self.return_sequences else "drop"
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return mask if self.return_sequences else None

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from fastrnn.layers.gru import GRU
-from fastrnn.layers.lstm import LSTM
-from fastrnn.layers.recurrent_base import Recurrent
-from fastrnn.layers.simple_rnn import SimpleRNN
+from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.recurrent.gru import GRU
+from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 
 __all__ = ["GRU", "LSTM", "Recurrent", "SimpleRNN"]

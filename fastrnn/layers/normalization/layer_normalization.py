@@ -9,8 +9,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer, Variable
+from fastrnn.layers.base import Layer
+from fastrnn.layers.variable import Variable
 
 
 class LayerNormalization(Layer):
@@ -62,10 +64,6 @@ class LayerNormalization(Layer):
         self._widths: dict[int, int] = {}       # of the normalized axes, once built
         self._rank = 0
 
-    def forget(self) -> None:
-        super().forget()
-        self._saved: tuple[np.ndarray, np.ndarray] | None = None
-
     def _axes(self, rank: int) -> tuple[int, ...]:
         """The axes, counted from the front."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
@@ -82,7 +80,8 @@ class LayerNormalization(Layer):
                              f"{tuple(input_shape)}")
         return {**({"gamma": shape} if self.scale else {}), **({"beta": shape} if self.center else {})}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
+        input_shape = input_shapes[0]
         shapes = self.weight_shapes(input_shape)
         self._rank = len(input_shape)
         self._widths = {axis: int(input_shape[axis]) for axis in self._axes(self._rank)}
@@ -117,33 +116,32 @@ class LayerNormalization(Layer):
         normalized = self._axes(rank)
         return weight.reshape([next(axes) if axis in normalized else 1 for axis in range(rank)])
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         axes = self._axes(x.ndim)
         centered = x - x.mean(axes, keepdims=True)
         variance = np.square(centered).mean(axes, keepdims=True)
         inverse = 1 / np.sqrt(variance + x.dtype.type(self.epsilon))
         normalized = np.multiply(centered, inverse, out=centered)
-        if training:
-            self._saved = (normalized, inverse)
+        if call.taped:
+            call.kept = normalized, inverse
         y = normalized
         if self.gamma is not None:
             y = y * self.broadcast(self.gamma.data, x.ndim)
         if self.beta is not None:
             y = y + self.broadcast(self.beta.data, x.ndim)
-        return y.copy() if y is normalized and training else y
+        return y.copy() if y is normalized and call.taped else y
 
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if self._saved is None:
-            raise self.not_called()
-        normalized, inverse = self._saved
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        normalized, inverse = call.kept
         dy = self.check_gradient(dy, normalized.shape)
         axes = self._axes(dy.ndim)
         others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
         if self.trainable and self.gamma is not None:
-            self.gamma.gradient()[...] = (dy * normalized).sum(others)
+            call.gradient(self.gamma)[...] = (dy * normalized).sum(others)
         if self.trainable and self.beta is not None:
-            self.beta.gradient()[...] = dy.sum(others)
-        if not input_gradient:
+            call.gradient(self.beta)[...] = dy.sum(others)
+        if not call.wants():
             return None
         dn = dy if self.gamma is None else dy * self.broadcast(self.gamma.data, dy.ndim)
         dx = dn - dn.mean(axes, keepdims=True) - normalized * (dn * normalized).mean(axes, keepdims=True)

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import arrays, runtime
+from fastrnn import runtime
+from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
 
@@ -39,39 +40,35 @@ class Dropout(Layer):
         self.seed = seed
         self._rng = None if seed is None else np.random.Generator(np.random.SFC64(seed))
 
-    def forget(self) -> None:
-        super().forget()
-        self._buffers = arrays.Buffers()
-        self._mask: np.ndarray | None = None
-        self._shape: tuple[int, ...] | None = None      # of the last training call's output
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
+        factors = self._draw(x, call) if call.training and self.rate > 0 else None
+        if call.taped:
+            call.kept = x.shape, factors
+        return x if factors is None else x * factors
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        if not training:
-            return x
-        self._shape, self._mask = x.shape, None
-        if self.rate == 0:
-            return x
+    def _draw(self, x: np.ndarray, call: Call) -> np.ndarray:
+        """What the inputs are multiplied by: 0, or 1 / (1 - rate)."""
         shape = x.shape
         if self.noise_shape is not None:
             if len(self.noise_shape) != x.ndim:
                 raise ValueError(f"{self} noise_shape: expected {x.ndim} dimensions as the input {x.shape}, "
                                  f"got {self.noise_shape}")
             shape = tuple(n if s is None else s for n, s in zip(x.shape, self.noise_shape))
-        self._mask = self._buffers.array("mask", shape, self.dtype)
+        factors = call.buffers.array("factors", shape, self.dtype)
         if self.rate == 1:
-            self._mask[...] = 0
+            factors[...] = 0
         else:
-            (self._rng or runtime.rng()).random(dtype=self._mask.dtype, out=self._mask)
-            np.multiply(self._mask >= self.rate, 1 / (1 - self.rate), out=self._mask, casting="unsafe")
-        return x * self._mask
+            (self._rng or runtime.rng()).random(dtype=factors.dtype, out=factors)
+            np.multiply(factors >= self.rate, 1 / (1 - self.rate), out=factors, casting="unsafe")
+        return factors
 
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if self._shape is None:
-            raise self.not_called()
-        dy = self.check_gradient(dy, self._shape)
-        if not input_gradient:
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        shape, factors = call.kept
+        dy = self.check_gradient(dy, shape)
+        if not call.wants():
             return None
-        return dy if self._mask is None else dy * self._mask
+        return dy if factors is None else dy * factors
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}

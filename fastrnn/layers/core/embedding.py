@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core, arrays, constraints, initializers, regularizers, runtime
-from fastrnn.layers.base import Layer, Shape, Variable
+from fastrnn.graph.call import Call
+from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.variable import Variable
 
 
 class Table(Variable):
@@ -41,6 +43,13 @@ class Table(Variable):
         if self._grad is not None:
             self._grad += more
             self._touched[:] = 1
+
+    def add_rows(self, other: Table) -> None:
+        """Add the gradient that another call of this pass has, in the rows that it touched."""
+        assert self._grad is not None
+        rows = np.flatnonzero(other._touched)
+        self._grad[rows] += other._gradient[rows]  # type: ignore[index]
+        self._touched[rows] = 1
 
     @property
     def row_gradient(self) -> np.ndarray | None:
@@ -87,6 +96,7 @@ class Embedding(Layer):
     """
 
     input_kind = "index"
+    gives_rows = True
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
@@ -107,21 +117,21 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         if weights is not None:
-            self.build(None)
+            self.build((None,))
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
 
     @property
     def supports_masking(self) -> bool:  # type: ignore[override]
         return self.mask_zero
 
-    def forget(self) -> None:
-        super().forget()
-        self._indices: np.ndarray | None = None
+    @property
+    def masks(self) -> str:  # type: ignore[override]
+        return "make" if self.mask_zero else "drop"
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"embeddings": (self.input_dim, self.output_dim)}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
         if self.built:
             return
         table = self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
@@ -130,8 +140,8 @@ class Embedding(Layer):
         self.embeddings = table
         self.built = True
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        return (*input_shape, self.output_dim)
+    def compute_output_shape(self, *input_shapes: Any) -> Shape:
+        return (*input_shapes[0], self.output_dim)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
         return x != 0 if self.mask_zero else None
@@ -142,29 +152,30 @@ class Embedding(Layer):
     def check_input(self, x: Any) -> np.ndarray:
         return arrays.as_index(x, self.input_dim, f"{self} input")
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        if training:
-            self._indices = x
+    def forward(self, x: np.ndarray, *, call: Call) -> Any:
+        """The rows, copied; or, with the call's `rows`, `arrays.Rows`, for indices (batch, time)."""
+        if call.taped:
+            call.kept = x
+        if call.rows:
+            return arrays.Rows(self.embeddings.data, x)
         y = np.empty((x.size, self.output_dim), self.dtype)
         _core.kernels(self.dtype).gather_rows(self.embeddings.data, x.reshape(-1), y, runtime.get_num_threads())
         return y.reshape(*x.shape, self.output_dim)
 
-    def rows(self, x: np.ndarray, training: bool = False) -> arrays.Rows:
-        """What `forward` gives for indices (batch, time), without a copy of it."""
-        if training:
-            self._indices = x
-        return arrays.Rows(self.embeddings.data, x)
-
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if self._indices is None:
-            raise self.not_called()
-        dy = np.ascontiguousarray(self.check_gradient(dy, (*self._indices.shape, self.output_dim)))
+    def backward(self, dy: Any, *, call: Call | None = None) -> None:
+        call = self.taped(call)
+        indices: np.ndarray = call.kept
+        dy = np.ascontiguousarray(self.check_gradient(dy, (*indices.shape, self.output_dim)))
         if not self.trainable:
-            return None
-        grad, touched = self.embeddings.sparse_gradient()
-        _core.kernels(self.dtype).scatter_rows(dy.reshape(-1, self.output_dim), self._indices.reshape(-1), grad,
-                                               touched, runtime.get_num_threads())
-        return None
+            return
+        table: Table = self.embeddings
+        if call.pass_ is not None and not call.pass_.first(table):
+            table = call.of("more", lambda: Table(table.data, table.name))
+        grad, touched = table.sparse_gradient()
+        _core.kernels(self.dtype).scatter_rows(dy.reshape(-1, self.output_dim), indices.reshape(-1), grad, touched,
+                                               runtime.get_num_threads())
+        if table is not self.embeddings:
+            self.embeddings.add_rows(table)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.graph.call import Call
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.table import deserialize, serialize
 
@@ -45,30 +46,27 @@ class TimeDistributed(Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def forget(self) -> None:
-        super().forget()
-        self._shape: tuple[int, ...] | None = None      # of the last training call's output
-
     @property
     def input_kind(self) -> str:  # type: ignore[override]
         return self.layer.input_kind
 
     @property
-    def activation(self) -> Any:
-        """That of the layer inside, if it has one."""
-        return self.layer.activation  # type: ignore[attr-defined]
+    def output_activation(self) -> str | None:  # type: ignore[override]
+        return self.layer.output_activation
 
     def sublayers(self) -> Sequence[Layer]:
         return (self.layer,)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
+        input_shape = input_shapes[0]
         if len(input_shape) < 3:
             raise ValueError(f"{self}: expected input (batch, time, ...), got {tuple(input_shape)}")
         if not self.layer.built:
             self.layer.build((None, *input_shape[2:]))
         self.built = True
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, *input_shapes: Any) -> Shape:
+        input_shape = input_shapes[0]
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
         return (input_shape[0], input_shape[1], *inner[1:])
 
@@ -89,37 +87,25 @@ class TimeDistributed(Layer):
             return np.logical_or.reduce(mask, axis=tuple(range(2, mask.ndim)))
         return inner.reshape(*mask.shape[:2], *inner.shape[1:])
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        inner_mask = None if mask is None or mask.ndim == 2 else _folded(mask)
-        y = self.layer.forward(_folded(x), training=training, mask=inner_mask)
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
+        mask = call.mask
+        inner = call.inner("layer", None if mask is None or mask.ndim == 2 else _folded(mask))
+        y = self.layer.forward(_folded(x), call=inner)
         if isinstance(y, list):
             raise ValueError(f"{self}: {self.layer} has several outputs; expected one (return_state=False, and no "
                              "merge_mode=None)")
         y = y.reshape(*x.shape[:2], *y.shape[1:])
-        if training:
-            self._shape = y.shape
+        if call.taped:
+            call.kept = y.shape
         return y
 
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        return self._steps_back(self.layer.backward, dy, "dy", input_gradient)
-
-    def _steps_back(self, backward: Any, dy: Any, what: str, input_gradient: bool) -> np.ndarray | None:
-        """The input's gradient by the inner layer's `backward` or `backward_logits`."""
-        if self._shape is None:
-            raise self.not_called()
-        dy = self.check_gradient(dy, self._shape, what)
-        dx = backward(_folded(dy), input_gradient)
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        dy = self.check_gradient(dy, call.kept, "dz" if call.logits else "dy")
+        inner = call.of("layer")
+        inner.spared, inner.logits, inner.pass_ = call.spared, call.logits, call.pass_
+        dx = self.layer.backward(_folded(dy), call=inner)
         return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
-
-    def __getattr__(self, name: str) -> Any:
-        # Offered where the layer inside offers it: losses that are fused with the last activation look for it.
-        if name == "backward_logits" and hasattr(self.layer, name):
-            return self._backward_logits
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def _backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        inner: Any = self.layer
-        return self._steps_back(inner.backward_logits, dz, "dz", input_gradient)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": serialize(self.layer)}

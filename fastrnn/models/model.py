@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trainer: compile, fit, evaluate and predict, whatever kind the model is of."""
+"""Model: a graph of layers that can be trained, evaluated, used and saved."""
 
 from __future__ import annotations
 
@@ -13,56 +13,65 @@ from fastrnn import optimizers
 from fastrnn.callbacks.base import Callback, CallbackList, flatten
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.progress import ProgbarLogger
+from fastrnn.graph.schedule import Schedule
+from fastrnn.layers.network import Network
+from fastrnn.layers.table import register
+from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import data, loop
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
 from fastrnn.training.objective import Objective
+from fastrnn.training.summary import print_summary
 from fastrnn.training.watch import Watch
 
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 
 
-class Trainer:
-    """Base class of models: how they are trained, evaluated and used.
+class Model(Network):
+    """Layers between inputs and outputs: a graph, with branches, several inputs and outputs, and shared layers.
 
-    A kind of model defines `layers`, `weights`, `dtype`, `prepare`, `run`, `backpropagate` and
-    `compute_output_shape`.
+    Args:
+        inputs: symbols as `Input` gives them, alone, in a list, a tuple or a dictionary.
+        outputs: symbols that layers gave, in the same way.
+        name: name of the model, made up if None.
+        trainable: whether `fit` changes the weights.
+
+    Attributes:
+        layers: the layers, those of the inputs among them.
+        weights, trainable_weights, non_trainable_weights: the variables of all layers, each once.
+        history: `History` of the last `fit`.
+        stop_training: set it to True in a callback to end a `fit`.
+
+    Raises:
+        TypeError: something among inputs or outputs is no symbol.
+        ValueError: an output needs an input that is not listed, or two layers share a name.
+
+    Example:
+
+    >>> import numpy as np, fastrnn
+    >>> words = fastrnn.Input((None,), dtype="int32", name="words")
+    >>> numbers = fastrnn.Input((3,), name="numbers")
+    >>> text = fastrnn.layers.LSTM(4)(fastrnn.layers.Embedding(100, 8)(words))
+    >>> both = fastrnn.layers.concatenate([text, numbers])
+    >>> model = fastrnn.Model([words, numbers], fastrnn.layers.Dense(1)(both))
+    >>> model.predict([np.ones((5, 7), int), np.zeros((5, 3))], verbose=0).shape
+    (5, 1)
     """
 
-    name: str
-    dtype: str
-    layers: list[Any]
-    weights: list[Any]
-    trainable_weights: list[Any]
     optimizer: Any = None
     objective: Objective
     history: History | None = None
     stop_training = False
     compiled = False
-    stateful = False
     _plan: loop.Plan | None = None
     _warned = False
     _watch: Watch                       # of single batches
 
-    def prepare(self, x: Any) -> np.ndarray:
-        """Check and convert inputs, and build the model for them if it is not built."""
-        raise NotImplementedError
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(inputs, outputs, name, trainable)
 
-    def run(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-        """The output for inputs that `prepare` gave, and the mask that reaches it."""
-        raise NotImplementedError
-
-    def backpropagate(self, gradient: np.ndarray, plan: loop.Plan) -> None:
-        """Set the gradients of the trainable variables from that of the output of the last training run, or, if the
-        plan is to fuse loss and activation, from that of what enters the last activation."""
-        raise NotImplementedError
-
-    def check_batch(self, size: int) -> None:
-        """Refuse a batch of a size that a stateful model cannot take."""
-        raise NotImplementedError
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The shape of the output for inputs of a shape."""
-        raise NotImplementedError
+    def _set_graph(self, graph: Any) -> None:
+        super()._set_graph(graph)
+        self._plan = None
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None,
                 metrics: Sequence[Any] | None = None, weighted_metrics: Sequence[Any] | None = None,
@@ -169,7 +178,7 @@ class Trainer:
         initial_epoch = data.check_count(initial_epoch, "fit: initial_epoch", least=0)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"fit: expected shuffle to be True, False or 'batch', got {shuffle!r}")
-        validates, watch = _schedule(validation_freq), Watch("fit")
+        validates, watch = _validates(validation_freq), Watch("fit")
         validation: Feed | None = None
         if validation_data is not None:
             val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
@@ -264,17 +273,18 @@ class Trainer:
             feed, samples = self._source_feed(x, None, steps, "predict", None), None
         else:
             inputs = self.prepare(x)
-            if len(inputs) == 0:
-                shape = self.compute_output_shape(inputs.shape)
-                return np.zeros([size or 0 for size in shape], self.dtype)
+            if len(inputs[0]) == 0:
+                shapes = self.compute_output_shape(*(x.shape for x in inputs))
+                every = shapes if isinstance(shapes, list) else [shapes]
+                return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
             feed = self._array_feed(Batch(inputs, None, None), batch_size, steps, "predict")
-            samples = len(inputs) if steps is None else None
+            samples = len(inputs[0]) if steps is None else None
         watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
         with _Interruptible(self, watchers):
             outputs = loop.predict(self, feed, samples, watchers)
         if outputs is None:
             raise ValueError(f"{self}: predict: the source gave no batch")
-        return outputs
+        return self.pack(outputs)
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        class_weight: dict[int, float] | None = None,
@@ -355,45 +365,87 @@ class Trainer:
         >>> model.predict_on_batch(sequence[None]).shape
         (1, 2)
         """
-        return self.run(self.prepare(x))[0]
+        return self.pack(self.run(self.prepare(x))[0])
+
+    def summary(self, line_length: int | None = None, positions: Sequence[float] | None = None,
+                print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of the layers, their output shapes and their numbers of parameters.
+
+        Args:
+            line_length: width of the table in characters; None fits it to the terminal.
+            positions: where its three columns end: fractions of `line_length`, or numbers of characters.
+            print_fn: called with the whole text; None prints it.
+
+        Example:
+
+        >>> import fastrnn
+        >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)], name="encoder")
+        >>> model.summary(line_length=80)
+        Model: "encoder"
+        ...
+        Trainable params: 128 ...
+        """
+        print_summary(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
+                      positions, print_fn)
+
+    def _rows(self) -> list[tuple[Any, Any]]:
+        """The layers and the shapes of their outputs, None where they are not known."""
+        graph = self.graph
+        return [(layer, graph.nodes_of(layer)[0].outputs[0].shape if graph.nodes_of(layer) else layer.batch_shape)
+                for layer in graph.layers]
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Save the whole model; see `fastrnn.saving.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the weights alone; see `fastrnn.saving.save_weights`."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Take the weights of a file; see `fastrnn.saving.load_weights`."""
+        load_weights(self, filepath)
 
     def plan(self) -> loop.Plan:
         """What a training step needs to know of the model, gathered anew after each `compile`."""
         if self._plan is None:
-            layers = self.layers
+            schedule = Schedule(self.graph, frozen=True)
             self._plan = loop.Plan(
-                variables=list(self.trainable_weights),
-                regularized=[layer for layer in layers if any(v.regularizer is not None for v in layer.weights)],
-                fused=self._fuses(),
-                lowest=next((i for i, layer in enumerate(layers) if layer.trainable_weights), len(layers)),
+                schedule=schedule,
+                variables=schedule.variables,
+                regularized=[layer for layer in self.sublayers()
+                             if any(v.regularizer is not None for v in layer.weights)],
+                fused=self._fuses(schedule),
             )
         return self._plan
 
-    def _fuses(self) -> bool:
+    def _fuses(self, schedule: Schedule) -> bool:
         """Whether the loss is fused with the last activation; warns once if it cannot make sense of what it gets."""
         loss: Any = self.objective.loss
-        last = self.layers[-1]
-        activation = _activation_name(last)
+        last = schedule.maker(0)
+        activation = None if last is None else last.output_activation
         if getattr(loss, "wants_probabilities", False) and activation not in _PROBABILITIES and not self._warned:
             self._warned = True
             warnings.warn(f"{self}: loss {loss.name!r} expects probabilities, but the last layer "
-                          f"'{last.name}' ends in activation {activation or 'linear'!r}; give it activation "
+                          f"'{self.outputs[0].name}' ends in activation {activation or 'linear'!r}; give it activation "
                           "'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=5)
         fused = getattr(loss, "fused_activation", None)
-        return fused is not None and fused == activation and hasattr(last, "backward_logits")
+        return fused is not None and fused == activation and schedule.fuse(0)
 
     def _batch(self, x: Any, y: Any, weight: Any, who: str, watch: Watch,
                class_weight: dict[int, float] | None = None) -> Batch:
         """Check and convert inputs, targets and weights that belong together."""
-        x = self.prepare(x)
-        samples = len(x)
+        xs = self.prepare(x)
+        samples = len(xs[0])
         if samples == 0:
-            raise ValueError(f"{who}: x has no samples: its shape is {x.shape}")
+            raise ValueError(f"{who}: x has no samples: its shape is {xs[0].shape}")
         if y is None:
             raise ValueError(f"{who}: y is missing; pass the targets of x")
         y = data.as_targets(y, self.objective.wants_indices, self.dtype, f"{who}: y")
         data.check_length(samples, y, f"{who}: y")
-        output_shape = self.compute_output_shape(x.shape)
+        output_shape = self.compute_output_shape(*(x.shape for x in xs))
         if class_weight is not None:
             if weight is not None:
                 raise ValueError(f"{who}: pass class_weight or sample_weight, not both")
@@ -402,7 +454,7 @@ class Trainer:
             weight = data.as_weights(weight, samples, self.dtype, f"{who}: sample_weight")
         self.objective.bind(y.shape, output_shape)
         watch.targets(y, self.objective.loss, f"{who}: y")
-        return Batch(x, y, weight)
+        return Batch(xs, y, weight)
 
     def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str,
               watch: Watch) -> Feed:
@@ -417,10 +469,10 @@ class Trainer:
         if steps is not None:
             data.check_count(steps, f"{who}: number of steps")
         if batch_size is None:
-            batch_size = 32 if steps is None else -(-len(samples.x) // steps)
+            batch_size = 32 if steps is None else -(-len(samples.x[0]) // steps)
         data.check_count(batch_size, f"{who}: batch_size")
         if self.stateful:
-            self._check_batches(len(samples.x), batch_size, steps, who)
+            self._check_batches(len(samples.x[0]), batch_size, steps, who)
         return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
 
     def _check_batches(self, samples: int, batch_size: int, steps: int | None, who: str) -> None:
@@ -469,10 +521,13 @@ class Trainer:
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 
+register(Model)
+
+
 class _Interruptible:
     """Leaves the model usable, and the screen in order, when an error or an interruption ends a run half-way."""
 
-    def __init__(self, model: Trainer, callbacks: CallbackList) -> None:
+    def __init__(self, model: Model, callbacks: CallbackList) -> None:
         self._model = model
         self._callbacks = callbacks
 
@@ -489,14 +544,7 @@ class _Interruptible:
                 callback.close()
 
 
-def _activation_name(layer: Any) -> str | None:
-    """Name of the activation that a layer's output comes from, through what is around it; None if it has none."""
-    while not hasattr(layer, "activation") and layer.sublayers():
-        layer = layer.sublayers()[-1]
-    return getattr(getattr(layer, "activation", None), "name", None)
-
-
-def _schedule(frequency: Any) -> Callable[[int], bool]:
+def _validates(frequency: Any) -> Callable[[int], bool]:
     """Whether to evaluate after the epoch of an index, by `validation_freq`."""
     if isinstance(frequency, (list, tuple, set)):
         return lambda epoch: epoch + 1 in frequency

@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from fastrnn import _core, activations, arrays, constraints, initializers, regularizers, runtime
+from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer, Shape, Variable
+from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.variable import Variable
+
+
+class Kept(NamedTuple):
+    """What a forward pass leaves for the backward pass."""
+
+    rows: np.ndarray                    # of the input, (rows, features)
+    z: np.ndarray | None                # what enters the activation, where its derivative needs that
+    y: np.ndarray                       # (rows, units)
+    shape: tuple[int, ...]              # of the output
 
 
 class Dense(Layer):
@@ -57,19 +68,20 @@ class Dense(Layer):
         self._after = None if plain else self.activation
         self._softmax = activations.serialize(self.activation) == "softmax"
 
+    @property
+    def output_activation(self) -> str:  # type: ignore[override]
+        return self.activation.name
+
     def forget(self) -> None:
         super().forget()
-        self._buffers = arrays.Buffers()
-        # Of the last training call: the input's rows, the activation's input if that needs it, the output as rows, and
-        # its shape.
-        self._saved: tuple[np.ndarray, np.ndarray | None, np.ndarray, tuple[int, ...]] | None = None
         self._packed: tuple[Any, ...] = ()
         self._packed_t: tuple[Any, ...] = ()
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"kernel": (int(input_shape[-1]), self.units), **({"bias": (self.units,)} if self.use_bias else {})}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
+        input_shape = input_shapes[0]
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f"{self}: expected input (batch, ..., features) with a known number of features, "
                              f"got {tuple(input_shape)}")
@@ -82,8 +94,8 @@ class Dense(Layer):
                                         self.bias_constraint)
         self.built = True
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        return (*input_shape[:-1], self.units)
+    def compute_output_shape(self, *input_shapes: Any) -> Shape:
+        return (*input_shapes[0][:-1], self.units)
 
     def check_input(self, x: Any) -> np.ndarray:
         if not arrays.is_ready(x, self.dtype):
@@ -121,7 +133,7 @@ class Dense(Layer):
         self._packed_t = (version, w)
         return w
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         _, w, b = self._pack()
@@ -131,39 +143,27 @@ class Dense(Layer):
             kernels.softmax_rows(z, z, threads)
         y = z if self._softmax or self._after is None else self._after(z)
         shape = (*x.shape[:-1], self.units)
-        if training:
-            self._saved = (rows, z if self._after is not None and self._after.needs_input else None, y, shape)
+        if call.taped:
+            call.kept = Kept(rows, z if self._after is not None and self._after.needs_input else None, y, shape)
         return y if x.ndim == 2 else y.reshape(shape)
 
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if self._saved is None:
-            raise self.not_called()
-        _, z, y, shape = self._saved
-        dz = np.ascontiguousarray(self.check_gradient(dy, shape)).reshape(y.shape)
-        if self._softmax:
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        rows, z, y, shape = call.kept
+        dz = np.ascontiguousarray(self.check_gradient(dy, shape, "dz" if call.logits else "dy")).reshape(y.shape)
+        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
+        if call.logits:
+            pass
+        elif self._softmax:
             dy, dz = dz, np.empty_like(y)
-            _core.kernels(self.dtype).softmax_rows_backward(y, dy, dz, runtime.get_num_threads())
+            kernels.softmax_rows_backward(y, dy, dz, threads)
         elif self.activation.name != "linear":
             dz = self.activation.backward(y, dz, z)
-        return self._products(dz, input_gradient)
-
-    def backward_logits(self, dz: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        """As `backward`, from the gradient of what enters the activation: for losses that are fused with it."""
-        if self._saved is None:
-            raise self.not_called()
-        _, _, y, shape = self._saved
-        dz = np.ascontiguousarray(self.check_gradient(dz, shape, "dz")).reshape(y.shape)
-        return self._products(dz, input_gradient)
-
-    def _products(self, dz: np.ndarray, input_gradient: bool) -> np.ndarray | None:
-        assert self._saved is not None
-        rows, _, _, shape = self._saved
-        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
-        scratch = self._buffers.flat("scratch", kernels.dense_scratch(*rows.shape, self.units, threads), self.dtype)
-        dx = np.empty_like(rows) if input_gradient else None
-        dw = self.kernel.gradient() if self.trainable else None
-        db = self.bias.gradient() if self.trainable and self.bias is not None else None
-        w = self._pack_transposed() if input_gradient else None
+        scratch = call.buffers.flat("scratch", kernels.dense_scratch(*rows.shape, self.units, threads), self.dtype)
+        dx = np.empty_like(rows) if call.wants() else None
+        dw = call.gradient(self.kernel) if self.trainable else None
+        db = call.gradient(self.bias) if self.trainable and self.bias is not None else None
+        w = None if dx is None else self._pack_transposed()
         kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads, self.kernel.data)
         return None if dx is None else dx.reshape(*shape[:-1], rows.shape[1])
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.graph.call import Call
+from fastrnn.graph.symbol import Node, Symbol
 from fastrnn.layers.base import Layer
 
 
@@ -42,39 +44,48 @@ class InputLayer(Layer):
     def batch_shape(self) -> tuple[int | None, ...]:
         return self._batch_input_shape or ()
 
+    def symbol(self) -> Symbol:
+        """The symbol that the layer stands for."""
+        node = self._node_of_input
+        if node is None:
+            node = self._node_of_input = Node(self, [])
+            dtype = "float32" if self.input_dtype is None else str(np.dtype(self.input_dtype).name)
+            node.makes(self.batch_shape, [dtype], [False])
+        self._nodes.add(node)
+        return node.outputs[0]
+
     def forget(self) -> None:
         super().forget()
-        self._shape: tuple[int, ...] | None = None      # of the last training call's output
+        self._node_of_input: Node | None = None
 
-    def forward(self, x: np.ndarray, training: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-        if training:
-            self._shape = x.shape
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
+        if call.taped:
+            call.kept = x.shape
         return x
 
-    def backward(self, dy: Any, input_gradient: bool = True) -> np.ndarray | None:
-        if self._shape is None:
-            raise self.not_called()
-        dy = self.check_gradient(dy, self._shape)
-        return dy if input_gradient else None
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        dy = self.check_gradient(dy, call.kept)
+        return dy if call.wants() else None
 
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}
 
 
 def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, *, batch_shape: Any = None,
-          name: str | None = None, **kwargs: Any) -> InputLayer:
-    """The input of a model: first in a `Sequential`.
+          name: str | None = None, **kwargs: Any) -> Symbol:
+    """The input of a model: the symbol to call layers on, or the first in a `Sequential`.
 
     Args:
         shape: of one sample, e.g. ``(None, 52)`` for any number of steps of 52 features.
         batch_size: fixed batch size, or None.
-        dtype: accepted as in Keras.
+        dtype: of the array, as "int32" for indices; without effect on layers that need another.
         batch_shape: with the batch, instead of `shape`.
         name: of the input.
 
     Example:
 
-    >>> Input(shape=(None, 52)).batch_shape
-    (None, None, 52)
+    >>> Input(shape=(None, 52), name="letters")
+    <Symbol shape=(None, None, 52), dtype=float32, name=letters>
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **kwargs)
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **kwargs).symbol()

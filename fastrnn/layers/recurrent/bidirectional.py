@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from fastrnn import _core, arrays, runtime
+from fastrnn.graph.call import Call
+from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent_base import Recurrent
-from fastrnn.layers.recurrent_forward import check_sequences
+from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.recurrent.forward import check_sequences
 from fastrnn.layers.table import deserialize, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
@@ -25,6 +27,13 @@ def _recurrent(argument: str, layer: Any) -> Recurrent:
     if not isinstance(layer, Recurrent):
         raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
     return layer
+
+
+class Kept(NamedTuple):
+    """What a forward pass leaves for the backward pass, beside what the two layers' calls have."""
+
+    shape: tuple[int, int]              # batch, time
+    outputs: tuple[np.ndarray, np.ndarray] | None   # of both layers, to be multiplied
 
 
 class Bidirectional(Layer):
@@ -46,6 +55,7 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
+    reads_rows = True
 
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None,
                  backward_layer: Any = None, **kwargs: Unpack[LayerArguments]) -> None:
@@ -82,11 +92,6 @@ class Bidirectional(Layer):
         one.zero_output_for_mask = two.zero_output_for_mask = self.return_sequences
         self._initial_weights = weights
 
-    def forget(self) -> None:
-        super().forget()
-        self._outputs: tuple[np.ndarray, np.ndarray] | None = None      # of the last training call, for "mul"
-        self._shape: tuple[int, ...] | None = None
-
     @property
     def layer(self) -> Recurrent:
         return self.forward_layer
@@ -105,10 +110,10 @@ class Bidirectional(Layer):
             if inner is not None:
                 inner.trainable = value
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *input_shapes: Any) -> None:
         for inner in (self.forward_layer, self.backward_layer):
             if not inner.built:
-                inner.build(input_shape)
+                inner.build(*input_shapes)
             for variable in inner.weights:
                 variable.path = f"{self.name}/{inner.name}/{variable.name}"
         self.built = True
@@ -122,7 +127,8 @@ class Bidirectional(Layer):
         both = self.forward_layer.units + self.backward_layer.units
         return both if self.merge_mode == "concat" else self.forward_layer.units
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        input_shape = input_shapes[0]
         first = tuple(input_shape[:2] if self.return_sequences else input_shape[:1])
         output: Any = (*first, self._width())
         if self.merge_mode is None:
@@ -136,32 +142,64 @@ class Bidirectional(Layer):
     def mask_rank(self, rank: int) -> int:
         return 2
 
+    @property
+    def masks(self) -> str:  # type: ignore[override]
+        return "pass" if self.return_sequences else "drop"
+
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:
-        return mask if self.return_sequences else None
+        if not self.return_sequences:
+            return None
+        return [mask, mask, *[None] * self._state_count()] if self.merge_mode is None and self.return_state else (
+            [mask, mask] if self.merge_mode is None else mask)
+
+    def masked_outputs(self, masked: list[bool], count: int) -> list[bool]:
+        both = 2 if self.merge_mode is None else 1
+        return [any(masked) and self.return_sequences] * both + [False] * (count - both)
+
+    def _state_count(self) -> int:
+        return self.forward_layer.state_count + self.backward_layer.state_count
+
+    def most_inputs(self) -> int:
+        return 1 + self._state_count()
 
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.forward_layer.kernel.shape[0] if self.built else None)
 
     # forward -------------------------------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, training: bool = False, mask: Any = None, initial_state: Any = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None, initial_state: Any = None) -> Any:
         """As a recurrent layer's call; `initial_state` is the forward layer's states, then the backward layer's."""
-        x = self.check_input(x)
-        if not self.built:
-            self.build(x.shape)
-        x, mask = self.kept(x, self.check_mask(mask, x), training)
-        return self.forward(x, training, mask, initial_state)
+        if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
+                has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
+            x, initial_state = x[0], list(x[1:])
+        given = [] if initial_state is None else flatten(initial_state)
+        if given and len(given) != self._state_count():
+            raise ValueError(f"{self} initial_state: expected {self._state_count()} arrays, got {len(given)}")
+        if has_symbols(x) or has_symbols(given) or has_symbols(mask):
+            for inner, states in zip((self.forward_layer, self.backward_layer), self._halves(given)):
+                inner.check_state_symbols(states)
+            kwargs = {} if initial_state is None else {"initial_state": initial_state}
+            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask)
+        return self.run_call([x, *given], training, mask)
 
-    def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
-                initial_state: Any = None) -> Any:
+    def _halves(self, states: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """What belongs to the forward layer, and to the backward layer, of a list of all states."""
+        count = self.forward_layer.state_count
+        return list(states[:count]), list(states[count:])
+
+    def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
+        x = self.check_input(inputs[0])
+        if len(inputs) == 1:
+            return [x]
+        one, two = self._halves(inputs[1:])
+        return [x, *self.forward_layer._given_states(one, len(x)), *self.backward_layer._given_states(two, len(x))]
+
+    def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
+        mask = call.mask
         if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
             raise self.wrong_mask(mask, x.shape)
         one, two = self.forward_layer, self.backward_layer
         batch, time = x.shape[:2]
-        first, count = one.state_count, one.state_count + two.state_count
-        if initial_state is not None and len(initial_state) != count:
-            raise ValueError(f"{self} initial_state: expected {count} arrays, got {len(initial_state)}")
-        given = (None, None) if initial_state is None else (initial_state[:first], initial_state[first:])
         shape = (batch, time) if self.return_sequences else (batch,)
         if self.merge_mode == "concat":     # each layer writes its half
             merged = np.empty((*shape, one.units + two.units), self.dtype)
@@ -169,27 +207,27 @@ class Bidirectional(Layer):
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
         kernels, threads, each = self._kernels()
-        calls = []
-        for inner, out, initial in zip((one, two), outputs, given):
+        ready, calls = [], [call.inner("forward", mask), call.inner("backward", mask)]
+        for inner, out, given, own in zip((one, two), outputs, self._halves(states), calls):
             steps = None
             if self.return_sequences:       # the backward layer's steps are written in the order of time
                 steps = out[:, ::-1] if inner.go_backwards else out
-            calls.append(inner.forward_call(x, steps, training, mask, inner._initial_states(initial, batch), each))
-        kernels.forward(threads, calls[0].arguments, calls[1].arguments)
-        states: list[np.ndarray] = []
-        for inner, out, call in zip((one, two), outputs, calls):
-            final = inner.called(call)
+            initial = inner._initial_states(given or None, batch)
+            ready.append(inner.forward_call(x, steps, initial, own, each, bool(given)))
+        kernels.forward(threads, ready[0].arguments, ready[1].arguments)
+        last: list[np.ndarray] = []
+        for inner, out, done, own in zip((one, two), outputs, ready, calls):
+            final = inner.called(done, own)
             if not self.return_sequences:
                 out[...] = inner._last_output(final[0], mask)
             inner.keep_states(final)
-            states += final
-        if training:
-            self._shape = (batch, time)
-            self._outputs = outputs if self.merge_mode == "mul" else None
+            last += final
+        if call.taped:
+            call.kept = Kept((batch, time), outputs if self.merge_mode == "mul" else None)
         result = self._merge(merged if self.merge_mode == "concat" else None, outputs)
         if not self.return_state:
             return result
-        return [*(result if isinstance(result, list) else [result]), *states]
+        return [*(result if isinstance(result, list) else [result]), *last]
 
     def _kernels(self) -> tuple[Any, int, int]:
         """The kernels, the threads of a call, and those that each direction gets of them where both run at once."""
@@ -211,59 +249,71 @@ class Bidirectional(Layer):
 
     # backward ------------------------------------------------------------------------------------------------------
 
-    def backward(self, dy: Any, input_gradient: bool = True, dstates: Any = None) -> np.ndarray | None:
-        """As a recurrent layer's; `dy` is a list of two with merge_mode None."""
-        if self._shape is None or self.forward_layer._tape is None:
-            raise self.not_called()
+    def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
+        """As a recurrent layer's: gradients of the output (of both with merge_mode None), then of the final states."""
+        call = self.taped(call)
+        kept: Kept = call.kept
+        call.kept = None
         one, two = self.forward_layer, self.backward_layer
-        batch, time = self._shape
+        batch, time = kept.shape
         shape = (batch, time) if self.return_sequences else (batch,)
         width = len(one.kernel.data)
         kernels, threads, each = self._kernels()
+        if self.merge_mode is None and not isinstance(dy, (list, tuple)) and more:
+            dy, more = [dy, more[0]], more[1:]
+        calls = [call.of("forward"), call.of("backward")]
         dx: list[np.ndarray | None] = []
-        calls = []
-        for inner, d, final in zip((one, two), self._split(dy, shape), self._split_states(dstates, batch)):
-            if not self.return_sequences:
-                final[0] = inner._last_gradient(d, final[0])
-                steps = None
+        arguments, dinitial = [], []
+        for inner, d, final, own in zip((one, two), self._split(dy, shape, kept.outputs),
+                                        self._split_states(more, batch), calls):
+            own.spared, own.pass_ = call.spared, call.pass_
+            steps = None
+            if d is None:
+                pass
+            elif not self.return_sequences:
+                final[0] = inner._last_gradient(d, final[0], own.kept)
             else:
                 steps = d[:, ::-1] if inner.go_backwards else d
-            dx.append(np.empty((batch, time, width), self.dtype) if input_gradient else None)
-            calls.append(inner.backward_call(steps, dx[-1], final, each))
-        kernels.backward(threads, *calls)
-        self._shape = self._outputs = None
+            dx.append(np.empty((batch, time, width), self.dtype) if call.wants() else None)
+            dinitial.append(inner.new_dinitial(own.kept))
+            given = own.kept.given
+            arguments.append(inner.backward_call(steps, dx[-1], final, dinitial[-1], own, each))
+        kernels.backward(threads, *arguments)
         if dx[0] is not None:
             kernels.add(dx[0], dx[1], threads)
-        return dx[0]
+        return [dx[0], *dinitial[0], *dinitial[1]] if given else dx[0]
 
-    def _split(self, dy: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """The gradients of both layers' outputs from that of the merged one."""
+    def _split(self, dy: Any, shape: tuple[int, ...], outputs: tuple[np.ndarray, np.ndarray] | None
+               ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The gradients of both layers' outputs, None for zero, from that of the merged one."""
         n, m = self.forward_layer.units, self.backward_layer.units
+        if dy is None:
+            return None, None
         if self.merge_mode is None:
             if not isinstance(dy, (list, tuple)) or len(dy) != 2:
-                raise ValueError(f"{self} dy: expected a list of 2 arrays, of the forward and of the backward layer, "
+                raise ValueError(f"{self} dy: expected 2 arrays, of the forward and of the backward layer, "
                                  f"got {len(dy) if isinstance(dy, (list, tuple)) else type(dy).__name__}")
-            return (self.check_gradient(dy[0], (*shape, n)), self.check_gradient(dy[1], (*shape, m)))
+            return (None if dy[0] is None else self.check_gradient(dy[0], (*shape, n)),
+                    None if dy[1] is None else self.check_gradient(dy[1], (*shape, m)))
         dy = self.check_gradient(dy, (*shape, self._width()))
         if self.merge_mode == "concat":
             return dy[..., :n], dy[..., n:]
         if self.merge_mode == "mul":
-            assert self._outputs is not None
-            return dy * self._outputs[1], dy * self._outputs[0]
+            assert outputs is not None
+            return dy * outputs[1], dy * outputs[0]
         if self.merge_mode == "ave":
             dy = dy * dy.dtype.type(0.5)
         return dy, dy
 
-    def _split_states(self, dstates: Any, batch: int) -> tuple[list[np.ndarray | None], list[np.ndarray | None]]:
+    def _split_states(self, dstates: Sequence[Any], batch: int) -> tuple[list[Any], list[Any]]:
         """The gradients of both layers' final states, None for zero, out of those of all of them."""
-        n, m = self.forward_layer.state_count, self.backward_layer.state_count
-        given = [None] * (n + m) if dstates is None else list(dstates)
-        if len(given) != n + m:
-            raise ValueError(f"{self} dstates: expected {n + m} arrays, got {len(given)}")
-        units = [self.forward_layer.units] * n + [self.backward_layer.units] * m
-        checked = [None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
-                   for d, width in zip(given, units)]
-        return checked[:n], checked[n:]
+        given = list(dstates) or [None] * self._state_count()
+        if len(given) != self._state_count():
+            raise ValueError(f"{self} dstates: expected {self._state_count()} arrays, got {len(given)}")
+        units = ([self.forward_layer.units] * self.forward_layer.state_count
+                 + [self.backward_layer.units] * self.backward_layer.state_count)
+        return self._halves([None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
+                             for d, width in zip(given, units)])
 
     @property
     def states(self) -> tuple[np.ndarray, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations, arrays, constraints, initializers, regularizers
-from fastrnn.layers.recurrent_backward import RecurrentBackward
+from fastrnn.layers.recurrent.backward import RecurrentBackward
 
 
 class Recurrent(RecurrentBackward):

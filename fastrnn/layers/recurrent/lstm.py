@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrnn import activations
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
-from fastrnn.layers.recurrent_base import Recurrent
+from fastrnn.layers.recurrent.base import Recurrent
 
 
 class LSTM(Recurrent):
@@ -75,8 +75,8 @@ class LSTM(Recurrent):
         return {**super().weight_shapes(input_shape),
                 **({"peephole_kernel": (3, self.units)} if self.use_peepholes else {})}
 
-    def build(self, input_shape: Any) -> None:
-        super().build(input_shape)
+    def build(self, *input_shapes: Any) -> None:
+        super().build(*input_shapes)
         if self.use_peepholes:
             self.peephole_kernel = self.add_weight("peephole_kernel", (3, self.units), self._peephole_initializer)
 

@@ -9,20 +9,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastrnn import _core, arrays, runtime
+from fastrnn.graph.call import Call
+from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent_weights import RecurrentWeights, rank_hint
+from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
 
 
 class Tape(NamedTuple):
     """What a forward pass leaves for the backward pass."""
 
     x: np.ndarray                       # (N, T, D), input dropout applied
-    mask: np.ndarray | None             # (N, T)
+    mask: np.ndarray | None             # (N, T), in the order of processing
+    dropout: np.ndarray | None          # (N, D), what the input was multiplied by
+    recurrent_dropout: np.ndarray | None    # (N, H), what the state is multiplied by
     buffer: np.ndarray                  # the kernel's gates and states
-    initial: bool                       # there were initial states
+    from_zero: bool                     # there were no initial states
+    given: bool                         # they were inputs, whose gradients are asked for
 
 
-class Call(NamedTuple):
+class Ready(NamedTuple):
     """A forward pass that is ready to run."""
 
     arguments: tuple[Any, ...]          # the kernel's
@@ -44,6 +49,8 @@ def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
 class RecurrentForward(RecurrentWeights):
     """Runs a recurrent layer; `Recurrent` has the whole."""
 
+    reads_rows = True
+
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
         kernels = _core.kernels(self.dtype)
@@ -54,17 +61,12 @@ class RecurrentForward(RecurrentWeights):
         self._states: list[np.ndarray] | None = None
         self._batch: int | None = None      # that a stateful layer was built for or called with
 
-    def build(self, input_shape: Any) -> None:
-        super().build(input_shape)
-        self._batch = input_shape[0]
+    def build(self, *input_shapes: Any) -> None:
+        super().build(*input_shapes)
+        self._batch = input_shapes[0][0]
 
     def forget(self) -> None:
         super().forget()
-        self.dropout_mask: np.ndarray | None = None
-        self.recurrent_dropout_mask: np.ndarray | None = None
-        self.initial_state_grads: list[np.ndarray] | None = None
-        self._tape: Tape | None = None
-        self._training = arrays.Buffers()
         self._idle = [arrays.Buffers()]     # inference buffers, one for each thread that predicts at the moment
         self._inference: Any = None         # the kernels' short way from an input to an output, once there was one
 
@@ -75,11 +77,11 @@ class RecurrentForward(RecurrentWeights):
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
 
-    def __call__(self, x: Any, training: bool = False, mask: Any = None, initial_state: Any = None) -> Any:
-        """The layer's output for `x`.
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None, initial_state: Any = None) -> Any:
+        """The layer's output for `x`; for symbols, the symbols of it.
 
         Args:
-            x: (batch, time, features), any numeric dtype and strides.
+            x: (batch, time, features), any numeric dtype and strides; or a list of it and the initial states.
             training: dropout acts, and `backward` can follow.
             mask: bool (batch, time), False where a step hands output and state on, or None.
             initial_state: (batch, units), for an LSTM a list of two: h and c; None for zeros, or, if stateful, for the
@@ -91,27 +93,24 @@ class RecurrentForward(RecurrentWeights):
 
         Raises:
             ValueError: an argument does not fit.
+            TypeError: symbols among arrays.
         """
         if not training and mask is None and initial_state is None and (y := self._infer(x)) is not None:
             return y
-        x = self.check_input(x)
-        if not self.built:
-            self.build(x.shape)
-        x, mask = self.kept(x, self.check_mask(mask, x), training)
-        return self.forward(x, training, mask, initial_state)
+        return self._call_with_states(x, training, mask, initial_state)
 
-    def forward(self, x: np.ndarray | arrays.Rows, training: bool = False, mask: np.ndarray | None = None,
-                initial_state: Any = None) -> Any:
+    def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
         """The output for a checked input, in inference also for rows of a table."""
-        if not training and mask is None and initial_state is None and (y := self._infer(x, checked=True)) is not None:
+        mask = call.mask
+        if not (call.taped or states) and mask is None and (y := self._infer(x, checked=True)) is not None:
             return y
         if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
             raise self.wrong_mask(mask, x.shape)
-        states = self._initial_states(initial_state, len(x))
+        initial = self._initial_states(states or None, len(x))
         out = None
         if self.return_sequences:
             out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
-        final = self.run(x, out, training, mask, states)
+        final = self.run(x, out, initial, call, bool(states))
         self.keep_states(final)
         if out is None:
             out = self._last_output(final[0], mask)
@@ -122,6 +121,34 @@ class RecurrentForward(RecurrentWeights):
         if self.stateful:
             self._states = [state.copy() for state in final] if self.return_state else final
             self._batch = len(final[0])
+
+    def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
+        """The call of a layer that takes states: `x` may be a list of the input and them."""
+        if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
+                has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
+            x, initial_state = x[0], list(x[1:])
+        given = [] if initial_state is None else flatten(initial_state)
+        if has_symbols(x) or has_symbols(given) or has_symbols(mask):
+            self.check_state_symbols(given)
+            kwargs = {} if initial_state is None else {"initial_state": initial_state}
+            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask)
+        return self.run_call([x, *given], training, mask)
+
+    def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
+        x = self.check_input(inputs[0])
+        return [x, *self._given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
+
+    def check_state_symbols(self, states: list[Any]) -> None:
+        """Raise a ValueError if initial states do not fit."""
+        if states and len(states) != self.state_count:
+            raise ValueError(f"{self} initial_state: expected {self.state_count} symbols, got {len(states)}")
+        for state in states:
+            if len(state.shape) != 2 or state.shape[1] not in (None, self.units):
+                raise ValueError(f"{self} initial_state: expected (batch, units) = (None, {self.units}), got "
+                                 f"{tuple(state.shape)}")
+
+    def most_inputs(self) -> int:
+        return 1 + self.state_count
 
     def _infer(self, x: Any, checked: bool = False) -> np.ndarray | None:
         """The output where only an input is given and only an output asked for; None where it takes more than that.
@@ -159,7 +186,10 @@ class RecurrentForward(RecurrentWeights):
                                      f"of {batch}; call reset_states() first")
                 return self._states
             return (None,) * self.state_count
-        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        return self._given_states(list(given) if isinstance(given, (list, tuple)) else [given], batch, argument)
+
+    def _given_states(self, given: list[Any], batch: int, argument: str = "initial_state") -> list[np.ndarray]:
+        """States that the user gave, checked."""
         if len(given) != self.state_count:
             raise ValueError(f"{self} {argument}: expected {self.state_count} arrays, got {len(given)}")
         checked = [arrays.as_float(s, self.dtype, f"{self} {argument}") for s in given]
@@ -169,16 +199,18 @@ class RecurrentForward(RecurrentWeights):
                                  f"got {state.shape}")
         return checked
 
-    def run(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
-            states: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    def run(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],
+            call: Call, given: bool) -> list[np.ndarray]:
         """All steps: fills `out` (N, T, units) if it is given, returns the final states, as many as are asked for; a
-        step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x."""
+        step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x.
+
+        given: the states are inputs, not those that a stateful layer keeps."""
         threads = runtime.get_num_threads()
-        if not training and type(x) is np.ndarray:
-            return self._run_inference(x, out, mask, states, threads)
-        call = self.forward_call(x, out, training, mask, states, threads)
-        _core.kernels(self.dtype).forward(threads, call.arguments)
-        return self.called(call)
+        if not call.taped and type(x) is np.ndarray:
+            return self._run_inference(x, out, call.mask, states, threads)
+        ready = self.forward_call(x, out, states, call, threads, given)
+        _core.kernels(self.dtype).forward(threads, ready.arguments)
+        return self.called(ready, call)
 
     def _run_inference(self, x: np.ndarray, out: np.ndarray | None, mask: np.ndarray | None,
                        states: Sequence[np.ndarray | None], threads: int) -> list[np.ndarray]:
@@ -199,68 +231,71 @@ class RecurrentForward(RecurrentWeights):
         """How many of the final states somebody asks for."""
         return self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
 
-    def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, training: bool, mask: np.ndarray | None,
-                     states: Sequence[np.ndarray | None], threads: int) -> Call:
+    def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],
+                     call: Call, threads: int, given: bool) -> Ready:
         """What `run` has the kernel do."""
         kernels = _core.kernels(self.dtype)
         batch, time, width = x.shape
+        mask = call.mask
         if self.go_backwards:
             x = x[:, ::-1]
             mask = None if mask is None else mask[:, ::-1]
         index: np.ndarray | None = None
-        recurrent_drop = None
-        if training:
-            x, recurrent_drop = self._drop(x)
+        drop = recurrent_drop = None
+        if call.taped:
+            x, drop, recurrent_drop = self._drop(x, call)
         elif isinstance(x, arrays.Rows):
             index, x = x.indices, x.table
         _, w, u, b, b_recurrent, peepholes = self._pack()
-        size = kernels.tape_size(self.cell, batch, time, width, self.units, training, recurrent_drop is not None,
+        size = kernels.tape_size(self.cell, batch, time, width, self.units, call.taped, recurrent_drop is not None,
                                  threads)
         wanted = self._final_states()
         final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(wanted)]
         lent = None
-        if not training:
+        if not call.taped:
             try:
                 lent = self._idle.pop()
             except IndexError:
                 lent = arrays.Buffers()
-        tape = (lent or self._training).flat("tape", size, self.dtype)
-        arguments = (*self._options(), training, x, index, w, u, b, b_recurrent, states[0],
+        buffer = (lent or call.buffers).flat("tape", size, self.dtype)
+        arguments = (*self._options(), call.taped, x, index, w, u, b, b_recurrent, states[0],
                      states[1] if self.state_count == 2 else None, mask, recurrent_drop, out,
-                     final[0] if wanted else None, final[1] if wanted == 2 else None, tape, self.kernel.data, peepholes)
-        return Call(arguments, final, Tape(x, mask, tape, states[0] is not None) if training else None, lent)
+                     final[0] if wanted else None, final[1] if wanted == 2 else None, buffer, self.kernel.data,
+                     peepholes)
+        tape = Tape(x, mask, drop, recurrent_drop, buffer, states[0] is None, given) if call.taped else None
+        return Ready(arguments, final, tape, lent)
 
-    def called(self, call: Call) -> list[np.ndarray]:
-        """The final states of a call that the kernel has done."""
-        if call.lent is not None:
-            self._idle.append(call.lent)
+    def called(self, ready: Ready, call: Call) -> list[np.ndarray]:
+        """The final states of a pass that the kernel has done."""
+        if ready.lent is not None:
+            self._idle.append(ready.lent)
         else:
-            self._tape = call.tape
-        return call.final
+            call.kept = ready.tape
+        return ready.final
 
-    def _drop(self, x: np.ndarray | arrays.Rows) -> tuple[np.ndarray, np.ndarray | None]:
+    def _drop(self, x: np.ndarray | arrays.Rows, call: Call) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Draw the batch's dropout masks, shared over time and gates; apply the input's, to rows on their way out of
-        their table."""
+        their table. The input, and both masks."""
         kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
-        self.dropout_mask = self.recurrent_dropout_mask = None
-        if self.dropout > 0:
-            self.dropout_mask = self._draw(self.dropout, (x.shape[0], x.shape[2]), "dropout")
+        drop = recurrent_drop = None
+        if self.dropout > 0 and call.training:
+            drop = self._draw(self.dropout, (x.shape[0], x.shape[2]), "dropout", call)
         if isinstance(x, arrays.Rows):
-            taken = self._training.array("x", x.shape, self.dtype)
+            taken = call.buffers.array("x", x.shape, self.dtype)
             kernels.gather_rows(x.table, np.ascontiguousarray(x.indices).reshape(-1), taken.reshape(-1, x.shape[2]),
-                                threads, self.dropout_mask)
+                                threads, drop)
             x = taken
-        elif self.dropout_mask is not None:
-            dropped = self._training.array("x", x.shape, self.dtype)
-            kernels.scale_rows(x, self.dropout_mask, dropped, threads)
+        elif drop is not None:
+            dropped = call.buffers.array("x", x.shape, self.dtype)
+            kernels.scale_rows(x, drop, dropped, threads)
             x = dropped
-        if self.recurrent_dropout > 0:
-            self.recurrent_dropout_mask = self._draw(self.recurrent_dropout, (x.shape[0], self.units), "recurrent")
-        return x, self.recurrent_dropout_mask
+        if self.recurrent_dropout > 0 and call.training:
+            recurrent_drop = self._draw(self.recurrent_dropout, (x.shape[0], self.units), "recurrent", call)
+        return x, drop, recurrent_drop
 
-    def _draw(self, rate: float, shape: tuple[int, int], name: str) -> np.ndarray:
+    def _draw(self, rate: float, shape: tuple[int, int], name: str, call: Call) -> np.ndarray:
         rng = self._rng or runtime.rng()
-        mask = self._training.array(name, shape, self.dtype)
+        mask = call.buffers.array(name, shape, self.dtype)
         if rate >= 1:
             mask[...] = 0
         else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrnn import activations
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
-from fastrnn.layers.recurrent_base import Recurrent
+from fastrnn.layers.recurrent.base import Recurrent
 
 
 class GRU(Recurrent):

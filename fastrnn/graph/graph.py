@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls between some symbols and others, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastrnn.graph.symbol import Node, Symbol, flatten
+
+
+class Graph:
+    """The nodes that lead from the inputs to the outputs.
+
+    Args:
+        inputs, outputs: symbols, alone or in lists, tuples and dictionaries.
+        who: the model, for errors.
+
+    Attributes:
+        inputs, outputs: flat lists of symbols.
+        input_structure, output_structure: as they were given.
+        nodes: sorted: each comes after those that it reads. The nodes of the inputs are not among them.
+        layers: each once, in the order that Keras gives them: by their distance from the outputs, the inputs' too.
+
+    Raises:
+        TypeError: an input or output is no symbol.
+        ValueError: an output cannot be computed from the inputs alone, or the nodes close a circle.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, who: object = "Model") -> None:
+        self.input_structure, self.output_structure = inputs, outputs
+        self.inputs, self.outputs = _symbols(inputs, f"{who} inputs"), _symbols(outputs, f"{who} outputs")
+        if len({id(symbol) for symbol in self.inputs}) != len(self.inputs):
+            raise ValueError(f"{who} inputs: a symbol is listed twice: {', '.join(s.name for s in self.inputs)}")
+        found = _Walk(self.inputs, who)
+        for output in self.outputs:
+            found.visit(output)
+        given = {id(symbol) for symbol in self.inputs}
+        self.nodes = [node for node in found.nodes if not any(id(made) in given for made in node.outputs)]
+        self.layers = _by_depth(found, self.inputs)
+
+    def nodes_of(self, layer: Any) -> list[Node]:
+        """The calls of a layer in this graph."""
+        return [node for node in self.nodes if node.layer is layer]
+
+
+def _symbols(structure: Any, what: str) -> list[Symbol]:
+    found = flatten(structure)
+    for symbol in found:
+        if not isinstance(symbol, Symbol):
+            hint = ("; make it with Input, and call layers on it" if hasattr(symbol, "shape")
+                    else "; call it on a symbol first" if hasattr(symbol, "forward") else "")
+            raise TypeError(f"{what}: expected symbols, as Input gives them, got {type(symbol).__name__}{hint}")
+    if not found:
+        raise ValueError(f"{what}: expected at least one symbol, got none")
+    return found
+
+
+class _Walk:
+    """Collects what a graph's outputs need, deepest first; no recursion, so that any depth will do."""
+
+    def __init__(self, inputs: list[Symbol], who: object) -> None:
+        self._given, self._who = {id(symbol) for symbol in inputs}, who
+        self._inputs = inputs
+        self.nodes: list[Node] = []
+        self.first_met: dict[int, int] = {}             # by the layer's id, when the walk came to it
+        self._done: set[int] = set()
+
+    def visit(self, output: Symbol) -> None:
+        """All that one output needs and that was not met before."""
+        open_: set[int] = set()
+        stack: list[tuple[Node, list[Symbol]]] = []
+        self._enter(output, stack, open_)
+        while stack:
+            node, left = stack[-1]
+            if left:
+                self._enter(left.pop(0), stack, open_)
+                continue
+            stack.pop()
+            open_.discard(id(node))
+            self._done.add(id(node))
+            self.nodes.append(node)
+
+    def _enter(self, symbol: Symbol, stack: list[tuple[Node, list[Symbol]]], open_: set[int]) -> None:
+        node = symbol.node
+        if id(node) in open_:
+            raise ValueError(f"{self._who}: the graph has a circle at {node.layer}")
+        if id(node) in self._done:
+            return
+        self.first_met.setdefault(id(node.layer), len(self.first_met))
+        given = id(symbol) in self._given
+        if not node.inputs and not given:
+            path = " <- ".join(str(one.layer) for one, _ in reversed(stack)) or "an output"
+            names = ", ".join(one.name for one in self._inputs)
+            raise ValueError(f"{self._who}: {path} needs the input {symbol.name!r}, which is not among the model's "
+                             f"inputs ({names}); add it to them")
+        open_.add(id(node))
+        stack.append((node, [] if given else reads(node)))
+
+
+def reads(node: Node) -> list[Symbol]:
+    """What a node needs: its inputs, and the masks that it was given."""
+    return [*node.inputs, *(mask for mask in node.masks if mask is not None)]
+
+
+def _by_depth(found: _Walk, inputs: Sequence[Symbol]) -> list[Any]:
+    """The layers by their greatest distance from an output, those of one distance as the walk met them: the order of
+    Keras's weights (keras.src.ops.function.map_graph)."""
+    layers: dict[int, Any] = {}
+    node_depth: dict[int, int] = {}
+    layer_depth: dict[int, int] = {}
+    given = {id(symbol) for symbol in inputs}
+    for node in reversed(found.nodes):
+        key = id(node.layer)
+        layers[key] = node.layer
+        depth = max(node_depth.get(id(node), 0), layer_depth.get(key, 0))
+        layer_depth[key] = node_depth[id(node)] = depth
+        if any(id(made) in given for made in node.outputs):
+            continue
+        for symbol in reads(node):
+            node_depth[id(symbol.node)] = max(depth + 1, node_depth.get(id(symbol.node), 0))
+    for symbol in inputs:               # those that no output needs
+        key = id(symbol.node.layer)
+        layers.setdefault(key, symbol.node.layer)
+        layer_depth.setdefault(key, 0)
+    return [layers[key] for key in sorted(layers, key=lambda key: (-layer_depth[key], found.first_met.get(key, -1)))]

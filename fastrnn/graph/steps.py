@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a schedule: a graph's nodes, those of the models inside it among them, with slots for their arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn.graph.graph import Graph
+from fastrnn.graph.symbol import Node, Symbol
+
+
+class Step:
+    """A call of a layer within a schedule.
+
+    Attributes:
+        index: of the step.
+        inputs, outputs: slots of arrays.
+        masks: slots of the masks of the inputs: one, or, where the layer merges masks, one for each; -1 for none.
+        given: the masks are arrays that other layers made, by the slot of `masks`.
+        single: the layer gives one array, not a list.
+        training: what the caller of the layer said, None if nothing.
+        sees_mask, makes_mask: a mask may come in, may go out.
+        rows: an `Embedding` that gives rows, as the only layer that reads them can.
+        plain: nothing but an input goes in.
+        checks: the input must be converted: it is of another kind than the layer takes.
+        free: slots that nobody reads after the step.
+    """
+
+    __slots__ = ("checks", "free", "given", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
+                 "rows", "sees_mask", "single", "training")
+
+    def __init__(self, index: int, layer: Any, inputs: tuple[int, ...], outputs: tuple[int, ...], single: bool,
+                 training: bool | None) -> None:
+        self.index, self.layer, self.inputs, self.outputs = index, layer, inputs, outputs
+        self.single, self.training = single, training
+        self.masks: tuple[int, ...] = ()
+        self.given = False
+        self.sees_mask = self.makes_mask = self.rows = self.checks = False
+        self.plain = True
+        self.free: tuple[int, ...] = ()
+
+    def mask_in(self, known: list[Any]) -> Any:
+        """The mask that the layer is told."""
+        if not self.sees_mask:
+            return None
+        masks = [None if slot < 0 else known[slot] for slot in self.masks]
+        return masks if self.layer.masks == "merge" else masks[0]
+
+    def checked(self, xs: Sequence[Any]) -> list[Any]:
+        """The inputs as the layer takes them, or an error that names it."""
+        return [self.layer.check_input(x) if type(x) is np.ndarray else x for x in xs]
+
+
+class Steps:
+    """A graph's steps, and what is known of its slots."""
+
+    def __init__(self, inputs: int) -> None:
+        self.steps: list[Step] = []
+        self.size = inputs
+        self.outputs: list[int] = []
+        self.masked: list[bool] = [False] * inputs
+        self.dtypes: list[str] = []
+        self.ranks: list[int] = []
+        self.takers: list[list[Any]] = [[] for _ in range(inputs)]
+
+    def slot(self, symbol: Symbol, masked: bool) -> int:
+        self.masked.append(masked)
+        self.dtypes.append(symbol.dtype)
+        self.ranks.append(len(symbol.shape))
+        self.size += 1
+        return self.size - 1
+
+
+def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
+    """The steps of a graph; `masked` says which inputs come with a mask."""
+    table = Steps(len(graph.inputs))
+    for index, symbol in enumerate(graph.inputs):
+        table.masked[index] = index in masked
+        table.dtypes.append(symbol.dtype)
+        table.ranks.append(len(symbol.shape))
+    table.outputs = _unroll(graph, list(range(len(graph.inputs))), None, table)
+    for step in table.steps:
+        for slot in step.inputs:
+            if slot < len(graph.inputs) and not any(layer is step.layer for layer in table.takers[slot]):
+                table.takers[slot].append(step.layer)
+    for step in table.steps:
+        _look_at(step, table)
+    _hand_rows(table)
+    _free(table)
+    return table
+
+
+def _unroll(graph: Graph, slots: list[int], training: bool | None, table: Steps) -> list[int]:
+    """Add the steps of a graph whose inputs are in `slots`; the slots of its outputs."""
+    place = {id(symbol): slot for symbol, slot in zip(graph.inputs, slots)}
+    for node in graph.nodes:
+        inputs = tuple(place[id(symbol)] for symbol in node.inputs)
+        said = node.training if node.training is not None else training
+        inner = node.layer.unrolled()
+        if inner is not None and not node.masks:
+            made = _unroll(inner, list(inputs), said, table)
+            place.update((id(symbol), slot) for symbol, slot in zip(node.outputs, made, strict=True))
+            continue
+        masks = _masks_of(node, inputs, place, table)
+        seen = [slot >= 0 for slot in masks]
+        masked = node.layer.masked_outputs(seen, len(node.outputs))
+        outputs = tuple(table.slot(symbol, mask) for symbol, mask in zip(node.outputs, masked, strict=True))
+        step = Step(len(table.steps), node.layer, inputs, outputs, node.single, said)
+        step.masks = tuple(masks)
+        step.sees_mask, step.makes_mask = any(seen), any(masked)
+        place.update((id(symbol), slot) for symbol, slot in zip(node.outputs, outputs))
+        table.steps.append(step)
+    return [place[id(symbol)] for symbol in graph.outputs]
+
+
+def _masks_of(node: Node, inputs: tuple[int, ...], place: dict[int, int], table: Steps) -> list[int]:
+    """Where the masks of a node's inputs are: in the slots of the inputs, or arrays that the caller gave."""
+    found = []
+    for index, slot in enumerate(inputs if node.layer.masks == "merge" else inputs[:1]):
+        given = node.masks[index] if index < len(node.masks) else None
+        if given is not None:
+            found.append(_as_mask(given, place, table))
+        else:
+            found.append(slot if table.masked[slot] else -1)
+    return found
+
+
+def _as_mask(symbol: Symbol, place: dict[int, int], table: Steps) -> int:
+    """A step that makes a mask of an array; the slot of it."""
+    slot = table.slot(symbol, True)
+    step = Step(len(table.steps), _MASK, (place[id(symbol)],), (slot,), True, None)
+    step.makes_mask = True
+    table.steps.append(step)
+    return slot
+
+
+class _AsMask:
+    """Turns an array into the mask of what other layers read."""
+
+    masks = "make"
+    input_kind = "any"
+    dtype = "bool"
+    trainable_weights: tuple[Any, ...] = ()
+    weights: tuple[Any, ...] = ()
+    reads_rows = gives_rows = False
+    output_activation = None
+
+    def forward(self, x: Any, call: Any) -> Any:
+        return x
+
+    def backward(self, dy: Any, call: Any) -> None:
+        return None
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return np.asarray(x, bool)
+
+    def check_input(self, x: Any) -> Any:
+        return x
+
+
+_MASK = _AsMask()
+
+
+def _look_at(step: Step, table: Steps) -> None:
+    """What the step needs beside its input."""
+    kind, inputs = step.layer.input_kind, len(table.takers)
+    for slot in step.inputs:
+        floating = table.dtypes[slot].startswith("float")
+        if slot < inputs:       # what comes in is converted for the layers that read it; one of two kinds goes first
+            kinds = {layer.input_kind for layer in table.takers[slot]}
+            step.checks = step.checks or (kind == "float" and "index" in kinds)
+        else:
+            step.checks = step.checks or kind == "index" or (kind == "float" and not (
+                floating and table.dtypes[slot] == step.layer.dtype))
+    step.plain = not (step.sees_mask or step.training or step.checks)
+
+
+def _hand_rows(table: Steps) -> None:
+    """An `Embedding` need not copy its rows where the one layer that reads them can read the table."""
+    for step in table.steps:
+        if not step.layer.gives_rows or step.checks or table.ranks[step.inputs[0]] != 2:
+            continue
+        slot = step.outputs[0]
+        readers = [other for other in table.steps if slot in other.inputs]
+        if slot not in table.outputs and len(readers) == 1 and readers[0].layer.reads_rows \
+                and readers[0].inputs[0] == slot and slot not in readers[0].inputs[1:]:
+            step.rows = True
+
+
+def _free(table: Steps) -> None:
+    """When each slot is read for the last time."""
+    kept = {*table.outputs, *range(len(table.takers))}
+    for step in reversed(table.steps):
+        last = tuple(dict.fromkeys(slot for slot in (*step.inputs, *step.outputs) if slot not in kept))
+        step.free = last
+        kept.update(last)

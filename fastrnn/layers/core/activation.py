@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activation as a layer of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from fastrnn import activations
+from fastrnn.graph.call import Call
+from fastrnn.layers.arguments import LayerArguments
+from fastrnn.layers.base import Layer
+
+
+class Activation(Layer):
+    """Applies an activation function.
+
+    Args:
+        activation: a name, e.g. "relu", or an activation.
+
+    Example:
+
+    >>> Activation("relu")(np.array([-1.0, 2.0]))
+    array([0., 2.], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(self, activation: Any, **kwargs: Unpack[LayerArguments]) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    @property
+    def output_activation(self) -> str:  # type: ignore[override]
+        return self.activation.name
+
+    def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
+        y = self.activation(x)
+        if call.taped:
+            call.kept = x, y
+        return y
+
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        x, y = call.kept
+        dy = self.check_gradient(dy, y.shape, "dz" if call.logits else "dy")
+        if not call.wants():
+            return None
+        return dy if call.logits else self.activation.backward(y, dy, x)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A weight of a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn import arrays
+from fastrnn.layers.array_operators import ArrayOperators
+
+
+class Variable(ArrayOperators):
+    """One weight of a layer: its values, its gradient after a backward pass, and what the optimizer must know of it.
+
+    NumPy's functions and operators take it as an array: `v + 1`, `v[0]`, `np.asarray(v)` are arrays of their own.
+
+    Args:
+        data: the values; the variable keeps the array and writes to it. If it is read-only, as a mapped file may be,
+            the first change makes a copy.
+        name: "kernel", "bias", ...
+        trainable: whether an optimizer changes it.
+        regularizer: penalty on it, or None.
+        constraint: applied after each update, or None.
+
+    Example:
+
+    >>> v = Variable(np.zeros((2, 2), "float32"), "kernel")
+    >>> v.assign([[1, 2], [3, 4]])
+    >>> v.value[1]
+    array([3., 4.], dtype=float32)
+    """
+
+    def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
+                 constraint: Any = None) -> None:
+        self.data = _plain(data)
+        self.name = name
+        self.path = name
+        self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.version = 0
+        self._gradient: np.ndarray | None = None
+        self.grad: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def dtype(self) -> str:
+        return self.data.dtype.name
+
+    @property
+    def value(self) -> np.ndarray:
+        """A read-only view of the values; change them by `assign`."""
+        view = self.data.view()
+        view.flags.writeable = False
+        return view
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the values."""
+        return self.data.copy()
+
+    def assign(self, value: Any) -> None:
+        """Set the values.
+
+        Raises:
+            ValueError: the shape differs, or the values are no numbers.
+        """
+        new = arrays.as_float(value, self.dtype, f"weight '{self.path}'")
+        if new.shape != self.shape:
+            raise ValueError(f"weight '{self.path}': expected shape {self.shape}, got {new.shape}")
+        self.writable()[...] = new
+        self.touch()
+
+    def writable(self) -> np.ndarray:
+        """`data` for a change in place at once; where its memory is read-only, a copy of it takes its place. After a
+        change that comes later than a call of the layer, call `touch`."""
+        if not self.data.flags.writeable:
+            self.data = self.data.copy()
+        self.touch()
+        return self.data
+
+    def touch(self) -> None:
+        """Tell the layer that `data` was changed in place, so that it packs the weight anew."""
+        self.version += 1
+
+    def gradient(self) -> np.ndarray:
+        """The array that a backward pass fills, made `grad` by asking for it."""
+        gradient = self._gradient
+        if gradient is None or not gradient.flags.writeable:
+            gradient = self._gradient = np.zeros(self.data.shape, self.data.dtype)
+        self.grad = gradient
+        return gradient
+
+    def add_gradient(self, more: np.ndarray) -> None:
+        """Add to `grad`, if a backward pass has made one."""
+        if self.grad is not None:
+            self.grad += more
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, from `copy.deepcopy`, a pickle, or joblib, which may map the arrays of a file."""
+        self.__dict__.update(state)
+        self.data = _plain(self.data)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _plain(data: np.ndarray) -> np.ndarray:
+    """`data` as the kernels take it, the same memory if that is aligned and in the order of C."""
+    return np.require(np.asarray(data), requirements=("C", "A"))
