@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from fastrnn.models import Model, Sequential
 
 __all__ = [
-    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads", "initializers",
-    "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "saving",
+    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads",
+    "initializers", "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "saving",
     "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs of layers: symbols and nodes, which layer calls make; a graph of them; the schedule that runs it. Knows no layer."""
+"""Graphs of layers: symbols and nodes, which calls of layers make; a graph; the schedule that runs it."""

@@ -114,8 +114,11 @@ class Schedule:
 
     def follow(self, call: Call) -> None:
         """Be a part of another pass: what its call says of gradients holds for this schedule."""
-        if call.logits:
-            self.fuse(0)
+        if call.logits and not self.fuse(0):
+            raise ValueError("the gradient of what enters the last activation: the output is read elsewhere too")
+        for step in self.steps:
+            self.calls[step.index].spared = frozenset(
+                i for i, slot in enumerate(step.inputs) if slot < self._inputs and slot in call.spared)
         if call.pass_ is not None:
             self._pass = None
             for inner in self.calls:

@@ -59,7 +59,7 @@ class Symbol:
         raise TypeError(f"{self!r} has no length: it has no values before the model runs; its shape is `shape`")
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be iterated over: it has no values before the model runs; take parts by [...]")
+        raise TypeError(f"{self!r} cannot be iterated over: it has no values before the model runs; take parts by []")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"{self!r} is not an array: it has no values before the model runs; make a Model of it, and "

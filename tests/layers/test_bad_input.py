@@ -158,7 +158,7 @@ def test_bad_gradients(layer, x):
         assert layer.backward(y).shape == x.shape  # what the failed call left is still there
     layer(x, training=True)
     with pytest.raises(Refused, match="encoder"):
-        layer.backward(y, dstates=[y])
+        layer.backward(y, y)
 
 
 def test_backward_runs_once_a_call(layer, x):

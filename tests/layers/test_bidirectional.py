@@ -111,13 +111,12 @@ def test_gradients_of_the_states(rng):
     dstates = states_of("LSTM", N, H, rng) + states_of("LSTM", N, H, rng)
     y, *states = layer(x, training=True, initial_state=initial)
     assert len(states) == 4
-    dx = layer.backward(np.zeros_like(y), dstates=dstates)
+    dx, *got = layer.backward(np.zeros_like(y), *dstates)
     w = layer.get_weights()
     zero = np.zeros((N, T, H))
     f = reference.backward("LSTM", zero, dstates[:2], x, *w[:3], initial_state=initial[:2])
     b = reference.backward("LSTM", zero, dstates[2:], x, *w[3:], initial_state=initial[2:], go_backwards=True)
     assert_close(dx, f.x + b.x, 1e-10)
-    got = layer.forward_layer.initial_state_grads + layer.backward_layer.initial_state_grads
     for g, expected in zip(got, f.initial_state + b.initial_state, strict=True):
         assert_close(g, expected, 1e-10)
 

@@ -159,9 +159,10 @@ def differences(layer: Any, values: np.ndarray, loss: Callable[[], float]) -> np
     return found
 
 
-def gradients(layer: Any, dy: np.ndarray, input_gradient: bool = True) -> list[np.ndarray | None]:
+def gradients(layer: Any, dy: np.ndarray, spared: bool = False) -> list[np.ndarray | None]:
     """Of the input and of the weights, as copies."""
-    dx = layer.backward(dy, input_gradient=input_gradient)
+    layer.default_call.spared = frozenset([0] if spared else [])
+    dx = layer.backward(dy)
     return [None if dx is None else dx.copy(), *(v.grad.copy() for v in layer.trainable_weights)]
 
 
@@ -223,26 +224,27 @@ def test_gradients_of_another_shape_are_refused(recipe, dtype):
             with pytest.raises(ValueError, match=r" dy: expected shape \(.*\), got \("):
                 layer.backward(values)
         with pytest.raises(ValueError, match=r" dy: expected shape"):
-            layer.backward(np.ones(shape, dtype), input_gradient=False)
+            gradients(layer, np.ones(shape, dtype), spared=True)
     assert_same(gradients(layer, dy), expected)
 
 
 @every_layer
 def test_gradients_of_logits_are_refused_alike(recipe):
     layer = built(recipe)
-    if not hasattr(layer, "backward_logits"):
+    if layer.output_activation is None:
         assert not isinstance(layer, (Dense, Activation))
         return
+    layer.default_call.logits = True
     with pytest.raises(RuntimeError, match=r"backward needs a call with training=True"):
-        layer.backward_logits(np.ones((N, T)))
+        layer.backward(np.ones((N, T)))
     y = run(layer, inputs(layer, recipe), None)
     for shape in wrong_shapes(y.shape):
         with pytest.raises(ValueError, match=r" dz: expected shape \(.*\), got \("):
-            layer.backward_logits(np.ones(shape))
-    dx = layer.backward_logits(np.ones(y.shape))
+            layer.backward(np.ones(shape))
+    dx = layer.backward(np.ones(y.shape))
     assert dx is None or dx.shape == recipe.shape
     run(layer, inputs(layer, recipe), None)
-    assert layer.backward_logits(np.ones(y.shape), False) is None
+    assert gradients(layer, np.ones(y.shape), spared=True)[0] is None
 
 
 @every_layer
@@ -310,7 +312,7 @@ def test_the_input_gradient_can_be_spared(recipe):
     dy = np.random.default_rng(1).standard_normal(y.shape)
     _, *dw = gradients(layer, dy)
     run(layer, x, None)
-    spared, *same = gradients(layer, dy, input_gradient=False)
+    spared, *same = gradients(layer, dy, spared=True)
     assert spared is None
     assert_same(same, dw)
 
@@ -364,8 +366,8 @@ def test_states_are_the_callers_too(make, count):
             array[...] = 7
         for wrong in [states[0]] * (count + 1), [states[0].T] * count, [None] * (count - 1) + [np.ones((N, 1))]:
             with pytest.raises(ValueError, match=r" dstates: expected "):
-                layer.backward(dy, dstates=wrong)
-        found.append([layer.backward(dy, dstates=states), *(v.grad.copy() for v in layer.weights)])
+                layer.backward(dy, *wrong)
+        found.append([*layer.backward(dy, *states), *(v.grad.copy() for v in layer.weights)])
     assert_same(*found)
 
 

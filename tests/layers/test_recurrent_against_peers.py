@@ -73,8 +73,9 @@ def test_keras(cell, options, rng):
     theirs.set_weights(ours.get_weights())
 
     y, *states = ours(x, training=True, mask=mask, initial_state=initial)
-    grads = [ours.backward(dy, dstates=dstates), *(v.grad for v in ours.trainable_weights)]
-    grads += ours.initial_state_grads if initial else []
+    dx = ours.backward(dy, *dstates)
+    dx, *dinitial = dx if initial else [dx]
+    grads = [dx, *(v.grad for v in ours.trainable_weights), *dinitial]
 
     def loss(x, weights, initial):
         non_trainable = [v.value for v in theirs.non_trainable_variables]
@@ -131,7 +132,8 @@ def test_torch(cell, activation, initial_state, padded, rng):
 
     mask = np.arange(T) < lengths[:, None] if padded else None
     y, *states = ours(x, training=True, mask=mask, initial_state=initial)
-    dx = ours.backward(dy, dstates=dstates)
+    dx = ours.backward(dy, *dstates)
+    dx, *dinitial = dx if initial else [dx]
 
     tx = torch.tensor(x, requires_grad=True)
     packed = torch.nn.utils.rnn.pack_padded_sequence(tx, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
@@ -151,7 +153,7 @@ def test_torch(cell, activation, initial_state, padded, rng):
     assert_close(swap_gates(cell, ours.recurrent_kernel.grad).T, theirs.weight_hh_l0.grad, 1e-10, "of the recurrent")
     bias = np.stack([theirs.bias_ih_l0.grad, theirs.bias_hh_l0.grad])
     assert_close(swap_gates(cell, ours.bias.grad), bias if cell == "GRU" else bias[0], 1e-10, "gradient of the bias")
-    for got, expected in zip(ours.initial_state_grads if initial else [], ts, strict=True):
+    for got, expected in zip(dinitial, ts, strict=True):
         assert_close(got, expected.grad[0], 1e-10, "gradient of the initial state")
 
 

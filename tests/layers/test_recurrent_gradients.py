@@ -96,6 +96,10 @@ LONG = [
 ]
 
 
+def as_list(gradients) -> list:
+    return gradients if isinstance(gradients, list) else [gradients]
+
+
 class Problem:
     """One case made concrete: a layer, its input and the gradients that come back to it."""
 
@@ -117,17 +121,18 @@ class Problem:
         """The layer's output and list of final states (empty without return_state)."""
         fastrnn.utils.set_random_seed(1)  # the same dropout each time, in this run and the next
         out = self.layer(self.x, training=training, mask=self.mask, initial_state=self.initial_state)
+        if training:
+            self.tape = self.layer.default_call.kept
         y, *states = out if self.options["return_state"] else [out]
         return y, states
 
     def backward(self) -> dict[str, np.ndarray]:
         """The layer's gradients by name."""
         layer = self.layer
-        dx = layer.backward(self.dy, dstates=self.dstates) if self.dstates else layer.backward(self.dy)
+        dx, *dinitial = as_list(layer.backward(self.dy, *(self.dstates or ())))
         grads = {"x": dx} | {variable.name: variable.grad for variable in layer.weights}
-        if self.initial_state is not None:
-            grads |= {f"initial_state[{i}]": g for i, g in enumerate(layer.initial_state_grads)}
-        return grads
+        assert len(dinitial) == len(self.initial_state or ())
+        return grads | {f"initial_state[{i}]": g for i, g in enumerate(dinitial)}
 
     def reference_arguments(self, training: bool) -> tuple[list[np.ndarray], dict]:
         """x, W, U, b, p and the options for the reference, in float64, with the dropout masks that the layer drew."""
@@ -136,8 +141,8 @@ class Problem:
         options = {k: self.options[k] for k in kept if k in self.options}
         options |= {"mask": self.mask, "initial_state": float64(self.initial_state)}
         if training:
-            options["dropout_mask"] = float64(layer.dropout_mask)
-            options["recurrent_dropout_mask"] = float64(layer.recurrent_dropout_mask)
+            options["dropout_mask"] = float64(self.tape.dropout)
+            options["recurrent_dropout_mask"] = float64(self.tape.recurrent_dropout)
         weights = {variable.name: variable.data for variable in layer.weights}
         names = ("kernel", "recurrent_kernel", "bias", "peephole_kernel")
         return [float64(self.x), *(float64(weights.get(name)) for name in names)], options
@@ -270,7 +275,9 @@ def test_backward_overwrites_and_repeats(cell, rng):
     dx = layer.backward(dy).copy()
     grads = [v.grad.copy() for v in layer.trainable_weights]
     layer(x, training=True)
-    assert layer.backward(dy, input_gradient=False) is None
+    layer.default_call.spared = frozenset([0])
+    assert layer.backward(dy) is None
+    layer.default_call.spared = frozenset()
     for variable, grad in zip(layer.trainable_weights, grads):
         np.testing.assert_array_equal(variable.grad, grad)
         assert variable.grad.shape == variable.shape and variable.grad.flags.c_contiguous
@@ -314,24 +321,30 @@ def test_shapes_that_change_between_calls(cell, rng):
         assert_close(layer.recurrent_kernel.grad, expected.U, 1e-10)
 
 
+def dropped(layer):
+    """What the last call in training multiplied input and state by."""
+    tape = layer.default_call.kept
+    return [tape.dropout, tape.recurrent_dropout]
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_dropout_masks(cell, rng):
     """One mask of each kind a call, for all steps; none in inference; kept units are scaled up."""
     layer = make_layer(cell, 50, 40, rng, dropout=0.25, recurrent_dropout=0.5)
     x = rng.standard_normal((60, 3, 50)).astype("float32")
     layer(x, training=True)
-    masks = [layer.dropout_mask.copy(), layer.recurrent_dropout_mask.copy()]
+    masks = [mask.copy() for mask in dropped(layer)]
     assert [m.shape for m in masks] == [(60, 50), (60, 40)]
     for mask, rate in zip(masks, [0.25, 0.5]):
         np.testing.assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
         assert abs(np.mean(mask == 0) - rate) < 0.04
     layer(x, training=True)
-    assert np.any(layer.dropout_mask != masks[0]) and np.any(layer.recurrent_dropout_mask != masks[1])
+    assert all(np.any(new != old) for new, old in zip(dropped(layer), masks, strict=True))
     np.testing.assert_array_equal(layer(x), layer(x, training=False))
 
     plain = make_layer(cell, 50, 40, rng)
     plain(x, training=True)
-    assert plain.dropout_mask is None and plain.recurrent_dropout_mask is None
+    assert dropped(plain) == [None, None]
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -66,24 +66,22 @@ def test_time_can_be_split(problem, k):
     initial = states_of(cell, len(x), layer.units, rng)
     y, *states = (a.copy() for a in layer(x, training=True, initial_state=initial))
     dy, dstates = rng.standard_normal(y.shape), states_of(cell, len(x), layer.units, rng)
-    dx = layer.backward(dy, dstates=dstates).copy()
+    dx, *initial_grads = layer.backward(dy, *dstates)
     whole = [v.grad.copy() for v in layer.trainable_weights]
-    initial_grads = [g.copy() for g in layer.initial_state_grads]
 
     y1, *middle = (a.copy() for a in layer(x[:, :k], initial_state=initial))
     y2, *final = layer(x[:, k:], training=True, initial_state=middle)
     np.testing.assert_allclose(np.concatenate([y1, y2], axis=1), y, rtol=1e-11, atol=1e-12)
     for got, expected in zip(final, states):
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
-    dx2 = layer.backward(dy[:, k:], dstates=dstates).copy()
+    dx2, *dmiddle = layer.backward(dy[:, k:], *dstates)
     second = [v.grad.copy() for v in layer.trainable_weights]
-    dmiddle = [g.copy() for g in layer.initial_state_grads]
     layer(x[:, :k], training=True, initial_state=initial)
-    dx1 = layer.backward(dy[:, :k], dstates=dmiddle)
+    dx1, *dinitial = layer.backward(dy[:, :k], *dmiddle)
     assert_close(np.concatenate([dx1, dx2], axis=1), dx, 1e-10)
     for variable, later, expected in zip(layer.trainable_weights, second, whole):
         assert_close(variable.grad + later, expected, 1e-10)
-    for got, expected in zip(layer.initial_state_grads, initial_grads):
+    for got, expected in zip(dinitial, initial_grads, strict=True):
         assert_close(got, expected, 1e-10)
 
 
@@ -101,8 +99,8 @@ def test_no_initial_states_are_zeros(cell, shape, kind, rng):
 
     def everything(initial):
         y, *states = layer(x, training=True, mask=mask, initial_state=initial)
-        dx = layer.backward(dy, dstates=dstates)
-        assert (layer.initial_state_grads is None) == (initial is None)
+        dx = layer.backward(dy, *dstates)
+        dx = dx if initial is None else dx[0]
         return [np.array(a) for a in (y, *states, dx, *(v.grad for v in layer.trainable_weights))]
 
     expected = everything([np.zeros_like(state) for state in dstates])
@@ -128,7 +126,7 @@ def test_right_padding_is_truncation(problem):
     lengths = rng.integers(0, T + 1, N)
     initial = states_of(cell, N, layer.units, rng)
     y, *states = layer(x, training=True, mask=np.arange(T) < lengths[:, None], initial_state=initial)
-    dx = layer.backward(np.ones_like(y), dstates=[np.ones_like(s) for s in states])
+    dx = layer.backward(np.ones_like(y), *(np.ones_like(s) for s in states))
     y, states, dx = y.copy(), [s.copy() for s in states], dx.copy()
     for n, length in enumerate(lengths):
         own = [s[n : n + 1] for s in initial]

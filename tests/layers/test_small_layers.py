@@ -34,7 +34,8 @@ def test_dropout_drops_the_same_of_the_gradient(rng):
     y = layer(x, training=True)
     dy = rng.standard_normal(x.shape).astype("float32")
     np.testing.assert_allclose(layer.backward(dy), dy * y / x, rtol=1e-6)
-    assert layer.backward(dy, input_gradient=False) is None
+    layer.default_call.spared = frozenset([0])
+    assert layer.backward(dy) is None
     with pytest.raises(RuntimeError, match="backward needs a call with training=True"):
         Dropout(0.4).backward(dy)
 
@@ -102,8 +103,10 @@ def test_activation(name, rng):
     y = layer(x, training=True)
     dy = rng.standard_normal(x.shape).astype("float32")
     np.testing.assert_array_equal(layer.backward(dy), fastrnn.activations.get(name).backward(y, dy, x))
-    np.testing.assert_array_equal(layer.backward_logits(dy), dy)
-    assert layer.backward(dy, input_gradient=False) is None and layer.backward_logits(dy, False) is None
+    layer.default_call.logits = True
+    np.testing.assert_array_equal(layer.backward(dy), dy)
+    layer.default_call.spared = frozenset([0])
+    assert layer.backward(dy) is None
     assert layer.compute_output_shape((None, 3, 5)) == (None, 3, 5)
 
 
@@ -133,7 +136,7 @@ def test_input():
     theirs = keras.layers.InputLayer((None, 3), name="words").get_config()
     assert InputLayer.from_config(theirs).batch_shape == (None, None, 3)
     x = np.ones((2, 3), "float32")
-    assert layer.forward(x) is x and layer.forward(x, training=True) is x and layer.weights == []
+    assert layer.forward(x, call=layer.default_call) is x and layer.weights == []
     np.testing.assert_array_equal(layer.backward(2 * x), 2 * x)
 
 
@@ -157,9 +160,11 @@ def test_every_step_alike(rng):
         np.testing.assert_array_equal(a, b.grad)
     layer(x, training=True)
     expected = fastrnn.activations.get("softmax").backward(y, dy)
-    np.testing.assert_allclose(layer.backward_logits(expected), dx, rtol=1e-5, atol=1e-6)
-    assert layer.backward(dy, input_gradient=False) is None
-    assert layer.activation is inner.activation and layer.count_params() == 32
+    layer.default_call.logits = True
+    np.testing.assert_allclose(layer.backward(expected), dx, rtol=1e-5, atol=1e-6)
+    layer.default_call.spared = frozenset([0])
+    assert layer.backward(dy) is None
+    assert layer.output_activation == "softmax" and layer.count_params() == 32
 
 
 def test_a_recurrent_layer_at_every_step(rng):
@@ -197,8 +202,7 @@ def test_time_distributed_arguments(rng):
         layer(np.ones((3, 4)))
     with pytest.raises(ValueError, match="TimeDistributed layer: expected a layer, got 3"):
         TimeDistributed(3)
-    with pytest.raises(AttributeError, match="TimeDistributed has no attribute 'backward_logits'"):
-        _ = TimeDistributed(LSTM(3)).backward_logits
+    assert TimeDistributed(LSTM(3)).output_activation is None
     assert TimeDistributed(Dense(3, dtype="float64"))(np.ones((1, 2, 3))).dtype == np.float64
 
 

@@ -241,10 +241,11 @@ class TestMasksThatDoNotFit:
         class Sum(Layer):
             supports_masking = True
 
-            def compute_output_shape(self, input_shape):
+            def compute_output_shape(self, *input_shapes):
+                input_shape = input_shapes[0]
                 return (*input_shape[:2], *input_shape[3:])
 
-            def forward(self, x, training=False, mask=None):
+            def forward(self, x, *, call):
                 return x.sum(axis=2)
 
         model = Sequential([Input((S, T)), Embedding(10, D, mask_zero=True), Sum(), top])

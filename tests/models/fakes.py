@@ -26,27 +26,30 @@ class Scale(Layer):
         self.w.assign(np.full(input_shape[-1], self.start))
         self.built = True
 
-    def forward(self, x, training=False, mask=None):
+    def forward(self, x, *, call):
         if self.fails is not None:
             raise self.fails
-        self.calls.append((self.name, "forward", training, None if mask is None else mask.copy()))
-        self.x = x if training else None
+        self.calls.append((self.name, "forward", call.training, None if call.mask is None else call.mask.copy()))
+        call.kept = x if call.taped else None
         return x * self.w.data
 
-    def backward(self, dy, input_gradient=True):
-        self.calls.append((self.name, "backward", input_gradient))
+    def backward(self, dy, *, call=None):
+        call = self.taped(call)
+        self.calls.append((self.name, "backward", call.wants()))
         if self.trainable:
-            self.w.gradient()[...] = (dy * self.x).reshape(-1, len(self.w.data)).sum(axis=0)
-        return dy * self.w.data if input_gradient else None
+            call.gradient(self.w)[...] = (dy * call.kept).reshape(-1, len(self.w.data)).sum(axis=0)
+        return dy * self.w.data if call.wants() else None
 
 
 class MarkZeros(Layer):
     """Passes its input on, with a mask that leaves the time steps out whose first feature is zero."""
 
-    def forward(self, x, training=False, mask=None):
+    masks = "make"
+
+    def forward(self, x, *, call):
         return x
 
-    def backward(self, dy, input_gradient=True):
+    def backward(self, dy, *, call=None):
         return dy
 
     def compute_mask(self, x, mask=None):

@@ -158,6 +158,10 @@ class Embedding(Layer):
             call.kept = x
         if call.rows:
             return arrays.Rows(self.embeddings.data, x)
+        return self._copied(x)
+
+    def _copied(self, x: np.ndarray) -> np.ndarray:
+        """The rows of these indices."""
         y = np.empty((x.size, self.output_dim), self.dtype)
         _core.kernels(self.dtype).gather_rows(self.embeddings.data, x.reshape(-1), y, runtime.get_num_threads())
         return y.reshape(*x.shape, self.output_dim)

@@ -312,8 +312,9 @@ class Bidirectional(Layer):
             raise ValueError(f"{self} dstates: expected {self._state_count()} arrays, got {len(given)}")
         units = ([self.forward_layer.units] * self.forward_layer.state_count
                  + [self.backward_layer.units] * self.backward_layer.state_count)
-        return self._halves([None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
-                             for d, width in zip(given, units)])
+        checked = [None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
+                   for d, width in zip(given, units)]
+        return self._halves(checked)
 
     @property
     def states(self) -> tuple[np.ndarray, ...] | None:
