@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,16 +24,14 @@ from fastrnn.layers import (
 from fastrnn.layers.base import Layer
 from fastrnn.layers.chain import Chain
 from fastrnn.saving.onnx import recurrent_layers
-
-if TYPE_CHECKING:
-    from fastrnn.saving.onnx.export import Graph
+from fastrnn.saving.onnx.builder import GraphBuilder
 
 #: What adds a layer's nodes: given the graph, the layer, its input (batch first) and its mask or None, it gives the
 #: output and the mask that goes with it. A mask has all axes but the last of what it goes with, as an Embedding's has.
-Adds = Callable[["Graph", Any, str, str | None], tuple[str, str | None]]
+Adds = Callable[[GraphBuilder, Any, str, str | None], tuple[str, str | None]]
 
 
-def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
+def add(graph: GraphBuilder, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add a layer's nodes to a graph.
 
     Raises:
@@ -51,7 +49,7 @@ def add(graph: Graph, layer: Layer, x: str, mask: str | None) -> tuple[str, str 
         graph.scope = above
 
 
-def add_all(graph: Graph, chain: Chain, x: str, mask: str | None) -> tuple[str, str | None]:
+def add_all(graph: GraphBuilder, chain: Chain, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of all layers of a model, each fed with what the one before gives."""
     for layer in chain.layers:
         x, mask = add(graph, layer, x, mask)
@@ -61,7 +59,7 @@ def add_all(graph: Graph, chain: Chain, x: str, mask: str | None) -> tuple[str, 
 # layers -------------------------------------------------------------------------------------------------------------
 
 
-def _embedding(graph: Graph, layer: Embedding, x: str, mask: str | None) -> tuple[str, str | None]:
+def _embedding(graph: GraphBuilder, layer: Embedding, x: str, mask: str | None) -> tuple[str, str | None]:
     y = graph.add("Gather", graph.constant(layer.embeddings.data, "embeddings"), x)
     if layer.mask_zero:
         mask = graph.add("Not", graph.add("Equal", x, graph.constant(0, "padding", "int64")))
@@ -69,22 +67,23 @@ def _embedding(graph: Graph, layer: Embedding, x: str, mask: str | None) -> tupl
     return y, None
 
 
-def _dense(graph: Graph, layer: Dense, x: str, mask: str | None) -> tuple[str, str | None]:
+def _dense(graph: GraphBuilder, layer: Dense, x: str, mask: str | None) -> tuple[str, str | None]:
     y = graph.add("MatMul", x, graph.constant(layer.kernel.data, "kernel"))
     if layer.bias is not None:
         y = graph.add("Add", y, graph.constant(layer.bias.data, "bias"))
     return _activate(graph, layer, layer.activation, y), mask
 
 
-def _activation(graph: Graph, layer: Activation, x: str, mask: str | None) -> tuple[str, str | None]:
+def _activation(graph: GraphBuilder, layer: Activation, x: str, mask: str | None) -> tuple[str, str | None]:
     return _activate(graph, layer, layer.activation, x), mask
 
 
-def _dropout(graph: Graph, layer: Dropout, x: str, mask: str | None) -> tuple[str, str | None]:
+def _dropout(graph: GraphBuilder, layer: Dropout, x: str, mask: str | None) -> tuple[str, str | None]:
     return x, mask
 
 
-def _layer_normalization(graph: Graph, layer: LayerNormalization, x: str, mask: str | None) -> tuple[str, str | None]:
+def _layer_normalization(graph: GraphBuilder, layer: LayerNormalization, x: str,
+                         mask: str | None) -> tuple[str, str | None]:
     """In its parts: the operator of that name came with opset 17, and knows the last axes alone."""
     axes = layer.normalized_axes
     centered = graph.add("Sub", x, _mean(graph, x, axes))
@@ -98,13 +97,13 @@ def _layer_normalization(graph: Graph, layer: LayerNormalization, x: str, mask: 
     return y, mask
 
 
-def _mean(graph: Graph, x: str, axes: tuple[int, ...]) -> str:
+def _mean(graph: GraphBuilder, x: str, axes: tuple[int, ...]) -> str:
     if graph.opset < 18:
         return graph.add("ReduceMean", x, axes=list(axes), keepdims=1)
     return graph.add("ReduceMean", x, graph.constant(list(axes), "axes", "int64"), keepdims=1)
 
 
-def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | None) -> tuple[str, str | None]:
+def _time_distributed(graph: GraphBuilder, layer: TimeDistributed, x: str, mask: str | None) -> tuple[str, str | None]:
     """All steps of a batch are one batch to the layer inside."""
     start, two = graph.constant([0], "start", "int64"), graph.constant([2], "two", "int64")
     end, rest = graph.constant([np.iinfo(np.int64).max], "end", "int64"), graph.constant([-1], "rest", "int64")
@@ -133,7 +132,7 @@ def _time_distributed(graph: Graph, layer: TimeDistributed, x: str, mask: str | 
     return unfold(y), mask
 
 
-def _any_step(graph: Graph, mask: str, outer: str) -> str:
+def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
     """A mask of more axes as one of the `outer` two: where anything of a step counts."""
     rest, last = graph.constant([-1], "rest", "int64"), graph.constant([2], "last", "int64")
     steps = graph.add("Reshape", mask, graph.add("Concat", outer, rest, axis=0))
@@ -151,7 +150,7 @@ _LAYERS: dict[type[Layer], Adds] = {
 # activations --------------------------------------------------------------------------------------------------------
 
 
-def _activate(graph: Graph, layer: Layer, activation: Any, x: str) -> str:
+def _activate(graph: GraphBuilder, layer: Layer, activation: Any, x: str) -> str:
     name, adds = activation.name, _ACTIVATIONS.get(type(activation))
     if adds is None:
         raise ValueError(f"{layer} activation: {name!r} has no form in ONNX; there are "
@@ -159,11 +158,11 @@ def _activate(graph: Graph, layer: Layer, activation: Any, x: str) -> str:
     return adds(graph, activation, x)
 
 
-def _operator(operator: str, **attributes: float) -> Callable[[Graph, Any, str], str]:
+def _operator(operator: str, **attributes: float) -> Callable[[GraphBuilder, Any, str], str]:
     return lambda graph, activation, x: graph.add(operator, x, **attributes)
 
 
-def _relu(graph: Graph, activation: Any, x: str) -> str:
+def _relu(graph: GraphBuilder, activation: Any, x: str) -> str:
     if activation.threshold or activation.negative_slope:
         raise ValueError(f"relu with threshold={activation.threshold} and negative_slope={activation.negative_slope} "
                          "has no form in ONNX; use leaky_relu")
@@ -172,15 +171,15 @@ def _relu(graph: Graph, activation: Any, x: str) -> str:
     return _clip(graph, x, 0, activation.max_value)
 
 
-def _clip(graph: Graph, x: str, low: float, high: float) -> str:
+def _clip(graph: GraphBuilder, x: str, low: float, high: float) -> str:
     return graph.add("Clip", x, graph.constant(low, "low"), graph.constant(high, "high"))
 
 
-def _log_sigmoid(graph: Graph, activation: Any, x: str) -> str:
+def _log_sigmoid(graph: GraphBuilder, activation: Any, x: str) -> str:
     return graph.add("Neg", graph.add("Softplus", graph.add("Neg", x)))
 
 
-def _gelu(graph: Graph, activation: Any, x: str) -> str:
+def _gelu(graph: GraphBuilder, activation: Any, x: str) -> str:
     """Of its parts: the operator is younger than the oldest opset written."""
     half, one = graph.constant(0.5, "half"), graph.constant(1, "one")
     if activation.approximate:
@@ -192,11 +191,11 @@ def _gelu(graph: Graph, activation: Any, x: str) -> str:
     return graph.add("Mul", x, graph.add("Mul", graph.add("Add", bent, one), half))
 
 
-def _hard_silu(graph: Graph, activation: Any, x: str) -> str:
+def _hard_silu(graph: GraphBuilder, activation: Any, x: str) -> str:
     return graph.add("Mul", x, graph.add("HardSigmoid", x, alpha=1 / 6, beta=0.5))
 
 
-_ACTIVATIONS: dict[type[activations.Activation], Callable[[Graph, Any, str], str]] = {
+_ACTIVATIONS: dict[type[activations.Activation], Callable[[GraphBuilder, Any, str], str]] = {
     type(activations.linear): lambda graph, activation, x: x,
     type(activations.relu): _relu,
     type(activations.relu6): lambda graph, activation, x: _clip(graph, x, 0, 6),

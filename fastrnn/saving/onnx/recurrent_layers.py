@@ -9,7 +9,7 @@ or, if it is masked, the one before it, came to be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from fastrnn.layers import Bidirectional
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import layouts
-
-if TYPE_CHECKING:
-    from fastrnn.saving.onnx.export import Graph
+from fastrnn.saving.onnx.builder import GraphBuilder
 
 _FIRST = np.iinfo(np.int64).min     # as the end of a slice that goes backwards, it takes the first element too
 
@@ -49,7 +47,7 @@ def is_recurrent(layer: Layer) -> bool:
 # layers -------------------------------------------------------------------------------------------------------------
 
 
-def recurrent(graph: Graph, layer: Recurrent, x: str, mask: str | None) -> tuple[str, str | None]:
+def recurrent(graph: GraphBuilder, layer: Recurrent, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of a recurrent layer."""
     steps = _steps(graph, x, mask)
     outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")])
@@ -58,7 +56,7 @@ def recurrent(graph: Graph, layer: Recurrent, x: str, mask: str | None) -> tuple
     return _flip(graph, outputs.steps) if layer.go_backwards else outputs.steps, mask
 
 
-def bidirectional(graph: Graph, layer: Bidirectional, x: str, mask: str | None) -> tuple[str, str | None]:
+def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str | None) -> tuple[str, str | None]:
     """Add the nodes of both directions, and what merges them."""
     pair = [layer.forward_layer, layer.backward_layer]
     names = [f"{graph.scope}_{direction}".replace("/", "_") for direction in ("forward", "backward")]
@@ -87,7 +85,7 @@ def bidirectional(graph: Graph, layer: Bidirectional, x: str, mask: str | None) 
 # the node -----------------------------------------------------------------------------------------------------------
 
 
-def _run(graph: Graph, layers: Sequence[Recurrent], steps: _Steps, names: Sequence[str]) -> list[_Outputs]:
+def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names: Sequence[str]) -> list[_Outputs]:
     """The node of one layer, or of a forward and a backward one, and the outputs of each."""
     first = layers[0]
     weights = [layouts.onnx_weights(layer) for layer in layers]
@@ -145,7 +143,7 @@ def _activations(layers: Sequence[Recurrent]) -> dict[str, list[str] | list[floa
 # masks --------------------------------------------------------------------------------------------------------------
 
 
-def _steps(graph: Graph, x: str, mask: str | None) -> _Steps:
+def _steps(graph: GraphBuilder, x: str, mask: str | None) -> _Steps:
     if mask is None:
         return _Steps(graph.add("Transpose", x, perm=[1, 0, 2]), "", "", "", None)
     time_axis = graph.constant(1, "time_axis", "int64")
@@ -165,7 +163,7 @@ def _steps(graph: Graph, x: str, mask: str | None) -> _Steps:
     return _Steps(graph.add("Transpose", moved, perm=[1, 0, 2]), lengths, before, until, mask)
 
 
-def _spread(graph: Graph, layer: Recurrent, y: str, steps: _Steps, initial: str | None) -> str:
+def _spread(graph: GraphBuilder, layer: Recurrent, y: str, steps: _Steps, initial: str | None) -> str:
     """Outputs of the steps that count, which are in front, and zeros behind them, as outputs of all steps."""
     if steps.mask is None:
         return y
@@ -184,13 +182,13 @@ def _spread(graph: Graph, layer: Recurrent, y: str, steps: _Steps, initial: str 
     return y
 
 
-def _kept(graph: Graph, steps: _Steps, final: str, initial: str) -> str:
+def _kept(graph: GraphBuilder, steps: _Steps, final: str, initial: str) -> str:
     """A final state, which is the initial one where no step counts: ONNX leaves open what a node gives there."""
     any_step = graph.add("Greater", steps.lengths, graph.constant(0, "none", "int32"))
     return graph.add("Where", _last_axis(graph, any_step), final, initial)
 
 
-def _last(graph: Graph, layer: Recurrent, h: str, mask: str | None) -> str:
+def _last(graph: GraphBuilder, layer: Recurrent, h: str, mask: str | None) -> str:
     """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
     if mask is None or not layer.zero_output_for_mask:
         return h
@@ -198,14 +196,14 @@ def _last(graph: Graph, layer: Recurrent, h: str, mask: str | None) -> str:
     return graph.add("Where", graph.add("Gather", mask, step, axis=1), h, graph.constant(0, "zero"))
 
 
-def _first_axis(graph: Graph, x: str) -> str:
+def _first_axis(graph: GraphBuilder, x: str) -> str:
     return graph.add("Unsqueeze", x, graph.constant([0], "axis", "int64"))
 
 
-def _last_axis(graph: Graph, x: str) -> str:
+def _last_axis(graph: GraphBuilder, x: str) -> str:
     return graph.add("Unsqueeze", x, graph.constant([-1], "axis", "int64"))
 
 
-def _flip(graph: Graph, x: str) -> str:
+def _flip(graph: GraphBuilder, x: str) -> str:
     minus, end = graph.constant([-1], "minus", "int64"), graph.constant([_FIRST], "end", "int64")
     return graph.add("Slice", x, minus, end, graph.constant([1], "axis", "int64"), minus)
