@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from fastrnn.saving.conversion import convert
     from fastrnn.saving.errors import ModelFileError
     from fastrnn.saving.inspection import inspect
-    from fastrnn.saving.onnx_backend import load_onnx
-    from fastrnn.saving.onnx_export import export_onnx
+    from fastrnn.saving.onnx.export import export_onnx
+    from fastrnn.saving.onnx.model import load_onnx
     from fastrnn.saving.reading import load_model
-    from fastrnn.saving.torch_reading import from_torch
-    from fastrnn.saving.torch_writing import to_torch
+    from fastrnn.saving.torch.reading import from_torch
+    from fastrnn.saving.torch.writing import to_torch
     from fastrnn.saving.writing import load_weights, save_model, save_weights
 
-_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx_export",
-          "from_torch": "torch_reading", "inspect": "inspection", "load_model": "reading", "load_onnx": "onnx_backend",
-          "load_weights": "writing", "save_model": "writing", "save_weights": "writing", "to_torch": "torch_writing"}
+_homes = {"ModelFileError": "errors", "convert": "conversion", "export_onnx": "onnx.export",
+          "from_torch": "torch.reading", "inspect": "inspection", "load_model": "reading", "load_onnx": "onnx.model",
+          "load_weights": "writing", "save_model": "writing", "save_weights": "writing", "to_torch": "torch.writing"}
 
 __all__ = ["ModelFileError", "convert", "export_onnx", "from_torch", "inspect", "load_model", "load_onnx",
            "load_weights", "save_model", "save_weights", "to_torch"]

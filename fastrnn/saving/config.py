@@ -15,8 +15,8 @@ from fastrnn import layers as layers_module
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.table import registry
-from fastrnn.saving import legacy
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.keras import legacy_config
 
 #: Where Keras's own classes are from, in its versions, and fastrnn's.
 _HOMES = ("keras", "tf_keras", "tensorflow", "builtins", "fastrnn")
@@ -215,7 +215,7 @@ class _Entry:
     def check(self) -> None:
         """Refuse a class that fastrnn does not have, and names that are no names."""
         _check_kind(self.name, self.file, self.place)
-        if legacy.modern_name(self.name) not in registry.objects:
+        if legacy_config.modern_name(self.name) not in registry.objects:
             known = ", ".join(sorted(registry.objects))
             raise ModelFileError(self.file, self.place, f"fastrnn has no layer of this name; it has {known}")
         if "name" in self.config:
@@ -229,14 +229,14 @@ class _Entry:
         """The layer, not built."""
         if self.layers is not None:
             return self._model(_layers(self.layers, version))
-        config = legacy.modern_config(self.name, self.config, version)
+        config = legacy_config.modern_config(self.name, self.config, version)
         for key, entry in self.inner.items():
             layer = entry.layer(version)
             # Keras 3 writes the names that the layers have inside their wrapper.
             layer.name = layer.name.removeprefix("forward_") if key == "layer" else layer.name
             config[key] = layer
         try:
-            layer = layers_module.deserialize({"class_name": legacy.modern_name(self.name), "config": config})
+            layer = layers_module.deserialize({"class_name": legacy_config.modern_name(self.name), "config": config})
         except Exception as error:  # whatever the values of a file can provoke in what they are arguments of
             raise ModelFileError(self.file, self.place, str(error)[:1000]) from None
         if not isinstance(layer, Layer):

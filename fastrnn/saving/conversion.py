@@ -10,13 +10,13 @@ import numpy as np
 
 from fastrnn.layers import Dense, Embedding, Input
 from fastrnn.models.sequential import Sequential
-from fastrnn.saving import files, torch_reading
+from fastrnn.saving import files
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.files import ONNX
-from fastrnn.saving.onnx_backend import OnnxModel, load_onnx
-from fastrnn.saving.onnx_export import export_onnx
+from fastrnn.saving.onnx.export import export_onnx
+from fastrnn.saving.onnx.model import OnnxModel, load_onnx
 from fastrnn.saving.reading import load_model
-from fastrnn.saving.torch_reading import from_torch
+from fastrnn.saving.torch.reading import from_torch, is_state_dict
 
 _SAMPLES, _STEPS = 8, 16
 #: Formats that hold weights alone.
@@ -80,7 +80,7 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
         raise ModelFileError(target, "", "a state dict has the names of the modules of a PyTorch program, "
                              "which no model file says; give them: torch.save(fastrnn.saving.to_torch({'encoder': "
                              "model}), path)")
-    if source.endswith(ONNX) and not torch_reading.is_state_dict(source):
+    if source.endswith(ONNX) and not is_state_dict(source):
         raise ModelFileError(source, "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
     if suffix != ONNX:
@@ -102,7 +102,7 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
 
 def _open(path: str, prefix: str | None, key: str | None) -> Any:
     """The model in a file, or a model of a module's layers."""
-    if not torch_reading.is_state_dict(path):
+    if not is_state_dict(path):
         for name, value in (("prefix", prefix), ("key", key)):
             if value is not None:
                 raise ModelFileError(path, "", f"has a whole model; a {name}, {value!r}, is for PyTorch's state dicts")

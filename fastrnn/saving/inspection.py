@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.saving import files, hdf5, locations, onnx_graph, safetensors, torch_archive
+from fastrnn.saving import files, locations, safetensors
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_NAME, ModelFileError, check_name, shown
-from fastrnn.saving.hdf5 import Group
+from fastrnn.saving.keras import hdf5
+from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
-from fastrnn.saving.onnx_graph import Graph
+from fastrnn.saving.onnx import graph as onnx_graph
+from fastrnn.saving.onnx.graph import Graph
 from fastrnn.saving.reading import open_model
-from fastrnn.saving.state_files import format_of
 from fastrnn.saving.tensors import Tensor
-from fastrnn.saving.torch_checkpoint import state_dict, state_dicts
+from fastrnn.saving.torch import archive as torch_archive
+from fastrnn.saving.torch.checkpoint import state_dict, state_dicts
+from fastrnn.saving.torch.state_files import format_of
 
 
 def inspect(filepath: Any) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from fastrnn.layers import InputLayer
 from fastrnn.models.sequential import Sequential
-from fastrnn.saving import contents, files, keras_archive, keras_legacy, native
+from fastrnn.saving import contents, files, native
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.errors import ModelFileError
-from fastrnn.saving.state_files import check_no_state_dict
+from fastrnn.saving.keras import archive as keras_archive
+from fastrnn.saving.keras import legacy as keras_legacy
+from fastrnn.saving.torch.state_files import check_no_state_dict
 
 READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model, ".h5": keras_legacy.read_model,
             ".hdf5": keras_legacy.read_model}

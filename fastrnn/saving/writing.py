@@ -12,8 +12,11 @@ from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.saving import config as configs
-from fastrnn.saving import contents, files, keras_archive, keras_legacy, keras_weights, locations, native
-from fastrnn.saving.state_files import check_no_state_dict
+from fastrnn.saving import contents, files, locations, native
+from fastrnn.saving.keras import archive as keras_archive
+from fastrnn.saving.keras import legacy as keras_legacy
+from fastrnn.saving.keras import weights as keras_weights
+from fastrnn.saving.torch.state_files import check_no_state_dict
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:

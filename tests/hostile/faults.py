@@ -15,7 +15,9 @@ import numpy as np
 
 import fastrnn
 from fastrnn.layers import LSTM, Bidirectional, Dense, Embedding, TimeDistributed
-from fastrnn.saving import archive, hdf5, keras_weights, locations, state
+from fastrnn.saving import archive, locations, state
+from fastrnn.saving.keras import hdf5
+from fastrnn.saving.keras import weights as keras_weights
 from fastrnn.saving.writing import model_config
 
 Json = Any

@@ -17,7 +17,7 @@ import numpy as np
 
 import fastrnn
 from fastrnn.layers import Dense
-from fastrnn.saving import keras_weights
+from fastrnn.saving.keras import weights as keras_weights
 from fastrnn.saving.writing import model_config
 from tests.hostile.config_faults import Config, entry
 from tests.hostile.faults import fault, good_members, good_model, legacy_bytes, zipped

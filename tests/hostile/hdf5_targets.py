@@ -12,7 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fastrnn.saving import archive, keras_weights, load_model, state
+from fastrnn.saving import archive, load_model, state
+from fastrnn.saving.keras import weights as keras_weights
 from fastrnn.saving.writing import model_config
 from tests.hostile.faults import legacy_bytes
 from tests.hostile.target import Json, Target, look, small_model, touch, zipped

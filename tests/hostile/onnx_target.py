@@ -12,7 +12,7 @@ import onnx
 import fastrnn
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding
 from fastrnn.saving import ModelFileError, load_onnx
-from fastrnn.saving.onnx_export import onnx_model
+from fastrnn.saving.onnx.export import onnx_model
 from tests.hostile.target import LATIN, Json, Target
 
 #: The messages in a message, by the number of their field.

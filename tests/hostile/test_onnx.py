@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import fastrnn
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding
 from fastrnn.saving import ModelFileError, inspect, load_onnx
-from fastrnn.saving.onnx_export import onnx_model
+from fastrnn.saving.onnx.export import onnx_model
 from tests.hostile.test_broken import PLACES, in_a_child
 
 SECONDS, MEMORY = 1.0, 64 << 20

@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 import fastrnn
 from fastrnn.__main__ import main
 from fastrnn.layers import Layer
-from fastrnn.saving import conversion, export_onnx, load_model, onnx_backend
+from fastrnn.saving import conversion, export_onnx, load_model
+from fastrnn.saving.onnx.model import OnnxModel
 from tests.saving import zoo
 
 
@@ -78,7 +79,7 @@ class TestInspect:
     def test_onnx(self, tmp_path, capsys, monkeypatch):
         model = zoo.make(fastrnn, "words")
         export_onnx(model, tmp_path / "m.onnx")
-        monkeypatch.setattr(onnx_backend.OnnxModel, "__init__", None)      # nothing is built
+        monkeypatch.setattr(OnnxModel, "__init__", None)      # nothing is built
         main(["inspect", str(tmp_path / "m.onnx")])
         lines = capsys.readouterr().out.splitlines()
         count = sum(onnx.numpy_helper.to_array(c).size for c in onnx.load(tmp_path / "m.onnx").graph.initializer)

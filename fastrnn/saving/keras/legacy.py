@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras 1's and 2's HDF5 files, `.h5`: layers by name, with a list of the names of their weights; whole models have
+their configuration in attributes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent import Recurrent
+from fastrnn.saving import config, layouts, locations
+from fastrnn.saving.contents import Contents
+from fastrnn.saving.errors import ModelFileError
+from fastrnn.saving.keras import hdf5, weights
+from fastrnn.saving.keras.archive import major_version
+from fastrnn.saving.keras.hdf5 import Group
+from fastrnn.saving.locations import Place
+from fastrnn.saving.tensors import Tensor
+
+_MODEL, _OPTIMIZER = "model_weights", "optimizer_weights"
+
+
+def write_weights(model: Any, file: IO[bytes]) -> None:
+    """Write a model's weights alone."""
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[int, list[str]] = {}
+    pairs = zip(locations.places(model.layers), model.weights, strict=True)
+    for place, variable in sorted(pairs, key=lambda pair: _frozen(pair[0])):
+        layer = model.layers[place.part.top].name
+        name = f"{place.native}:0"
+        names.setdefault(place.part.top, []).append(name)
+        arrays[f"{layer}/{name}"] = variable.data
+    texts: dict[str, Any] = {
+        "": {"layer_names": [layer.name for layer in model.layers], "backend": "tensorflow", "keras_version": "3.0.0"}}
+    for top, layer in enumerate(model.layers):
+        texts[layer.name] = {"weight_names": names.get(top, [])}
+    file.write(hdf5.write(arrays, texts))
+
+
+def read_model(data: memoryview, file: str) -> Contents:
+    """A whole model that Keras 1, 2 or 3 wrote."""
+    root = hdf5.open_file(data, file)
+    text = root.text("model_config")
+    if text is None:
+        raise ModelFileError(file, "@model_config", "the file has no model; if it has weights alone, make the model "
+                                                    "and load them by load_weights")
+    training = root.text("training_config")
+    version = major_version(_version(root), file, "@keras_version")
+    return Contents(
+        file, version, config.read_stack(config.parse_json(text, file, "@model_config"), file, version),
+        lambda places: find(root.group(_MODEL), places, file),
+        None if training is None else config.parse_json(training, file, "@training_config"),
+        lambda: _optimizer(root), None)
+
+
+def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> tuple[list[Tensor], int]:
+    """The weights in a file of any version of Keras, of a model or alone, and that version."""
+    root = hdf5.open_file(data, file)
+    if "layers" in root:        # which Keras 2 wrote in its last days, without saying so
+        return weights.find(root, places, file), 3
+    version = major_version(_version(root), file, "@keras_version")
+    return find(root.group(_MODEL) if _MODEL in root else root, places, file), version
+
+
+def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:
+    """The stored arrays of these weights: layer by layer, in order, whatever the names.
+
+    Raises:
+        ModelFileError: there are more or fewer layers with weights, or arrays in a layer, than the model has.
+    """
+    stored = [tensors for tensors in (_layer(group, name) for name in group.texts("layer_names")) if tensors]
+    wanted: dict[int, list[Place]] = {}
+    for place in places:
+        wanted.setdefault(place.part.top, []).append(place)
+    if len(stored) != len(wanted):
+        raise ModelFileError(file, group.place, f"expected {len(wanted)} layers with weights, got {len(stored)}; the "
+                                                "weights are of another model")
+    found: dict[str, Tensor] = {}
+    for own, tensors in zip(wanted.values(), stored):
+        own.sort(key=_frozen)
+        tensors = _of_today(own, tensors)
+        if len(tensors) != len(own):
+            raise ModelFileError(file, tensors[0].place, f"expected {len(own)} arrays for '{own[0].part.native}', got "
+                                                         f"{len(tensors)}; the weights are of another model")
+        found |= zip((place.native for place in own), tensors)
+    return [found[place.native] for place in places]
+
+
+def _frozen(place: Place) -> bool:
+    """What the weights of one layer of the model are sorted by: those that are trained come first."""
+    return not place.part.trainable
+
+
+def _layer(group: Group, name: str) -> list[Tensor]:
+    layer = group.group(name)
+    return [layer.tensor(weight) for weight in layer.texts("weight_names")]
+
+
+def _of_today(places: Sequence[Place], tensors: list[Tensor]) -> list[Tensor]:
+    """One layer's arrays, cell by cell, in today's layouts; as they are where their number fits no version's."""
+    counts: dict[Layer, int] = {}
+    for place in places:
+        counts[place.part.layer] = counts.get(place.part.layer, 0) + 1
+    if len(tensors) != len(places):
+        counts = {layer: layouts.keras_1_count(layer) or count for layer, count in counts.items()}
+    if len(tensors) != sum(counts.values()):
+        return tensors
+    found: list[Tensor] = []
+    left = iter(tensors)
+    for layer, count in counts.items():
+        own = list(itertools.islice(left, count))
+        found += layouts.of_cudnn(layer, layouts.of_keras_1(layer, own)) if isinstance(layer, Recurrent) else own
+    return found
+
+
+def _optimizer(root: Group) -> list[tuple[str, Tensor]]:
+    if _OPTIMIZER not in root:
+        return []
+    group = root.group(_OPTIMIZER)
+    return [(name, group.tensor(name)) for name in group.texts("weight_names")]
+
+
+def _version(root: Group) -> str | None:
+    """The version that wrote the file, which older ones say beside the weights alone."""
+    found = root.text("keras_version")
+    if found is None and _MODEL in root:
+        found = root.group(_MODEL).text("keras_version")
+    return found

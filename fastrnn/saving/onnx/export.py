@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models to ONNX files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastrnn.layers.base import Shape
+from fastrnn.layers.network import Network
+from fastrnn.saving import files
+from fastrnn.saving.onnx import layers
+from fastrnn.saving.onnx.builder import GraphBuilder
+
+#: From the first in which every operator used has the form that is written, to the last that is tested.
+OPSETS = range(14, 22)
+#: What a message of protobuf can hold, and so a file without others beside it.
+_LARGEST = (2 << 30) - 1
+
+
+def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False, overwrite: bool = True) -> None:
+    """Write a model to an ONNX file, for ONNX Runtime and others that read the format.
+
+    The graph has the input "input", the batch first, and the output "output"; sizes that may vary are free in it.
+    Dropout, which acts in training alone, is left out. Layers after an `Embedding` with mask_zero ignore what it
+    masks, wherever in a sequence that is: the steps that count are moved to its front, the node is given their number
+    as sequence_lens, and its outputs are moved back.
+
+    Args:
+        model: a built `Sequential`.
+        filepath: of the file, usually with the suffix `.onnx`.
+        opset: version of ONNX's operators, 14 to 21.
+        states: the graph takes the first states of each recurrent layer as inputs, "lstm_h" and "lstm_c" for a layer
+            named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`, "encoder_lstm_h" in a `Sequential`
+            named "encoder"), each (batch, units), and gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
+            to feed a long sequence in pieces (but not to layers that go backwards, which begin with the last piece).
+            Without, every call starts from zeros, stateful layers too.
+        overwrite: replace a file that is there.
+
+    Raises:
+        TypeError: it is no `Sequential`.
+        ValueError: the model is not built, or has something that ONNX lacks; says which layer and what.
+        FileExistsError: there is a file and `overwrite` is False.
+        ImportError: onnx is not installed.
+        OSError: the file cannot be written; an old one is as it was.
+
+    Example:
+
+    >>> import os, tempfile, fastrnn
+    >>> model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_onnx(model, os.path.join(folder, "encoder.onnx"))
+    ...     os.listdir(folder)
+    ['encoder.onnx']
+
+    ONNX Runtime runs it by ``onnxruntime.InferenceSession("encoder.onnx").run(None, {"input": x})``.
+    """
+    data = onnx_model(model, opset, states).SerializeToString()
+    if not overwrite and os.path.exists(filepath):
+        raise FileExistsError(f"{os.fspath(filepath)}: there is a file already; pass overwrite=True to replace it")
+    files.write_whole(filepath, lambda file: file.write(data))
+
+
+def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
+    """A model as onnx's ModelProto; see `export_onnx`."""
+    if not isinstance(model, Network):
+        raise TypeError(f"export_onnx model: expected a Sequential, got {type(model).__name__}; put layers into one")
+    if opset not in OPSETS:
+        raise ValueError(f"{model}: export_onnx expected an opset from {OPSETS[0]} to {OPSETS[-1]}, got {opset!r}")
+    if not model.built:
+        raise ValueError(f"{model}: build the model before it is exported, by build(input_shape) or a first call")
+    if sum(weight.data.nbytes for weight in model.weights) > _LARGEST - (1 << 20):
+        raise ValueError(f"{model}: an ONNX file holds 2 GB; save the model as .safetensors")
+    graph = GraphBuilder(model.dtype, opset, states)
+    kind = "int64" if model.input_kind == "index" else model.dtype
+    x: str = graph.add_input("input", kind, _free(model.input_shape))
+    x, _ = layers.add_all(graph, model, x, None)
+    graph.scope = ""
+    graph.add_output(x, "output", _free(model.output_shape))
+    for value, name, shape in graph.final:
+        graph.add_output(value, name, shape)
+    return graph.model(model.name, "")
+
+
+def _free(shape: Shape) -> list[Any]:
+    """A shape in ONNX's terms: sizes that may vary have names."""
+    names = ("batch", "time")
+    return [(names[axis] if axis < len(names) else f"size_{axis}") if size is None else size
+            for axis, size in enumerate(shape)]

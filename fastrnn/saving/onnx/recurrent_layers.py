@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SimpleRNN, LSTM, GRU and Bidirectional as ONNX's RNN, LSTM and GRU.
+
+ONNX has time first and only padding at the end of sequences. A mask may have holes: the steps that count are moved to
+the front, their number is the node's sequence_lens, and each step then takes the output of the place where its own,
+or, if it is masked, the one before it, came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.layers import Bidirectional
+from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent import Recurrent
+from fastrnn.saving import layouts
+from fastrnn.saving.onnx.builder import GraphBuilder
+
+_FIRST = np.iinfo(np.int64).min     # as the end of a slice that goes backwards, it takes the first element too
+
+
+class _Steps(NamedTuple):
+    """Steps as a node takes them, and how they came from the sequence with its mask."""
+
+    x: str                  # (T, N, D), those that count in front
+    lengths: str            # (N), how many they are; "" if all
+    before: str             # (N, T), how many come before each step
+    until: str              # (N, T), the same with the step itself
+    mask: str | None        # (N, T)
+
+
+class _Outputs(NamedTuple):
+    """What one direction gives."""
+
+    steps: str              # (N, T, H), in the order of time
+    last: str               # (N, H)
+
+
+def is_recurrent(layer: Layer) -> bool:
+    """Whether a layer has states."""
+    return isinstance(layer, (Recurrent, Bidirectional))
+
+
+# layers -------------------------------------------------------------------------------------------------------------
+
+
+def recurrent(graph: GraphBuilder, layer: Recurrent, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Add the nodes of a recurrent layer."""
+    steps = _steps(graph, x, mask)
+    outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")])
+    if not layer.return_sequences:
+        return outputs.last, None
+    return _flip(graph, outputs.steps) if layer.go_backwards else outputs.steps, mask
+
+
+def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Add the nodes of both directions, and what merges them."""
+    pair = [layer.forward_layer, layer.backward_layer]
+    names = [f"{graph.scope}_{direction}".replace("/", "_") for direction in ("forward", "backward")]
+    if pair[0].go_backwards:
+        pair, names = pair[::-1], names[::-1]
+    steps = _steps(graph, x, mask)
+    if type(pair[0]) is type(pair[1]) and pair[0].units == pair[1].units \
+            and pair[0].reset_after == pair[1].reset_after and pair[0].use_peepholes == pair[1].use_peepholes:
+        outputs = _run(graph, pair, steps, names)
+    else:
+        outputs = [_run(graph, [one], steps, [name])[0] for one, name in zip(pair, names)]
+    if pair[0] is not layer.forward_layer:
+        outputs = outputs[::-1]
+    both = [one.steps if layer.return_sequences else one.last for one in outputs]
+    if layer.merge_mode == "concat":
+        y = graph.add("Concat", *both, axis=-1)
+    elif layer.merge_mode == "mul":
+        y = graph.add("Mul", *both)
+    else:
+        y = graph.add("Add", *both)
+        if layer.merge_mode == "ave":
+            y = graph.add("Mul", y, graph.constant(0.5, "half"))
+    return y, mask if layer.return_sequences else None
+
+
+# the node -----------------------------------------------------------------------------------------------------------
+
+
+def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names: Sequence[str]) -> list[_Outputs]:
+    """The node of one layer, or of a forward and a backward one, and the outputs of each."""
+    first = layers[0]
+    weights = [layouts.onnx_weights(layer) for layer in layers]
+    w, r, b = (graph.constant(np.stack(parts), name) for parts, name in zip(zip(*weights), "WRB"))
+    letters = "hc"[:first.state_count]
+    given: list[list[str]] = [[], []]       # by state, then by layer
+    if graph.states:
+        given = [[graph.add_input(f"{name}_{letter}", graph.dtype, ["batch", first.units]) for name in names]
+                 for letter in letters]
+    initial = [graph.add("Concat", *(_first_axis(graph, state) for state in of_layers), axis=0) if of_layers else ""
+               for of_layers in given]
+    inputs = [steps.x, w, r, b, steps.lengths, *initial]
+    if first.use_peepholes:
+        peepholes = [layouts.swapped_peepholes(layer.get_weights()[-1]) for layer in layers]
+        inputs.append(graph.constant(np.stack(peepholes).reshape(len(layers), -1), "P"))
+    while not inputs[-1]:
+        inputs.pop()
+    direction = "bidirectional" if len(layers) > 1 else "reverse" if first.go_backwards else "forward"
+    node = layouts.onnx_node(first)
+    extra = {"linear_before_reset": int(first.reset_after)} if node == "GRU" else {}
+    y, *final = graph.add_many(node, inputs, ("Y", *(f"Y_{letter}" for letter in letters)), direction=direction,
+                               hidden_size=first.units, **_activations(layers), **extra)
+    found = []
+    for number, (layer, name) in enumerate(zip(layers, names)):
+        index = graph.constant(number, "direction", "int64")
+        last = [graph.add("Gather", state, index, axis=0) for state in final]
+        if graph.states:
+            if steps.mask is not None:
+                last = [_kept(graph, steps, value, of_layers[number]) for value, of_layers in zip(last, given)]
+            graph.final += [(value, f"{name}_{letter}_out", ["batch", layer.units])
+                            for value, letter in zip(last, letters)]
+        if layer.return_sequences:
+            sequence = graph.add("Transpose", graph.add("Gather", y, index, axis=1), perm=[1, 0, 2])
+            initial_h = given[0][number] if given[0] else None
+            found.append(_Outputs(_spread(graph, layer, sequence, steps, initial_h), last[0]))
+        else:
+            found.append(_Outputs("", _last(graph, layer, last[0], steps.mask)))
+    return found
+
+
+def _activations(layers: Sequence[Recurrent]) -> dict[str, list[str] | list[float]]:
+    """The node's attributes for the activations of its layers, each a list in the order of the layers' gates."""
+    names, alphas, betas = list[str](), list[float](), list[float]()
+    for layer in layers:
+        sigma, tanh = layer.recurrent_activation.name, layer.activation.name
+        for activation in {"RNN": (tanh,), "LSTM": (sigma, tanh, tanh), "GRU": (sigma, tanh)}[layouts.onnx_node(layer)]:
+            name, parameters = layouts.onnx_activation(activation)
+            names.append(name)
+            alphas += parameters[:1]
+            betas += parameters[1:]
+    parameters_of = {"activation_alpha": alphas, "activation_beta": betas} if alphas else {}
+    return {"activations": names, **parameters_of}
+
+
+# masks --------------------------------------------------------------------------------------------------------------
+
+
+def _steps(graph: GraphBuilder, x: str, mask: str | None) -> _Steps:
+    if mask is None:
+        return _Steps(graph.add("Transpose", x, perm=[1, 0, 2]), "", "", "", None)
+    time_axis = graph.constant(1, "time_axis", "int64")
+    counts = graph.add("Cast", mask, to=graph.onnx.TensorProto.INT64)
+    until = graph.add("CumSum", counts, time_axis)
+    before = graph.add("Sub", until, counts)
+    total = graph.add("ReduceSum", counts, graph.constant([1], "axes", "int64"), keepdims=0)
+    lengths = graph.add("Cast", total, to=graph.onnx.TensorProto.INT32)
+    # Steps that count get a place from their number, the others one behind all of them.
+    shape = graph.add("Shape", counts)
+    time = graph.add("Gather", shape, graph.constant([1], "time_of", "int64"))
+    one = graph.onnx.numpy_helper.from_array(np.ones(1, np.int64))
+    position = graph.add("CumSum", graph.add("ConstantOfShape", shape, value=one), time_axis)
+    key = graph.add("Sub", graph.add("Mul", counts, time), position)     # the larger, the further in front
+    _, order = graph.add_many("TopK", [key, time], ("keys", "order"), axis=1)
+    moved = graph.add("GatherND", x, _last_axis(graph, order), batch_dims=1)
+    return _Steps(graph.add("Transpose", moved, perm=[1, 0, 2]), lengths, before, until, mask)
+
+
+def _spread(graph: GraphBuilder, layer: Recurrent, y: str, steps: _Steps, initial: str | None) -> str:
+    """Outputs of the steps that count, which are in front, and zeros behind them, as outputs of all steps."""
+    if steps.mask is None:
+        return y
+    last = graph.constant(-1, "last", "int64")
+    if layer.go_backwards:      # a masked step repeats the next one in time, or the initial state
+        length = graph.add("Cast", steps.lengths, to=graph.onnx.TensorProto.INT64)
+        there = graph.add("Less", steps.before, _last_axis(graph, length))
+        place = graph.add("Where", there, steps.before, last)
+    else:
+        place = graph.add("Add", steps.until, last)
+    if initial is not None:     # the last place is then the initial state; else it is zero if anything is masked
+        y = graph.add("Concat", y, graph.add("Unsqueeze", initial, graph.constant([1], "axis", "int64")), axis=1)
+    y = graph.add("GatherND", y, _last_axis(graph, place), batch_dims=1)
+    if layer.zero_output_for_mask:
+        y = graph.add("Where", _last_axis(graph, steps.mask), y, graph.constant(0, "zero"))
+    return y
+
+
+def _kept(graph: GraphBuilder, steps: _Steps, final: str, initial: str) -> str:
+    """A final state, which is the initial one where no step counts: ONNX leaves open what a node gives there."""
+    any_step = graph.add("Greater", steps.lengths, graph.constant(0, "none", "int32"))
+    return graph.add("Where", _last_axis(graph, any_step), final, initial)
+
+
+def _last(graph: GraphBuilder, layer: Recurrent, h: str, mask: str | None) -> str:
+    """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
+    if mask is None or not layer.zero_output_for_mask:
+        return h
+    step = graph.constant([0 if layer.go_backwards else -1], "step", "int64")
+    return graph.add("Where", graph.add("Gather", mask, step, axis=1), h, graph.constant(0, "zero"))
+
+
+def _first_axis(graph: GraphBuilder, x: str) -> str:
+    return graph.add("Unsqueeze", x, graph.constant([0], "axis", "int64"))
+
+
+def _last_axis(graph: GraphBuilder, x: str) -> str:
+    return graph.add("Unsqueeze", x, graph.constant([-1], "axis", "int64"))
+
+
+def _flip(graph: GraphBuilder, x: str) -> str:
+    minus, end = graph.constant([-1], "minus", "int64"), graph.constant([_FIRST], "end", "int64")
+    return graph.add("Slice", x, minus, end, graph.constant([1], "axis", "int64"), minus)
