@@ -46,6 +46,8 @@ FLAGS = [
     "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
     "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi",
 ]  # fmt: skip
+# Where Cython looks for what a file names: parts by their folder ("cells/lstm.pxi"), and base's team.pxd as `team`.
+INCLUDED = ["src", "src/base"]
 DIRECTIVES = {
     "language_level": "3",
     "boundscheck": False,
@@ -68,7 +70,7 @@ class Build(build_ext):
     def build_extensions(self):
         # Here and not in setup(): a source distribution lists the .pyx, and asking for metadata compiles nothing.
         generated = cythonize(
-            self.extensions, include_path=["src"], compiler_directives=DIRECTIVES, build_dir="build/cython"
+            self.extensions, include_path=INCLUDED, compiler_directives=DIRECTIVES, build_dir="build/cython"
         )
         sources = {extension.name: extension.sources for extension in generated}
         if self.compiler.compiler_type == "msvc":
@@ -120,11 +122,11 @@ class Build(build_ext):
 def extensions():
     # -s: without it symbols are half of the file.
     link_args = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
-    shared = [str(path) for path in sorted(Path("src").iterdir()) if path.suffix in (".h", ".pxi", ".pxd")]
-    for name in ("cpu", "threads"):
+    shared = [str(path) for path in sorted(Path("src").rglob("*")) if path.suffix in (".h", ".pxi", ".pxd")]
+    for name, folder in {"cpu": "simd", "threads": "base"}.items():
         yield Extension(
             f"fastrnn._core.{name}",
-            [f"src/{name}.pyx"],
+            [f"src/{folder}/{name}.pyx"],
             include_dirs=["src"],
             extra_compile_args=list(FLAGS),
             extra_link_args=list(link_args),
@@ -134,7 +136,7 @@ def extensions():
         for scalar in ("float32", "float64"):
             yield Extension(
                 f"fastrnn._core.kernels_{target}_{scalar}",
-                [f"src/kernels_{target}_{scalar}.pyx"],
+                [f"src/simd/kernels_{target}_{scalar}.pyx"],
                 include_dirs=["src", numpy.get_include()],
                 define_macros=[
                     ("VBYTES", str(width)),

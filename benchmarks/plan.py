@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the kernels' plan (src/plan.pxi) is the fastest one: threads over the batch, over the units, or one alone;
-the input projected ahead of the steps, or with each step.
+"""Whether the kernels' plan (src/recurrent/plan.pxi) is the fastest one: threads over the batch, over the units, or one
+alone; the input projected ahead of the steps, or with each step.
 
     python benchmarks/plan.py [--cells lstm,gru,rnn] [--kinds forward,train] [--threads 2]
 

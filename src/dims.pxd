@@ -5,7 +5,7 @@
 #   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J row length of z: gates * HP, and a bit
 #
 # `real` is float or double, as the build says; Cython only needs to know that it is a number.
-cdef extern from "simd.h" nogil:
+cdef extern from "simd/simd.h" nogil:
     ctypedef float real
     ctypedef float vf
     ctypedef unsigned long uint64_t
@@ -40,7 +40,7 @@ cdef extern from "simd.h" nogil:
     void prefetch_to_write(const real*, long)
 
 
-cdef extern from "exponentials.h" nogil:
+cdef extern from "simd/exponentials.h" nogil:
     vf vexp(vf)
     vf vsigmoid(vf)
     vf vtanh(vf)

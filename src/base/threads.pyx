@@ -2,7 +2,7 @@
 
 They are one OpenMP team that stays in its region, so that no call has to wait for a region's end, where OpenMP waits for every
 thread, also for one that other processes keep from running. So OpenMP places the threads and sizes their stacks, as its
-variables say, and nothing more. src/team.pxd says how a call shares its work with them.
+variables say, and nothing more. src/base/team.pxd says how a call shares its work with them.
 """
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, threadid

@@ -1,5 +1,5 @@
 # What the three cells share on the way forward: one call's problem, its buffers, the input projected ahead of the steps, and
-# what becomes of a new state. The products of a step are in gate_block.pxi.
+# what becomes of a new state. The products of a step are in block.pxi.
 #
 # z, row-major [time slot][N][J], holds what is projected ahead (x W + b), and for training each step's gates. Within a row
 # each gate has a block of HP elements. So has dz, for the gradients of the pre-activations of some steps at a time.

@@ -7,7 +7,7 @@
 #
 # Where a helper finds that others had its core, calls run alone for a while, each time longer. That a thread is late does not
 # say so much: virtual machines stop all the time, and are slow to wake a thread.
-cdef extern from "wait.h" nogil:
+cdef extern from "base/wait.h" nogil:
     void give_way()
     void cpu_relax()
     long long clock_ns()
