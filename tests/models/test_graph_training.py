@@ -138,7 +138,8 @@ def test_outputs_by_key(data):
     y = {"first": data["a"], "second": data["b"]}
     check(pair(by_key, loss={"first": "mse", "second": "mae"}, metrics={"second": ["mse"]},
                loss_weights={"second": 3.0, "first": 1.0}), data["x"], y, validation_data=(data["z"], y))
-    check(pair(by_key, loss="mse"), data["x"], y, sample_weight={"first": data["weight"], "second": data["other"]})
+    weights = {"first": np.repeat(data["weight"][:, None], T, axis=1), "second": data["other"]}
+    check(pair(by_key, loss=["mae", "mse"]), data["x"], y, sample_weight=weights)
     check(pair(by_key, loss={"second": "mse"}), data["x"], y)
 
 
