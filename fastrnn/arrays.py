@@ -181,6 +181,17 @@ def as_float(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
     return np.require(as_numbers(x, what), dtype=DTYPES[dtype], requirements=("C", "A"))
 
 
+def as_dtype(x: Any, dtype: str, what: str = "input") -> np.ndarray:
+    """Any numeric array as an aligned, native, C-contiguous array of any numeric dtype; ``x`` itself if it is one.
+
+    Raises:
+        ValueError: as `as_float`.
+    """
+    if dtype in DTYPES:
+        return as_float(x, dtype, what)
+    return np.require(as_numbers(x, what), dtype=np.dtype(dtype), requirements=("C", "A"))
+
+
 def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
     """Any numeric array of whole numbers from 0 to ``limit`` - 1 as a C-contiguous int32 array.
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.graph.call import Call
-from fastrnn.graph.graph import Graph
+from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
-from fastrnn.graph.symbol import flatten, has_symbols, rebuild
-from fastrnn.layers.base import Layer, Shape, Variable
+from fastrnn.graph.symbol import Symbol, flatten, has_symbols, rebuild
+from fastrnn.layers.base import Layer, Shape, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.recurrent.base import Recurrent
 
@@ -37,7 +37,10 @@ class Network(Layer):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._set_graph(Graph(inputs, outputs, self))
+        graph = Graph(inputs, outputs, self)
+        if any(symbol.node.inputs for symbol in graph.inputs):      # in the middle of another graph: inputs of its own
+            graph = Flat(graph).graph([_input_like(symbol) for symbol in graph.inputs])
+        self._set_graph(graph)
         names = [layer.name for layer in self.graph.layers]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -47,6 +50,7 @@ class Network(Layer):
     def _set_graph(self, graph: Graph | None) -> None:
         """The layers are others from now on."""
         self._graph = graph
+        self._know_nodes()
         if graph is not None:
             floats = [symbol.dtype for symbol in graph.outputs if symbol.dtype.startswith("float")]
             self.dtype = floats[0] if floats else "float32"
@@ -56,6 +60,17 @@ class Network(Layer):
     def forget(self) -> None:
         super().forget()
         self._schedules = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, whose graph has nodes of its own."""
+        self.__dict__.update(state)
+        self._know_nodes()
+
+    def _know_nodes(self) -> None:
+        """Have the layers know the graph's nodes."""
+        if self._graph is not None:
+            for node in [symbol.node for symbol in self._graph.inputs] + self._graph.nodes:
+                node.layer._nodes.add(node)
 
     @property
     def graph(self) -> Graph:
@@ -71,6 +86,10 @@ class Network(Layer):
 
     def unrolled(self) -> Graph | None:
         return self.graph if type(self).forward is Network.forward else None
+
+    def demanded_shape(self, index: int) -> Shape:
+        """The shape that arrays of an input must have, None where it may vary."""
+        return self.graph.inputs[index].shape
 
     # the layers ----------------------------------------------------------------------------------------------------
 
@@ -232,6 +251,9 @@ class Network(Layer):
         """
         return self.check_inputs(self.arrange(x))
 
+    def check_input(self, x: Any) -> np.ndarray:
+        return self.check_inputs([x])[0]
+
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         checked = [self._check_one(index, x) for index, x in enumerate(inputs)]
         if len(checked) > 1 and len({len(x) for x in checked}) > 1:
@@ -255,12 +277,14 @@ class Network(Layer):
         indices = [taker for taker in takers if taker.input_kind == "index"]
         for taker in indices or takers:
             x = taker.check_input(x)
+        if not any(taker.input_kind in ("index", "float") for taker in takers):
+            x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
         self.check_fixed(index, x.shape)
         return x
 
     def check_fixed(self, index: int, shape: tuple[int, ...]) -> None:
         """Raise a ValueError if an input has another size where the model's is fixed."""
-        own = self.graph.inputs[index].shape
+        own = self.demanded_shape(index)
         if any(size is not None and size != got for size, got in zip(own[1:], shape[1:])):
             name = f" {self.input_names[index]!r}" if len(self.graph.inputs) > 1 else ""
             raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
@@ -446,6 +470,13 @@ class Network(Layer):
                 layer.reset_states()
 
     reset_state = reset_states
+
+
+def _input_like(symbol: Symbol) -> Symbol:
+    """An input in the place of a symbol, which stays one if it is."""
+    if not symbol.node.inputs:
+        return symbol
+    return InputLayer(batch_shape=symbol.shape, dtype=symbol.dtype, name=unique_name(f"{symbol.name}_input")).symbol()
 
 
 def _each_once(variables: list[Variable]) -> list[Variable]:

@@ -24,6 +24,7 @@ from fastrnn.layers import (
     Dense,
     Dropout,
     Embedding,
+    Input,
     InputLayer,
     LayerNormalization,
     SimpleRNN,
@@ -49,6 +50,16 @@ def sequential(**keywords: Any) -> fastrnn.Sequential:
         Bidirectional(GRU(2, return_sequences=True, **keywords), **keywords), Dropout(0, **keywords),
         fastrnn.Sequential([LSTM(3, return_sequences=True, **keywords), Dense(2, "tanh", **keywords)]),
         LayerNormalization(**keywords)])  # fmt: skip
+
+
+def graph(name: str | None = None, **keywords: Any) -> fastrnn.Model:
+    """A shared layer, one over its own output, and states that go from one layer to another."""
+    x = Input((T, D), dtype=keywords.get("dtype"))
+    shared = LSTM(D, return_sequences=True, return_state=True, **keywords)
+    y, h, c = shared(x)
+    y, h, c = shared(y, initial_state=[h, c])
+    z = LSTM(D, return_sequences=True, **keywords)(Dense(3, "tanh", **keywords)(y), initial_state=[c, h])
+    return fastrnn.Model(x, Dense(2, "softmax", **keywords)(z), name=name)
 
 
 def wrapped(layer: type, *arguments: Any, **options: Any) -> Callable[..., Any]:
@@ -78,6 +89,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "LayerNormalization": {"": Recipe(wrapped(LayerNormalization)),
                            "axes": Recipe(wrapped(LayerNormalization, axis=[1, 2])),
                            "plain": Recipe(wrapped(LayerNormalization, center=False, scale=False))},
+    "Model": {"": Recipe(graph)},
     "Sequential": {"": Recipe(lambda name=None, **keywords: _named(sequential(**keywords), name)),
                    "words": Recipe(lambda name=None, **keywords: _named(fastrnn.Sequential([
                        Embedding(V, 3, mask_zero=True, **keywords), LSTM(3, **keywords),
@@ -374,7 +386,7 @@ def test_states_are_the_callers_too(make, count):
 def test_two_outputs_want_two_gradients():
     layer, x = Bidirectional(GRU(3), merge_mode=None), np.ones((N, T, D), "float32")
     y = layer(x, training=True)
-    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)), None:
+    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)):
         with pytest.raises(ValueError, match=r"Bidirectional .* dy: expected "):
             layer.backward(wrong)
     assert layer.backward(y).shape == x.shape
