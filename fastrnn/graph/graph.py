@@ -75,10 +75,14 @@ class Flat:
         if inputs is not None:
             given = {(leaf.node, leaf.index): symbol for leaf, symbol in zip(flatten(self.inputs), inputs, strict=True)}
 
+        def symbol(leaf: Any) -> Any:
+            if not isinstance(leaf, _Place):
+                return leaf
+            place = leaf.node, leaf.index
+            return given[place] if place in given else nodes[leaf.node].outputs[leaf.index]
+
         def symbols(structure: Any) -> Any:
-            return rebuild(structure, [
-                given.get((leaf.node, leaf.index)) or nodes[leaf.node].outputs[leaf.index]
-                if isinstance(leaf, _Place) else leaf for leaf in flatten(structure)])
+            return rebuild(structure, [symbol(leaf) for leaf in flatten(structure)])
 
         for (layer, outputs, single), (reads_, masks, args, kwargs, training) in zip(self.made, self.read):
             node = Node(layer, symbols(reads_), symbols(args), symbols(kwargs), symbols(masks), training)
