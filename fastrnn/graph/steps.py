@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,25 @@ class Step:
 
     def checked(self, xs: Sequence[Any]) -> list[Any]:
         """The inputs as the layer takes them, or an error that names it."""
-        return [self.layer.check_input(x) if type(x) is np.ndarray else x for x in xs]
+        return [self.layer.check_part(index, x) if type(x) is np.ndarray else x for index, x in enumerate(xs)]
+
+
+class Taker(NamedTuple):
+    """A layer that reads an input of the graph, and as which of its own inputs."""
+
+    layer: Any
+    index: int
+
+    @property
+    def kind(self) -> str:
+        """What numbers it takes there; see `Layer.input_kind`."""
+        kind: str = self.layer.input_kind
+        return kind if self.index == 0 or self.layer.takes_many else "float"
+
+    def check(self, x: Any) -> np.ndarray:
+        """The array as the layer takes it, or an error that names it."""
+        array: np.ndarray = self.layer.check_part(self.index, x)
+        return array
 
 
 class Steps:
@@ -64,7 +82,7 @@ class Steps:
         self.masked: list[bool] = [False] * inputs
         self.dtypes: list[str] = []
         self.ranks: list[int] = []
-        self.takers: list[list[Any]] = [[] for _ in range(inputs)]
+        self.takers: list[list[Taker]] = [[] for _ in range(inputs)]
 
     def slot(self, symbol: Symbol, masked: bool) -> int:
         """A new slot, for the array of a symbol."""
@@ -84,9 +102,9 @@ def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
         table.ranks.append(len(symbol.shape))
     table.outputs = _unroll(graph, list(range(len(graph.inputs))), None, True, table)
     for step in table.steps:
-        for slot in step.inputs:
-            if slot < len(graph.inputs) and not any(layer is step.layer for layer in table.takers[slot]):
-                table.takers[slot].append(step.layer)
+        for index, slot in enumerate(step.inputs):
+            if slot < len(graph.inputs):
+                table.takers[slot].append(Taker(step.layer, index))
     for step in table.steps:
         _look_at(step, table)
     _hand_rows(table)
@@ -161,7 +179,7 @@ class _Passes:
     dtype = "any"
     trainable_weights: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
-    reads_rows = gives_rows = False
+    reads_rows = gives_rows = takes_many = False
     output_activation = None
 
     def forward(self, x: Any, call: Any) -> Any:
@@ -173,7 +191,7 @@ class _Passes:
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return mask
 
-    def check_input(self, x: Any) -> Any:
+    def check_part(self, index: int, x: Any) -> Any:
         return x
 
     def mask_rank(self, rank: int) -> int:
@@ -212,7 +230,7 @@ def _look_at(step: Step, table: Steps) -> None:
     for slot in step.inputs:
         floating = table.dtypes[slot].startswith("float")
         if slot < inputs:       # what comes in is converted for the layers that read it; one of two kinds goes first
-            kinds = {layer.input_kind for layer in table.takers[slot]}
+            kinds = {taker.kind for taker in table.takers[slot]}
             step.checks = step.checks or (kind == "float" and "index" in kinds)
         else:
             step.checks = step.checks or kind == "index" or (kind == "float" and not (

@@ -266,18 +266,18 @@ class Network(Layer):
         takers = self.schedule().takers[index]
         own = self.graph.inputs[index].shape
         if type(x) is not np.ndarray:
-            x = arrays.as_array(x, f"{takers[0] if takers else self} input")
+            x = arrays.as_array(x, f"{takers[0].layer if takers else self} input")
         if x.ndim != len(own):
             x = _fit_rank(x, own)
             if x.ndim != len(own):
                 for taker in takers:
-                    taker.check_input(x)        # whose error says more
+                    taker.check(x)              # whose error says more
                 one_sample = "; for one sample pass x[None]" if x.ndim == len(own) - 1 else ""
                 raise ValueError(f"{self}: expected input of shape {own}, got {x.shape}{one_sample}")
-        indices = [taker for taker in takers if taker.input_kind == "index"]
+        indices = [taker for taker in takers if taker.kind == "index"]
         for taker in indices or takers:
-            x = taker.check_input(x)
-        if not any(taker.input_kind in ("index", "float") for taker in takers):
+            x = taker.check(x)
+        if all(taker.kind == "any" for taker in takers):
             x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
         self.check_fixed(index, x.shape)
         return x
@@ -327,7 +327,7 @@ class Network(Layer):
     @property
     def input_kind(self) -> str:  # type: ignore[override]
         takers = [] if self._graph is None else self.schedule().takers[0]
-        return takers[0].input_kind if takers else "float"
+        return takers[0].kind if takers else "float"
 
     @property
     def output_activation(self) -> str | None:  # type: ignore[override]
@@ -338,11 +338,11 @@ class Network(Layer):
 
     def mask_rank(self, rank: int) -> int:
         takers = self.schedule().takers[0]
-        return takers[0].mask_rank(rank) if takers else rank - 1
+        return takers[0].layer.mask_rank(rank) if takers else rank - 1
 
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         takers = self.schedule().takers[0]
-        return takers[0].check_mask(mask, x) if takers else super().check_mask(mask, x)
+        return takers[0].layer.check_mask(mask, x) if takers else super().check_mask(mask, x)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The masks that go with the outputs, for inputs that `prepare` gave."""

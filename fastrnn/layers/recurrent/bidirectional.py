@@ -187,6 +187,13 @@ class Bidirectional(Layer):
         count = self.forward_layer.state_count
         return list(states[:count]), list(states[count:])
 
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        count = self.forward_layer.state_count
+        if index == 0:
+            return self.check_input(x)
+        inner = self.forward_layer if index <= count else self.backward_layer
+        return inner.check_part(index, x)
+
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         x = self.check_input(inputs[0])
         if len(inputs) == 1:

@@ -140,6 +140,14 @@ class RecurrentForward(RecurrentWeights):
         x = self.check_input(inputs[0])
         return [x, *self._given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
 
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        if index == 0:
+            return self.check_input(x)
+        state = arrays.as_float(x, self.dtype, f"{self} initial_state")
+        if state.ndim != 2 or state.shape[1] != self.units:
+            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got {state.shape}")
+        return state
+
     def check_state_symbols(self, states: list[Any]) -> None:
         """Raise a ValueError if initial states do not fit."""
         for state in states:
