@@ -20,7 +20,7 @@ from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import data, loop
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
 from fastrnn.training.objective import Objective
-from fastrnn.training.summary import print_summary
+from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.training.watch import Watch
 
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
@@ -377,7 +377,7 @@ class Model(Network):
 
         Args:
             line_length: width of the table in characters; None fits it to the terminal.
-            positions: where its three columns end: fractions of `line_length`, or numbers of characters.
+            positions: where its columns end, three, or four where layers are not in a line: fractions of `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
 
         Example:
@@ -389,14 +389,21 @@ class Model(Network):
         ...
         Trainable params: 128 ...
         """
-        print_summary(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
-                      positions, print_fn)
+        (print_fn or print)("\n".join(self._summary(line_length, positions)))
 
-    def _rows(self) -> list[tuple[Any, Any]]:
-        """The layers and the shapes of their outputs, None where they are not known."""
-        graph = self.graph
-        return [(layer, graph.nodes_of(layer)[0].outputs[0].shape if graph.nodes_of(layer) else layer.batch_shape)
-                for layer in graph.layers]
+    def _summary(self, line_length: int | None = None, positions: Sequence[float] | None = None) -> list[str]:
+        return summary_lines(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
+                             positions)
+
+    def _rows(self) -> list[Row]:
+        """What the summary says of each layer."""
+        return rows_of(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        import html     # which only a notebook needs
+
+        return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
 
     # -- files --------------------------------------------------------------------------------------------------------
 

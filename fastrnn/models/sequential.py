@@ -15,6 +15,7 @@ from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.models.model import Model
+from fastrnn.models.summary import Row
 
 
 class Sequential(Model):
@@ -349,9 +350,9 @@ class Sequential(Model):
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         return self._stack[0].check_mask(mask, x)
 
-    def _rows(self) -> list[tuple[Any, Any]]:
+    def _rows(self) -> list[Row]:
         shapes: list[Any] = [symbol.shape for symbol in self._line[1:]] or [None] * len(self._stack)
-        return list(zip(self._stack, shapes, strict=True))
+        return [Row(layer, [shape]) for layer, shape in zip(self._stack, shapes, strict=True)]
 
     # configuration -------------------------------------------------------------------------------------------------
 

@@ -145,7 +145,8 @@ class RecurrentForward(RecurrentWeights):
             return self.check_input(x)
         state = arrays.as_float(x, self.dtype, f"{self} initial_state")
         if state.ndim != 2 or state.shape[1] != self.units:
-            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got {state.shape}")
+            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got "
+                             f"{state.shape}")
         return state
 
     def check_state_symbols(self, states: list[Any]) -> None:
