@@ -17,20 +17,21 @@ cdef enum:
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
 
 
-cdef inline long long call_work(long N, long T, long D, long H, long G, bint from_zero) noexcept nogil:
+cdef inline long long call_work(const Cell* cell, long N, long T, long D, long H, bint from_zero) noexcept nogil:
     """Multiply-adds of a forward pass."""
-    return <long long>N * (T * (D + H) - (H if from_zero else 0)) * G * H
+    return <long long>N * (T * (D + H) - (H if from_zero else 0)) * cell.gates * H
 
 
-cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long threads) noexcept nogil:
+cdef Plan plan(const Cell* cell, long N, long T, long D, long H, bint from_zero, long threads) noexcept nogil:
     cdef Plan p
+    cdef long G = cell.gates
     cdef long P = (H + VL - 1) // VL, rows, few = 4
     p.team = 1
     p.split_units = False
     if forced.team > 0:
         p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
         p.split_units = forced.split_units and p.team > 1
-    elif threads > 1 and call_work(N, T, D, H, G, from_zero) >= SMALL_WORK:
+    elif threads > 1 and call_work(cell, N, T, D, H, from_zero) >= SMALL_WORK:
         if (D + H) * G * H * <long>sizeof(real) > LARGE_WEIGHTS:
             few = 8
         if N >= few * threads or (N > 1 and N * H * G * H < SMALL_STEP):
@@ -47,11 +48,11 @@ cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long thre
     return p
 
 
-cdef Plan plan_now(long N, long T, long D, long H, long G, bint from_zero, long threads) except *:
+cdef Plan plan_now(const Cell* cell, long N, long T, long D, long H, bint from_zero, long threads) except *:
     """The same for the threads that are at hand at the moment: a buffer for `threads` is large enough for fewer."""
-    cdef Plan p = plan(N, T, D, H, G, from_zero, threads)
-    cdef long team = team_for(p.team, call_work(N, T, D, H, G, from_zero))
-    return p if team == p.team else plan(N, T, D, H, G, from_zero, team)
+    cdef Plan p = plan(cell, N, T, D, H, from_zero, threads)
+    cdef long team = team_for(p.team, call_work(cell, N, T, D, H, from_zero))
+    return p if team == p.team else plan(cell, N, T, D, H, from_zero, team)
 
 
 def threads_each(long threads):
@@ -76,7 +77,7 @@ def force_plan(long team=0, bint split_units=False, bint fused=False):
 
 def planned(int cell, long N, long T, long D, long H, long threads):
     """What `plan` chooses without initial states: team, split_units and fused."""
-    cdef Plan p = plan(N, T, D, H, GATE_COUNT[cell], True, threads)
+    cdef Plan p = plan(cell_of(cell), N, T, D, H, True, threads)
     return p.team, bool(p.split_units), bool(p.fused)
 
 

@@ -54,7 +54,7 @@ class RecurrentForward(RecurrentWeights):
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
         kernels = _core.kernels(self.dtype)
-        self.cell: int = kernels.CELLS[self.cell_name]
+        self.cell: int = kernels.CELLS[self.cell_name]["number"]
         codes = kernels.ACTIVATIONS
         self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
@@ -72,7 +72,7 @@ class RecurrentForward(RecurrentWeights):
 
     def _options(self) -> tuple[Any, ...]:
         """What the kernels must know of the layer."""
-        return (self.cell, self.units, *self._codes, self.reset_after, self.zero_output_for_mask)
+        return (self.cell, self.units, *self._codes, self.zero_output_for_mask)
 
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
@@ -176,8 +176,8 @@ class RecurrentForward(RecurrentWeights):
 
     def _new_inference(self) -> Any:
         _, w, u, b, b_recurrent, peepholes = self._pack()
-        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, self.reset_after, w, u, b,
-                                                   b_recurrent, self.kernel.data, self._variables, peepholes)
+        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, w, u, b, b_recurrent,
+                                                   self.kernel.data, self._variables, peepholes)
 
     def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""

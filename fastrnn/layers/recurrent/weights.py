@@ -25,19 +25,31 @@ def rank_hint(shape: Sequence[int | None], width: int | None = None) -> str:
     return "; add a batch or time axis"
 
 
+class OfCell:
+    """An attribute of a recurrent layer's class that the kernels' table has of its cell."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: Any) -> int:
+        value: int = _core.kernels("float32").CELLS[owner.cell_name][self.key]
+        setattr(owner, self.name, value)        # a plain attribute from now on
+        return value
+
+
 class RecurrentWeights(Layer):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
-    cell_name: str          # the key of the kernels' CELLS
-    gates: int
-    state_count = 1
+    cell_name: str          # in the kernels' table of cells
+    gates = OfCell("gates")
+    state_count = OfCell("states")
     reset_after = True      # GRU's own argument
     use_peepholes = False   # and LSTM's
     peephole_kernel: Variable | None = None
-    #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
-    input_blocks: tuple[int, ...]
-    state_blocks: tuple[tuple[int, ...], ...]
 
     def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool,
                  kernel_initializer: Any, recurrent_initializer: Any, bias_initializer: Any, kernel_regularizer: Any,
@@ -166,16 +178,17 @@ class RecurrentWeights(Layer):
     def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray]:
         """The transposed weights that gradients go through: the state's, and the input's if its gradient is wanted."""
         kernels = _core.kernels(self.dtype)
+        cell = kernels.CELLS[self.cell_name]
         padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
         w = None
         if input_gradient:
             w, stale = self._transposed("kernel", self.kernel.version, self.gates * padded * width)
             if stale:
-                kernels.pack_t(self.kernel.data, self.units, self.input_blocks, w)
+                kernels.pack_t(self.kernel.data, self.units, cell["input_blocks"], w)
         u, stale = self._transposed("recurrent_kernel", self.recurrent_kernel.version, self.gates * padded * padded)
         if stale:
             start = 0
-            for gates in self.state_blocks:     # products of their own, one after the other
+            for gates in cell["state_blocks"]:  # products of their own, one after the other
                 kernels.pack_t(self.recurrent_kernel.data, self.units, gates, u[start:])
                 start += len(gates) * padded * padded
         return w, u
