@@ -229,9 +229,10 @@ def _look_at(step: Step, table: Steps) -> None:
     kind, inputs = step.layer.input_kind, len(table.takers)
     for slot in step.inputs:
         floating = table.dtypes[slot].startswith("float")
-        if slot < inputs:       # what comes in is converted for the layers that read it; one of two kinds goes first
+        if slot < inputs:       # what comes in is converted for the layers that read it, by the first
             kinds = {taker.kind for taker in table.takers[slot]}
-            step.checks = step.checks or (kind == "float" and "index" in kinds)
+            first = table.takers[slot][0].layer.dtype
+            step.checks = step.checks or (kind == "float" and ("index" in kinds or step.layer.dtype != first))
         else:
             step.checks = step.checks or kind == "index" or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))

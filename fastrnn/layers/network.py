@@ -275,8 +275,10 @@ class Network(Layer):
                 one_sample = "; for one sample pass x[None]" if x.ndim == len(own) - 1 else ""
                 raise ValueError(f"{self}: expected input of shape {own}, got {x.shape}{one_sample}")
         indices = [taker for taker in takers if taker.kind == "index"]
-        for taker in indices or takers:
-            x = taker.check(x)
+        for number, taker in enumerate(indices or takers):
+            checked = taker.check(x)
+            if number == 0 or checked.dtype == x.dtype:     # another one's step converts it
+                x = checked
         if all(taker.kind == "any" for taker in takers):
             x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
         self.check_fixed(index, x.shape)

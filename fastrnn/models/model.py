@@ -16,11 +16,11 @@ from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.graph.schedule import Schedule
 from fastrnn.layers.network import Network
 from fastrnn.layers.table import register
+from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import data, loop
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
 from fastrnn.training.objective import Objective
-from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.training.watch import Watch
 
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
@@ -401,7 +401,7 @@ class Model(Network):
 
     def _repr_html_(self) -> str:
         """The summary, for notebooks."""
-        import html     # which only a notebook needs
+        import html  # which only a notebook needs
 
         return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
 

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import zoo
 
 import fastrnn
 from fastrnn.graph.schedule import Schedule
+from tests.graph import graphs as zoo
 
 graphs = pytest.mark.parametrize("graph", zoo.GRAPHS.values(), ids=zoo.GRAPHS)
 

@@ -25,7 +25,7 @@ class Graph(NamedTuple):
 def shared_layer(k: Any, **o: Any) -> tuple[Any, Any]:
     one, two = k.Input((T, D), **o), k.Input((T, D), **o)
     shared = k.layers.LSTM(4, name="shared", **o)
-    return [one, two], k.layers.Dense(2, name="top", **o)(k.layers.concatenate([shared(one), shared(two)]))
+    return [one, two], k.layers.Dense(2, name="top", **o)(k.layers.concatenate([shared(one), shared(two)], **o))
 
 
 def over_its_own_output(k: Any, **o: Any) -> tuple[Any, Any]:
@@ -51,7 +51,7 @@ def masked_shared_embedding(k: Any, **o: Any) -> tuple[Any, Any]:
     layer = k.layers.LSTM(3, name="reader", **o)
     apart = k.layers.GRU(3, name="other", **o)
     return [one, two], k.layers.Dense(1, name="top", **o)(
-        k.layers.concatenate([layer(words(one)), layer(words(two)), apart(words(one))]))
+        k.layers.concatenate([layer(words(one)), layer(words(two)), apart(words(one))], **o))
 
 
 def two_outputs(k: Any, **o: Any) -> tuple[Any, Any]:
@@ -69,7 +69,7 @@ def nested_shared_model(k: Any, **o: Any) -> tuple[Any, Any]:
     (a, hidden), (b, _) = inner(one), inner(two)
     stack = k.Sequential([k.Input((T, 4), **o), k.layers.Dense(3, "tanh", name="in_stack", **o),
                           k.layers.LSTM(2, name="stack_lstm", **o)], name="stack")
-    return [one, two], k.layers.Dense(2, name="top", **o)(k.layers.concatenate([a, b, stack(hidden)]))
+    return [one, two], k.layers.Dense(2, name="top", **o)(k.layers.concatenate([a, b, stack(hidden)], **o))
 
 
 def bidirectional_states(k: Any, **o: Any) -> tuple[Any, Any]:
@@ -78,14 +78,14 @@ def bidirectional_states(k: Any, **o: Any) -> tuple[Any, Any]:
                                    name="both", **o)
     d = k.layers.Dense(4, name="start", **o)(h)
     y, fh, _, _, bc = layer(x, initial_state=[d, c, h, c])
-    return [x, h, c], [y, k.layers.add([fh, bc])]
+    return [x, h, c], [y, k.layers.add([fh, bc], **o)]
 
 
 def branch_without_gradient(k: Any, **o: Any) -> tuple[Any, Any]:
     """An index that a comparison gives, and a state that nobody reads."""
     x = k.Input((T, D), **o)
     y, _, _ = k.layers.LSTM(4, return_state=True, name="lstm", **o)(x)
-    return x, k.layers.Dense(2, name="top", **o)(k.layers.multiply([y, y]))
+    return x, k.layers.Dense(2, name="top", **o)(k.layers.multiply([y, y], **o))
 
 
 def frozen_branch(k: Any, **o: Any) -> tuple[Any, Any]:
@@ -93,7 +93,7 @@ def frozen_branch(k: Any, **o: Any) -> tuple[Any, Any]:
     fixed = k.layers.Dense(D, "tanh", name="fixed", trainable=False, **o)(k.layers.GRU(
         4, return_sequences=True, name="fixed_gru", trainable=False, **o)(x))
     free = k.layers.Dense(D, name="free", **o)(x)
-    return x, k.layers.LSTM(2, name="top", **o)(k.layers.add([fixed, free, x]))
+    return x, k.layers.LSTM(2, name="top", **o)(k.layers.add([fixed, free, x], **o))
 
 
 def arithmetic(k: Any, **o: Any) -> tuple[Any, Any]:
