@@ -377,7 +377,8 @@ class Model(Network):
 
         Args:
             line_length: width of the table in characters; None fits it to the terminal.
-            positions: where its columns end, three, or four where layers are not in a line: fractions of `line_length`, or numbers of characters.
+            positions: where its columns end, three, or four where layers are not in a line: fractions of
+                `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
 
         Example:
