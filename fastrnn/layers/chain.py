@@ -15,12 +15,13 @@ from fastrnn.layers.embedding import Embedding
 from fastrnn.layers.gru import GRU
 from fastrnn.layers.input import InputLayer
 from fastrnn.layers.lstm import LSTM
+from fastrnn.layers.min_gru import MinGRU
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.simple_rnn import SimpleRNN
 from fastrnn.layers.table import deserialize, serialize
 
 # Layers that can read the rows of an Embedding's table where they are. A class derived from one may not know how.
-_READ_ROWS = (SimpleRNN, LSTM, GRU, Bidirectional)
+_READ_ROWS = (SimpleRNN, LSTM, GRU, MinGRU, Bidirectional)
 
 
 class Chain(Layer):

@@ -72,7 +72,8 @@ class RecurrentBackward(RecurrentForward):
         scratch = self._training.flat("scratch", size, self.dtype)
         dw = du = db = dpeepholes = None
         if self.trainable:
-            dw, du = self.kernel.gradient(), self.recurrent_kernel.gradient()
+            dw = self.kernel.gradient()
+            du = self.recurrent_kernel.gradient() if self.has_recurrent_kernel else None
             if self.bias is not None:
                 db = self.bias.gradient().reshape(-1)
             if self.peephole_kernel is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outputs, states and every gradient of SimpleRNN, LSTM and GRU: against the NumPy reference in both precisions, and
+"""Outputs, states and every gradient of the recurrent layers: against the NumPy reference in both precisions, and
 against central differences of the layer itself in float64."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import fastrnn
 from tests import reference
 from tests.conftest import VARIANTS, assert_close, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
+CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-10}  # of a sum whose terms may cancel
 SHAPES = list(itertools.product([1, 5, 33], [1, 2, 7], [1, 3, 16, 37]))  # N, T, H
 
@@ -43,6 +43,11 @@ CELL_FACTORS = {
         "activation": ["tanh", "relu", "linear"],
         "recurrent_activation": ["sigmoid", "hard_sigmoid"],
         "reset_after": [True, False],
+    },
+    "MinGRU": {
+        "activation": ["linear", "tanh", "relu"],
+        "recurrent_activation": ["sigmoid", "hard_sigmoid"],
+        "recurrent_dropout": [0.0],
     },
 }
 
@@ -130,7 +135,7 @@ class Problem:
         return grads
 
     def reference_arguments(self, training: bool) -> tuple[list[np.ndarray], dict]:
-        """x, W, U, b, p and the options for the reference, in float64, with the dropout masks that the layer drew."""
+        """x, the weights and the options for the reference, in float64, with the dropout masks that the layer drew."""
         layer = self.layer
         kept = ("activation", "recurrent_activation", "reset_after", "go_backwards", "zero_output_for_mask")
         options = {k: self.options[k] for k in kept if k in self.options}
@@ -139,8 +144,7 @@ class Problem:
             options["dropout_mask"] = float64(layer.dropout_mask)
             options["recurrent_dropout_mask"] = float64(layer.recurrent_dropout_mask)
         weights = {variable.name: variable.data for variable in layer.weights}
-        names = ("kernel", "recurrent_kernel", "bias", "peephole_kernel")
-        return [float64(self.x), *(float64(weights.get(name)) for name in names)], options
+        return [float64(self.x), *(float64(weights.get(name)) for name in reference.weight_names(self.cell))], options
 
     def reference_call(self, training: bool = True):
         arguments, options = self.reference_arguments(training)
@@ -311,7 +315,9 @@ def test_shapes_that_change_between_calls(cell, rng):
         assert_close(layer(x, training=True), y, 1e-10)
         expected = reference.backward(cell, dy, None, x, *layer.get_weights())
         assert_close(layer.backward(dy), expected.x, 1e-10)
-        assert_close(layer.recurrent_kernel.grad, expected.U, 1e-10)
+        expected_grads = [grad for grad in (expected.W, expected.U, expected.b) if grad is not None]
+        for variable, grad in zip(layer.weights, expected_grads, strict=True):
+            assert_close(variable.grad, grad, 1e-10)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -320,13 +326,14 @@ def test_dropout_masks(cell, rng):
     layer = make_layer(cell, 50, 40, rng, dropout=0.25, recurrent_dropout=0.5)
     x = rng.standard_normal((60, 3, 50)).astype("float32")
     layer(x, training=True)
-    masks = [layer.dropout_mask.copy(), layer.recurrent_dropout_mask.copy()]
-    assert [m.shape for m in masks] == [(60, 50), (60, 40)]
+    names = ["dropout_mask", *(["recurrent_dropout_mask"] if layer.has_recurrent_kernel else [])]
+    masks = [getattr(layer, name).copy() for name in names]
+    assert [m.shape for m in masks] == [(60, 50), (60, 40)][:len(names)]
     for mask, rate in zip(masks, [0.25, 0.5]):
         np.testing.assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
         assert abs(np.mean(mask == 0) - rate) < 0.04
     layer(x, training=True)
-    assert np.any(layer.dropout_mask != masks[0]) and np.any(layer.recurrent_dropout_mask != masks[1])
+    assert all(np.any(getattr(layer, name) != mask) for name, mask in zip(names, masks, strict=True))
     np.testing.assert_array_equal(layer(x), layer(x, training=False))
 
     plain = make_layer(cell, 50, 40, rng)
