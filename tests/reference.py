@@ -187,7 +187,8 @@ class MinGRU:
 
 @dataclass
 class Gradients:
-    """Of x (N, T, D), W, U (None without one), b (None without a bias), each initial state (N, H) and p (None without peepholes)."""
+    """Of x (N, T, D), W, U (None without one), b (None without a bias), each initial state (N, H) and p (None without
+    peepholes)."""
 
     x: np.ndarray
     W: np.ndarray
@@ -305,8 +306,8 @@ def gru(x, W, U, b=None, **options):
 
 
 def random_weights(name, D, H, rng, use_bias=True, reset_after=True, use_peepholes=False):
-    """[W, U, b] in float64, without U for MinGRU, without b if not `use_bias`, followed by p if `use_peepholes`, of a size
-    that keeps every gate out of saturation."""
+    """[W, U, b] in float64, without U for MinGRU, without b if not `use_bias`, followed by p if `use_peepholes`, of a
+    size that keeps every gate out of saturation."""
     gates = CELLS[name].gates
     W = rng.standard_normal((D, gates * H)) / np.sqrt(D)
     U = rng.standard_normal((H, gates * H)) * 0.7 / np.sqrt(H)

@@ -22,7 +22,8 @@ from fastrnn.layers.time_distributed import TimeDistributed
 from fastrnn.registry import absent_from
 
 __all__ = ["GRU", "LSTM", "Activation", "Bidirectional", "Dense", "Dropout", "Embedding", "Input", "InputLayer",
-           "Layer", "LayerNormalization", "MinGRU", "SimpleRNN", "TimeDistributed", "Variable", "deserialize", "serialize"]
+           "Layer", "LayerNormalization", "MinGRU", "SimpleRNN", "TimeDistributed", "Variable", "deserialize",
+           "serialize"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)

@@ -9,7 +9,6 @@ from fastrnn import activations
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
 from fastrnn.layers.recurrent_base import Recurrent
 
-
 #: What a base's argument is about, and this layer does not have.
 _OF_RECURRENT_KERNEL = ("recurrent_initializer", "recurrent_regularizer", "recurrent_constraint")
 
@@ -60,8 +59,8 @@ class MinGRU(Recurrent):
             if argument in kwargs:
                 raise TypeError(f"{self}: unknown keyword {argument!r}, as there is no recurrent kernel")
         if self.recurrent_dropout:
-            raise ValueError(f"{self} recurrent_dropout: expected 0, as there is no recurrent kernel whose input it would "
-                             f"drop, got {recurrent_dropout!r}; use dropout, which acts on the layer's input")
+            raise ValueError(f"{self} recurrent_dropout: expected 0, as there is no recurrent kernel whose input it "
+                             f"would drop, got {recurrent_dropout!r}; use dropout, which acts on the layer's input")
 
     def get_config(self) -> dict[str, Any]:
         left_out = (*_OF_RECURRENT_KERNEL, "recurrent_dropout")

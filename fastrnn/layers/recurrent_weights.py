@@ -57,7 +57,8 @@ class RecurrentWeights(Layer):
                  activity_regularizer: Any, kernel_constraint: Any, bias_constraint: Any, dropout: float,
                  recurrent_dropout: float, seed: int | None, return_sequences: bool, return_state: bool,
                  go_backwards: bool, stateful: bool, recurrent_initializer: Any = None,
-                 recurrent_regularizer: Any = None, recurrent_constraint: Any = None, zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
+                 recurrent_regularizer: Any = None, recurrent_constraint: Any = None,
+                 zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
                  implementation: Any = None, time_major: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
         # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
         if time_major:

@@ -349,7 +349,8 @@ def test_configurations_make_the_layer_again(recipe):
         assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
 
 
-STATEFUL = {"GRU": (GRU, 1), "MinGRU": (MinGRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+STATEFUL = {"GRU": (GRU, 1), "MinGRU": (MinGRU, 1), "LSTM": (LSTM, 2),
+            "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
 
 
 @pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)
