@@ -35,9 +35,11 @@ VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("L
 
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
     """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are
-    zero or one."""
+    zero or one; without recurrent dropout where there is no recurrent kernel."""
     cell, option = VARIANTS.get(cell, (cell, {}))
     options |= option
+    if not getattr(fastrnn.layers, cell).has_recurrent_kernel:
+        options.pop("recurrent_dropout", None)
     layer = getattr(fastrnn.layers, cell)(H, **options)
     layer.build((None, None, D))
     kept = {k: options[k] for k in ("use_bias", "reset_after", "use_peepholes") if k in options}
