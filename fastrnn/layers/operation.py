@@ -33,8 +33,9 @@ class Operation(Layer):
     >>> import fastrnn
     >>> x = fastrnn.Input((3, 4))
     >>> y = 1 - x[:, -1] ** 2
+    >>> y.node.layer.name = "rest"
     >>> y.shape, y.node.layer
-    ((None, 4), <Subtract 'subtract', built=True>)
+    ((None, 4), <Subtract 'rest', built=True>)
     """
 
     function: ClassVar[Function]
@@ -73,7 +74,7 @@ class Operation(Layer):
 
     def _take(self, operands: tuple[Any, ...], options: tuple[Any, ...], kind: type) -> list[Any]:
         """Part the operands in inputs, which are returned, and constants, which the layer keeps."""
-        values = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
+        values: list[Any] = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
                   for operand in operands]
         taken = [isinstance(value, kind) for value in values]
         common = _common_dtype([value.dtype for value, own in zip(values, taken) if own],
