@@ -54,7 +54,7 @@ def evaluate(expression: str, names: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_values_shapes_and_dtypes_are_keras(expression):
+def test_values_are_numpys_and_shapes_and_dtypes_keras(expression):
     ours, theirs = symbols(fastrnn), symbols(keras)
     y, expected = evaluate(expression, ours), evaluate(expression, theirs)
     assert (y.shape, y.dtype, y.masked) == (expected.shape, expected.dtype, False)
@@ -62,10 +62,8 @@ def test_values_shapes_and_dtypes_are_keras(expression):
     given = [values()[name] for name in names]
     model = fastrnn.Model([ours[name] for name in names], y)
     found = model(given)
-    # Of the values themselves, as operators on arrays have them, since JAX here computes in float32 all the same.
+    # As NumPy's operators have them; Keras compiles each for half a second, and has its turn in the model below.
     np.testing.assert_allclose(found, evaluate(expression, values("float64")), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found, keras.Model([theirs[name] for name in names], expected)(given), rtol=1e-4,
-                               atol=1e-5)
     assert found.dtype == y.dtype and found.flags.c_contiguous
 
 
