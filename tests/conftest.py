@@ -63,6 +63,23 @@ def assert_close(got, expected, tolerance: float, what: str = "") -> None:
         assert error <= bound, f"{what}: differs by {error:.3g}, at most {bound:.3g} expected"
 
 
+def assert_gradients(layer, xs: list[np.ndarray], **options) -> None:
+    """`backward` gives the gradients of the inputs that central differences give; of a layer of float64."""
+    xs = [x.astype("float64") for x in xs]
+    given = xs if layer.takes_many else xs[0]
+    dy = np.random.default_rng(1).standard_normal(layer(given, training=True, **options).shape)
+    found = layer.backward(dy)
+    for x, dx in zip(xs, found if isinstance(found, list) else [found], strict=True):
+        expected = np.empty_like(x)
+        for at in np.ndindex(x.shape):
+            before, sides = x[at], []
+            for side in before + 1e-6, before - 1e-6:
+                x[at] = side
+                sides.append((layer(given, **options) * dy).sum())
+            x[at], expected[at] = before, (sides[0] - sides[1]) / 2e-6
+        np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers for one test, the same on every run."""

@@ -322,7 +322,8 @@ def test_what_the_caller_changes_later_does_not_count(recipe):
     """Input, mask and output of a user's call are the user's; what `backward` needs of them, the layer has."""
     for dtype in "float32", "float64":
         one, two = built(recipe, dtype), built(recipe, dtype)
-        x = like(lambda values, one=one: values.astype("int32" if takes_indices(one) else dtype), inputs(one, recipe))
+        kind = "int32" if takes_indices(one) else dtype
+        x = like(lambda values, kind=kind: values.astype(kind), inputs(one, recipe))
         mask = masks(recipe).get("ends")
         y = run(one, x, mask)
         dy = np.random.default_rng(1).standard_normal(y.shape)
