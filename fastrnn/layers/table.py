@@ -12,9 +12,9 @@ from fastrnn.registry import Registry
 registry = Registry("layer", [], module="keras.layers")
 
 
-def register(cls: type[Layer]) -> None:
-    """Enter a layer under its class's name."""
-    registry.objects[cls.__name__] = cls
+def register(cls: type[Layer], name: str | None = None) -> None:
+    """Enter a layer under its class's name, or another."""
+    registry.objects[name or cls.__name__] = cls
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -522,6 +522,7 @@ class Model(Network):
 
 
 register(Model)
+register(Model, "Functional")
 
 
 class _Interruptible:
