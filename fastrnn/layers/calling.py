@@ -117,7 +117,11 @@ class Calling:
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         """The inputs as the arrays that `forward` takes, or a ValueError."""
-        return [self.check_input(x) for x in inputs]
+        return [self.check_part(index, x) for index, x in enumerate(inputs)]
+
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        """The input of an index as the array that `forward` takes there, or a ValueError."""
+        return self.check_input(x)
 
     def check_input(self, x: Any) -> np.ndarray:
         """`x` as the array that `forward` takes, or a ValueError."""

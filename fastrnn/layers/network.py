@@ -11,10 +11,10 @@ import numpy as np
 from fastrnn import arrays
 from fastrnn.graph import blueprint, configuration
 from fastrnn.graph.call import Call
-from fastrnn.graph.graph import Graph
+from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
-from fastrnn.graph.symbol import flatten, has_symbols, rebuild
-from fastrnn.layers.base import Layer, Shape, Variable
+from fastrnn.graph.symbol import Symbol, flatten, has_symbols, rebuild
+from fastrnn.layers.base import Layer, Shape, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.table import deserialize, serialize
@@ -40,7 +40,10 @@ class Network(Layer):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._set_graph(Graph(inputs, outputs, self))
+        graph = Graph(inputs, outputs, self)
+        if any(symbol.node.inputs for symbol in graph.inputs):      # in the middle of another graph: inputs of its own
+            graph = Flat(graph).graph([_input_like(symbol) for symbol in graph.inputs])
+        self._set_graph(graph)
         names = [layer.name for layer in self.graph.layers]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -50,6 +53,7 @@ class Network(Layer):
     def _set_graph(self, graph: Graph | None) -> None:
         """The layers are others from now on."""
         self._graph = graph
+        self._know_nodes()
         if graph is not None:
             floats = [symbol.dtype for symbol in graph.outputs if symbol.dtype.startswith("float")]
             self.dtype = floats[0] if floats else "float32"
@@ -59,6 +63,17 @@ class Network(Layer):
     def forget(self) -> None:
         super().forget()
         self._schedules = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, whose graph has nodes of its own."""
+        self.__dict__.update(state)
+        self._know_nodes()
+
+    def _know_nodes(self) -> None:
+        """Have the layers know the graph's nodes."""
+        if self._graph is not None:
+            for node in [symbol.node for symbol in self._graph.inputs] + self._graph.nodes:
+                node.layer._nodes.add(node)
 
     @property
     def graph(self) -> Graph:
@@ -74,6 +89,10 @@ class Network(Layer):
 
     def unrolled(self) -> Graph | None:
         return self.graph if type(self).forward is Network.forward else None
+
+    def demanded_shape(self, index: int) -> Shape:
+        """The shape that arrays of an input must have, None where it may vary."""
+        return self.graph.inputs[index].shape
 
     # the layers ----------------------------------------------------------------------------------------------------
 
@@ -235,6 +254,9 @@ class Network(Layer):
         """
         return self.check_inputs(self.arrange(x))
 
+    def check_input(self, x: Any) -> np.ndarray:
+        return self.check_inputs([x])[0]
+
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         checked = [self._check_one(index, x) for index, x in enumerate(inputs)]
         if len(checked) > 1 and len({len(x) for x in checked}) > 1:
@@ -247,23 +269,25 @@ class Network(Layer):
         takers = self.schedule().takers[index]
         own = self.graph.inputs[index].shape
         if type(x) is not np.ndarray:
-            x = arrays.as_array(x, f"{takers[0] if takers else self} input")
+            x = arrays.as_array(x, f"{takers[0].layer if takers else self} input")
         if x.ndim != len(own):
             x = _fit_rank(x, own)
             if x.ndim != len(own):
                 for taker in takers:
-                    taker.check_input(x)        # whose error says more
+                    taker.check(x)              # whose error says more
                 one_sample = "; for one sample pass x[None]" if x.ndim == len(own) - 1 else ""
                 raise ValueError(f"{self}: expected input of shape {own}, got {x.shape}{one_sample}")
-        indices = [taker for taker in takers if taker.input_kind == "index"]
+        indices = [taker for taker in takers if taker.kind == "index"]
         for taker in indices or takers:
-            x = taker.check_input(x)
+            x = taker.check(x)
+        if all(taker.kind == "any" for taker in takers):
+            x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
         self.check_fixed(index, x.shape)
         return x
 
     def check_fixed(self, index: int, shape: tuple[int, ...]) -> None:
         """Raise a ValueError if an input has another size where the model's is fixed."""
-        own = self.graph.inputs[index].shape
+        own = self.demanded_shape(index)
         if any(size is not None and size != got for size, got in zip(own[1:], shape[1:])):
             name = f" {self.input_names[index]!r}" if len(self.graph.inputs) > 1 else ""
             raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
@@ -306,7 +330,7 @@ class Network(Layer):
     @property
     def input_kind(self) -> str:  # type: ignore[override]
         takers = [] if self._graph is None else self.schedule().takers[0]
-        return takers[0].input_kind if takers else "float"
+        return takers[0].kind if takers else "float"
 
     @property
     def output_activation(self) -> str | None:  # type: ignore[override]
@@ -317,11 +341,11 @@ class Network(Layer):
 
     def mask_rank(self, rank: int) -> int:
         takers = self.schedule().takers[0]
-        return takers[0].mask_rank(rank) if takers else rank - 1
+        return takers[0].layer.mask_rank(rank) if takers else rank - 1
 
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         takers = self.schedule().takers[0]
-        return takers[0].check_mask(mask, x) if takers else super().check_mask(mask, x)
+        return takers[0].layer.check_mask(mask, x) if takers else super().check_mask(mask, x)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The masks that go with the outputs, for inputs that `prepare` gave."""
@@ -481,6 +505,13 @@ class Network(Layer):
                 layer.reset_states()
 
     reset_state = reset_states
+
+
+def _input_like(symbol: Symbol) -> Symbol:
+    """An input in the place of a symbol, which stays one if it is."""
+    if not symbol.node.inputs:
+        return symbol
+    return InputLayer(batch_shape=symbol.shape, dtype=symbol.dtype, name=unique_name(f"{symbol.name}_input")).symbol()
 
 
 def _each_once(variables: list[Variable]) -> list[Variable]:

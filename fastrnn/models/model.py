@@ -73,6 +73,10 @@ class Model(Network):
         super()._set_graph(graph)
         self._plan = None
 
+    def forget(self) -> None:
+        super().forget()
+        self._plan = None
+
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None,
                 metrics: Sequence[Any] | None = None, weighted_metrics: Sequence[Any] | None = None,
                 run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: bool | str = "auto",
@@ -411,7 +415,7 @@ class Model(Network):
     def plan(self) -> loop.Plan:
         """What a training step needs to know of the model, gathered anew after each `compile`."""
         if self._plan is None:
-            schedule = Schedule(self.graph, frozen=True)
+            schedule = Schedule(self.graph, frozen=True, trainable=self.trainable)
             self._plan = loop.Plan(
                 schedule=schedule,
                 variables=schedule.variables,

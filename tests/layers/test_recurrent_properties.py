@@ -126,7 +126,7 @@ def test_right_padding_is_truncation(problem):
     lengths = rng.integers(0, T + 1, N)
     initial = states_of(cell, N, layer.units, rng)
     y, *states = layer(x, training=True, mask=np.arange(T) < lengths[:, None], initial_state=initial)
-    dx = layer.backward(np.ones_like(y), *(np.ones_like(s) for s in states))
+    dx, *_ = layer.backward(np.ones_like(y), *(np.ones_like(s) for s in states))
     y, states, dx = y.copy(), [s.copy() for s in states], dx.copy()
     for n, length in enumerate(lengths):
         own = [s[n : n + 1] for s in initial]

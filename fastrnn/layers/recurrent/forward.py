@@ -128,6 +128,8 @@ class RecurrentForward(RecurrentWeights):
                 has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
             x, initial_state = x[0], list(x[1:])
         given = [] if initial_state is None else flatten(initial_state)
+        if initial_state is not None and len(given) != self.state_count:
+            raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
         if has_symbols(x) or has_symbols(given) or has_symbols(mask):
             self.check_state_symbols(given)
             kwargs = {} if initial_state is None else {"initial_state": initial_state}
@@ -138,10 +140,16 @@ class RecurrentForward(RecurrentWeights):
         x = self.check_input(inputs[0])
         return [x, *self._given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
 
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        if index == 0:
+            return self.check_input(x)
+        state = arrays.as_float(x, self.dtype, f"{self} initial_state")
+        if state.ndim != 2 or state.shape[1] != self.units:
+            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got {state.shape}")
+        return state
+
     def check_state_symbols(self, states: list[Any]) -> None:
         """Raise a ValueError if initial states do not fit."""
-        if states and len(states) != self.state_count:
-            raise ValueError(f"{self} initial_state: expected {self.state_count} symbols, got {len(states)}")
         for state in states:
             if len(state.shape) != 2 or state.shape[1] not in (None, self.units):
                 raise ValueError(f"{self} initial_state: expected (batch, units) = (None, {self.units}), got "
