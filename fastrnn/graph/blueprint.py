@@ -7,7 +7,7 @@ of `[layer, call, output, kwargs]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastrnn.graph.symbol import flatten
@@ -101,12 +101,12 @@ def read(config: Mapping[str, Any]) -> Blueprint:
     return Blueprint(tuple(layers), inputs, outputs, _sorted(layers, outputs))
 
 
-def link(blueprint: Blueprint, layers: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Call layers as a blueprint says.
+def link(blueprint: Blueprint, made_layers: Sequence[Any]) -> tuple[Any, Any]:
+    """Call layers as a blueprint says, and give them the names that they have there.
 
     Args:
         blueprint: the blueprint.
-        layers: by name.
+        made_layers: the layers, in its order.
 
     Returns:
         The symbols of the inputs and of the outputs, in the blueprint's structures.
@@ -114,6 +114,9 @@ def link(blueprint: Blueprint, layers: Mapping[str, Any]) -> tuple[Any, Any]:
     Raises:
         ValueError, TypeError: a layer does not take what it is called on, or has fewer outputs than others read.
     """
+    layers = {plan.name: layer for plan, layer in zip(blueprint.layers, made_layers, strict=True)}
+    for name, layer in layers.items():
+        layer.name = name
     made: dict[tuple[str, int], list[Any]] = {}
 
     def symbol(reference: Reference) -> Any:

@@ -481,7 +481,7 @@ class Network(Layer):
             raise ValueError(f"{cls.__name__}.from_config: expected a dictionary with 'layers', 'input_layers' and "
                              f"'output_layers', got {config!r}")
         plan = blueprint.read(config)
-        layers = {layer.name: deserialize(layer.entry, custom_objects) for layer in plan.layers}
+        layers = [deserialize(layer.entry, custom_objects) for layer in plan.layers]
         return cls(*blueprint.link(plan, layers), name=config.get("name"), trainable=config.get("trainable", True))
 
     # states --------------------------------------------------------------------------------------------------------

@@ -14,19 +14,19 @@ registry = Registry("layer", [], module="keras.layers")
 operations = Registry("operation", [], module="keras.src.ops.numpy")
 
 
-def _table_of(module: Any) -> Registry:
+def table_of(module: Any) -> Registry:
     """The table in which the classes of a module of Keras are."""
     return operations if str(module).startswith("keras.src.ops") else registry
 
 
 def register(cls: type[Layer], name: str | None = None) -> None:
     """Enter a layer under its class's name, or another."""
-    _table_of(getattr(cls, "keras_module", None)).objects[name or cls.__name__] = cls
+    table_of(getattr(cls, "keras_module", None)).objects[name or cls.__name__] = cls
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """The configuration of a layer, in the format of Keras 3."""
-    return _table_of(getattr(layer, "keras_module", None)).serialize(layer)
+    return table_of(getattr(layer, "keras_module", None)).serialize(layer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -38,4 +38,4 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if isinstance(config, Layer):
         return config
     module = config.get("module") if isinstance(config, Mapping) else None
-    return _table_of(module).deserialize(config, custom_objects)
+    return table_of(module).deserialize(config, custom_objects)

@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable
 from typing import IO, Any
 
+from fastrnn.graph.blueprint import is_functional
+from fastrnn.graph.configuration import configuration
 from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
-from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
-from fastrnn.saving import config as configs
-from fastrnn.saving import contents, files, locations, native
+from fastrnn.layers.table import table_of
+from fastrnn.saving import contents, entries, files, locations, native
 from fastrnn.saving.keras import archive as keras_archive
 from fastrnn.saving.keras import legacy as keras_legacy
 from fastrnn.saving.keras import weights as keras_weights
@@ -129,10 +130,10 @@ def load_weights(model: Any, filepath: Any) -> None:
         raise ValueError(f"{model}: build the model before load_weights, by build(input_shape) or a first call")
     kinds = {".safetensors": native.read_weights, ".keras": keras_archive.read_weights,
              **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), keras_legacy.read_weights)}
-    data, places = files.mapped(path), locations.places(model.layers)
+    data, places = files.mapped(path), locations.places(model)
     tensors, version = kinds[files.suffix_of(path)](data, path, places)
     contents.check(places, tensors, path)
-    new = contents.of_today(model.layers, places, tensors, version, path)
+    new = contents.of_today(model, places, tensors, version, path)
     for variable, value in zip(model.weights, new):
         variable.assign(value)
 
@@ -142,34 +143,44 @@ def model_config(model: Any) -> dict[str, Any]:
     was given, beside the layers where data showed it."""
     if not model.built:
         raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
-    whole = {**_entry(model), "build_config": {"input_shape": model.input_shape}}
+    whole = _entry(model)
+    if not is_functional(whole["config"]):
+        whole["build_config"] = {"input_shape": model.input_shape}
     try:    # what cannot be read again is not to be written: a function of the user's own, a layer
-        configs.read_stack(json.loads(json.dumps(whole)), str(model), 3)
+        entries.read_model(json.loads(json.dumps(whole)), str(model), 3, _own_classes(model))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
     return whole
 
 
-def _entry(layer: Layer) -> dict[str, Any]:
+def _own_classes(model: Any) -> dict[str, Any]:
+    """The user's own classes of layers in a model, by name."""
+    return {type(layer).__name__: type(layer) for layer in model.walk()
+            if table_of(getattr(layer, "keras_module", None)).objects.get(type(layer).__name__) is not type(layer)}
+
+
+def _entry(layer: Any) -> dict[str, Any]:
     """The configuration of a layer, or a model, by itself: what says the shape of its input is `_input`'s."""
     entry = serialize(layer)
     config = entry["config"] = dict(entry["config"])
     config.pop("batch_input_shape", None)
-    if isinstance(layer, Network):
+    if is_functional(config):
+        config.update(configuration(layer.graph, _entry))
+    elif isinstance(layer, Network):
         config["layers"] = [*_input(layer), *map(_entry, layer.layers)]
     elif isinstance(layer, TimeDistributed):
         config["layer"] = _entry(layer.layer)
     return entry
 
 
-def _input(chain: Network) -> list[dict[str, Any]]:
-    """The input of a model whose user said its shape, be it in an `Input` or in the first layer."""
-    if not getattr(chain, "_strict", True):
+def _input(line: Any) -> list[dict[str, Any]]:
+    """The input of a line of layers whose user said its shape, be it in an `Input` or in the first layer."""
+    if not line._strict:
         return []
-    layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=chain.input_name)
+    layer = line._input or InputLayer(batch_shape=line.input_shape, name=line.input_name)
     entry = serialize(layer)
     if entry["config"].get("dtype") is None:
-        entry["config"]["dtype"] = "int32" if chain.input_kind == "index" else chain.dtype
+        entry["config"]["dtype"] = "int32" if line.input_kind == "index" else line.dtype
     return [entry]
 
 

@@ -14,6 +14,8 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import config, layouts, locations
 from fastrnn.saving.contents import Contents
+from fastrnn.saving.entries import Objects
+from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.keras import hdf5, weights
 from fastrnn.saving.keras.archive import major_version
@@ -28,20 +30,18 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
     """Write a model's weights alone."""
     arrays: dict[str, np.ndarray] = {}
     names: dict[int, list[str]] = {}
-    pairs = zip(locations.places(model.layers), model.weights, strict=True)
-    for place, variable in sorted(pairs, key=lambda pair: _frozen(pair[0])):
-        layer = model.layers[place.part.top].name
+    for place in sorted(locations.places(model), key=_frozen):
         name = f"{place.native}:0"
-        names.setdefault(place.part.top, []).append(name)
-        arrays[f"{layer}/{name}"] = variable.data
+        names.setdefault(id(place.part.top), []).append(name)
+        arrays[f"{place.part.top.name}/{name}"] = place.variable.data
     texts: dict[str, Any] = {
         "": {"layer_names": [layer.name for layer in model.layers], "backend": "tensorflow", "keras_version": "3.0.0"}}
-    for top, layer in enumerate(model.layers):
-        texts[layer.name] = {"weight_names": names.get(top, [])}
+    for layer in model.layers:
+        texts[layer.name] = {"weight_names": names.get(id(layer), [])}
     file.write(hdf5.write(arrays, texts))
 
 
-def read_model(data: memoryview, file: str) -> Contents:
+def read_model(data: memoryview, file: str, custom_objects: Objects | None = None) -> Contents:
     """A whole model that Keras 1, 2 or 3 wrote."""
     root = hdf5.open_file(data, file)
     text = root.text("model_config")
@@ -51,7 +51,7 @@ def read_model(data: memoryview, file: str) -> Contents:
     training = root.text("training_config")
     version = major_version(_version(root), file, "@keras_version")
     return Contents(
-        file, version, config.read_stack(config.parse_json(text, file, "@model_config"), file, version),
+        file, version, read_model_config(config.parse_json(text, file, "@model_config"), file, version, custom_objects),
         lambda places: find(root.group(_MODEL), places, file),
         None if training is None else config.parse_json(training, file, "@training_config"),
         lambda: _optimizer(root), None)
@@ -75,7 +75,7 @@ def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:
     stored = [tensors for tensors in (_layer(group, name) for name in group.texts("layer_names")) if tensors]
     wanted: dict[int, list[Place]] = {}
     for place in places:
-        wanted.setdefault(place.part.top, []).append(place)
+        wanted.setdefault(id(place.part.top), []).append(place)
     if len(stored) != len(wanted):
         raise ModelFileError(file, group.place, f"expected {len(wanted)} layers with weights, got {len(stored)}; the "
                                                 "weights are of another model")
