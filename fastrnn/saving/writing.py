@@ -26,9 +26,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     The file is written as a whole or not at all: a process that is killed leaves the old file or the new one.
 
     Args:
-        model: a built `Sequential`.
-        filepath: the name chooses the format: `.keras`, or `.safetensors`, fastrnn's own and the fastest, which is also
-            taken, and added, where the name has no suffix.
+        model: a built one.
+        filepath: the name chooses the format: `.keras`, Keras's older `.h5`, or `.safetensors`, fastrnn's own and the
+            fastest, which is also taken, and added, where the name has no suffix.
         overwrite: replace a file that is there.
         include_optimizer: save how the model was compiled, and its optimizer's state.
 
@@ -36,7 +36,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         ValueError: the model is not built, the suffix is not known, or stands for weights alone, or for a format of
             Keras's while a layer is none that Keras has.
         FileExistsError: there is a file and `overwrite` is False.
-        ImportError: h5py, which `.keras` needs, is not installed.
+        ImportError: h5py, which Keras's formats need, is not installed.
         OSError: the file cannot be written; an old one is as it was.
 
     Example:
@@ -53,10 +53,12 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     kinds: dict[str, Callable[[IO[bytes]], None]] = {
         ".safetensors": lambda file: native.write_model(model, file, config, include_optimizer),
         ".keras": lambda file: keras_archive.write_model(model, file, config, include_optimizer),
+        **dict.fromkeys((".h5", ".hdf5"),
+                        lambda file: keras_legacy.write_model(model, file, config, include_optimizer)),
     }
     suffix = files.suffix_of(path)
     if suffix not in kinds:
-        raise ValueError(f"{model}: whole models are saved as .safetensors or .keras, not as {suffix}; {suffix} takes "
+        raise ValueError(f"{model}: whole models are saved as {', '.join(kinds)}, not as {suffix}; {suffix} takes "
                          "weights, by save_weights")
     _check_for(model, suffix)
     files.write_whole(path, kinds[suffix])
@@ -66,7 +68,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     """Save a model's weights alone.
 
     Args:
-        model: a built `Sequential`.
+        model: a built one.
         filepath: the name chooses the format: `.weights.h5` (Keras 3's), `.h5` (Keras 2's), or `.safetensors`, which is
             also taken, and added, where the name has no suffix.
         overwrite: replace a file that is there.
@@ -104,7 +106,7 @@ def load_weights(model: Any, filepath: Any) -> None:
     After an error the model has the weights it had before, all of them.
 
     Args:
-        model: a built `Sequential` of the same layers.
+        model: a built one of the same layers.
         filepath: of the file.
 
     Raises:
