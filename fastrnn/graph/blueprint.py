@@ -219,7 +219,8 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise ValueError(f"{place}: expected at most {MAX_DEPTH} levels, got more")
         if isinstance(value, (list, tuple)):
-            return [self._value(inner, place, depth + 1) for inner in value]
+            found = [self._value(inner, place, depth + 1) for inner in value]
+            return found if flatten_references(found) else tuple(found)     # as in x[:, -1], for JSON has no tuples
         if not isinstance(value, Mapping):
             return value
         kind, config = value.get("class_name"), value.get("config")

@@ -48,6 +48,8 @@ class Network(Layer):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"{self}: there are two layers named {twice!r}; names in a model must differ")
+        if len(self.graph.inputs) == 1:
+            self._batch_input_shape = self.graph.inputs[0].shape
         self.built = True
 
     def _set_graph(self, graph: Graph | None) -> None:

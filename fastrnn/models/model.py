@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from fastrnn.callbacks.history import History
 from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.graph.schedule import Schedule
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import register
+from fastrnn.layers.table import register, serialize
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import data, loop
 from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
@@ -397,6 +398,20 @@ class Model(Network):
         graph = self.graph
         return [(layer, graph.nodes_of(layer)[0].outputs[0].shape if graph.nodes_of(layer) else layer.batch_shape)
                 for layer in graph.layers]
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as a text, of which `models.model_from_json` makes a model with new weights.
+
+        Args:
+            kwargs: of `json.dumps`.
+
+        Example:
+
+        >>> import fastrnn
+        >>> fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)]).to_json()[:47]
+        '{"module": "keras", "class_name": "Sequential",'
+        """
+        return json.dumps(serialize(self), **kwargs)
 
     # -- files --------------------------------------------------------------------------------------------------------
 

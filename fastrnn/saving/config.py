@@ -101,7 +101,8 @@ def _check_home(name: str, entry: Mapping[str, Any], file: str, place: str) -> N
     module = entry.get("module")
     if module is not None and (not isinstance(module, str) or module.split(".")[0] not in _HOMES):
         raise ModelFileError(file, place, f"class {shown(name)} of module {shown(module)} is not one of Keras's own, "
-                                          "and nothing that a file names is imported")
+                                          "and nothing that a file names is imported; pass a class of your own by "
+                                          "custom_objects")
     registered = entry.get("registered_name")
     if registered is not None and not isinstance(registered, str):
         raise ModelFileError(file, place, f"expected registered_name to be a text, got {shown(registered)}")

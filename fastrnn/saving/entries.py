@@ -7,7 +7,7 @@ The weights of what is made have shapes, but no values, and take no memory, unti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastrnn.graph import blueprint
 from fastrnn.graph.blueprint import Blueprint
@@ -28,15 +28,16 @@ _INNER = ("layer", "backward_layer")
 OPERATIONS = "keras.src.ops.numpy"
 
 
-def read_model(config: Any, file: str, version: int, custom_objects: Objects | None = None) -> Any:
-    """The model of a configuration. Its weights are hollow; a `Sequential` has none where nothing says the shape of
-    its input.
+def read_model(config: Any, file: str, version: int, custom_objects: Objects | None = None,
+               values: bool = False) -> Any:
+    """The model of a configuration. A `Sequential` has no weights where nothing says the shape of its input.
 
     Args:
         config: {"class_name": "Sequential" or "Functional", "config": ...}.
         file: name of the file, for errors.
         version: Keras's major version, whose form the configuration has.
         custom_objects: the caller's own classes by name.
+        values: give weights their first values, too.
 
     Raises:
         ModelFileError: it is no model; a layer that fastrnn does not have, by its name; an argument that its layer
@@ -46,7 +47,7 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
         raise ModelFileError(file, "config", "expected a dictionary with 'class_name' and 'config'")
     custom = dict(custom_objects or {})
     check_names(config, file, "config", custom)
-    entry = Entry(config, "", file, version, custom)
+    entry = Entry(config, "", _Source(file, version, custom, values))
     if entry.layers is None:
         raise ModelFileError(file, "config", f"expected a Sequential or Functional model, got {shown(entry.name)}")
     entry.check()       # all of them by name, before the first is made
@@ -65,6 +66,15 @@ def _shape(value: Any, file: str) -> Shape:
     return tuple(value)
 
 
+class _Source(NamedTuple):
+    """Where a configuration is from."""
+
+    file: str
+    version: int
+    custom: Objects
+    values: bool
+
+
 class Entry:
     """A layer's configuration, and those inside it.
 
@@ -75,8 +85,9 @@ class Entry:
         plan: how they are called, in a model that is a graph.
     """
 
-    def __init__(self, entry: Any, place: str, file: str, version: int, custom: Objects) -> None:
-        self.file, self._version, self._custom = file, version, custom
+    def __init__(self, entry: Any, place: str, source: _Source) -> None:
+        self._source, self.file, self._custom = source, source.file, source.custom
+        file = source.file
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
             raise ModelFileError(file, f"config.{place}", "expected a dictionary with 'class_name' and 'config'")
         self.name: str = entry["class_name"]
@@ -99,7 +110,7 @@ class Entry:
                            for key in _INNER if isinstance(config.get(key), dict)}
 
     def _below(self, entry: Any, place: str) -> Entry:
-        return Entry(entry, place, self.file, self._version, self._custom)
+        return Entry(entry, place, self._source)
 
     def _own_class(self) -> Any:
         """The caller's class of this name."""
@@ -161,7 +172,7 @@ class Entry:
             return self._line(layers) if self.plan is None else self._graph(layers)
         config = self.config
         if self._own_class() is None:
-            config = legacy_config.modern_config(self.name, config, self._version)
+            config = legacy_config.modern_config(self.name, config, self._source.version)
         for key, entry in self._inner.items():
             inner = entry.layer()
             # Keras 3 writes the names that the layers have inside their wrapper.
@@ -175,12 +186,12 @@ class Entry:
         if not isinstance(layer, Layer):
             raise ModelFileError(self.file, self.place, "expected a layer")
         for part in layer.walk():
-            part.first_values = hollow
+            part.first_values = None if self._source.values else hollow
         return layer
 
     def _line(self, layers: list[Layer]) -> Any:
         # Keras 2's input_length names the length of an embedding's input, and does not demand it.
-        if self._version < 3 and len(layers) > 1 and isinstance(layers[0], InputLayer) \
+        if self._source.version < 3 and len(layers) > 1 and isinstance(layers[0], InputLayer) \
                 and layers[1].input_kind == "index":
             layers[1]._batch_input_shape = layers[0]._batch_input_shape
             del layers[0]

@@ -10,7 +10,7 @@ from fastrnn.layers import Bidirectional, Operation, TimeDistributed
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.layers.recurrent import Recurrent
-from fastrnn.layers.table import registry
+from fastrnn.layers.table import is_known
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import snake_case
 
@@ -107,8 +107,7 @@ def class_name(layer: Layer) -> str:
     cls = type(layer)
     if isinstance(layer, Operation):        # which is no layer to Keras, so that it counts none
         return f"operation_{snake_case(cls.__name__)}"
-    known = registry.objects.get(cls.__name__) is cls
-    return snake_case(getattr(cls, "keras_name", cls.__name__) if known else cls.__name__)
+    return snake_case(getattr(cls, "keras_name", cls.__name__) if is_known(layer) else cls.__name__)
 
 
 def _inside(layer: Layer, at: _Around, seen: set[int]) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from fastrnn.graph.blueprint import is_functional
 from fastrnn.graph.configuration import configuration
 from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import table_of
+from fastrnn.layers.table import own_classes
 from fastrnn.saving import contents, entries, files, locations, native
 from fastrnn.saving.keras import archive as keras_archive
 from fastrnn.saving.keras import legacy as keras_legacy
@@ -149,16 +149,14 @@ def model_config(model: Any) -> dict[str, Any]:
     if not is_functional(whole["config"]):
         whole["build_config"] = {"input_shape": model.input_shape}
     try:    # what cannot be read again is not to be written: a function of the user's own, a layer
-        entries.read_model(json.loads(json.dumps(whole)), str(model), 3, _own_classes(model))
+        found = entries.read_model(json.loads(json.dumps(whole)), str(model), 3, own_classes(model))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
+    lost = {place.native for place in locations.places(found)} ^ {place.native for place in locations.places(model)}
+    if lost:
+        raise ValueError(f"{model}: cannot be saved whole: a layer is in two models inside each other, which would be "
+                         f"two layers in the file ({min(lost)}); save its weights by save_weights")
     return whole
-
-
-def _own_classes(model: Any) -> dict[str, Any]:
-    """The user's own classes of layers in a model, by name."""
-    return {type(layer).__name__: type(layer) for layer in model.walk()
-            if table_of(getattr(layer, "keras_module", None)).objects.get(type(layer).__name__) is not type(layer)}
 
 
 def _entry(layer: Any) -> dict[str, Any]:

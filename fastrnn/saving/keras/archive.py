@@ -20,6 +20,7 @@ from fastrnn.saving.keras import hdf5, weights
 from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
+from fastrnn.saving.versions import major_version
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose form is written.
@@ -89,13 +90,3 @@ def _weights(members: Archive, file: str, places: Sequence[Place]) -> Group:
     needed = sum(math.prod(place.shape) for place in places) * 8
     content = members.read(_WEIGHTS, _ARRAYS * (needed + _OVERHEAD * (len(places) + 64)))
     return hdf5.open_file(content, file, _WEIGHTS)
-
-
-def major_version(text: Any, file: str, place: str) -> int:
-    """The 3 of "3.8.0"; 1 where no version is given, as Keras 1 gave none."""
-    if text is None:
-        return 1
-    major = str(text).split(".")[0]
-    if not major.isascii() or not major.isdigit() or not 1 <= len(major) <= 2 or not 1 <= int(major) <= 3:
-        raise ModelFileError(file, place, f"expected a version of Keras, 1 to 3, got {shown(text)}")
-    return int(major)

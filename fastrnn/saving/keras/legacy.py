@@ -21,10 +21,10 @@ from fastrnn.saving.entries import Objects
 from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.keras import hdf5, legacy_config, weights
-from fastrnn.saving.keras.archive import major_version
 from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
+from fastrnn.saving.versions import major_version
 
 _MODEL, _OPTIMIZER = "model_weights", "optimizer_weights"
 _VERSION = {"backend": "tensorflow", "keras_version": "3.0.0"}
