@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
+from fastrnn.graph import blueprint, configuration
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
@@ -16,6 +17,7 @@ from fastrnn.layers.base import Layer, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.ports import Ports
 from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.table import deserialize, serialize
 
 
 class Network(Ports):
@@ -29,8 +31,9 @@ class Network(Ports):
         TypeError, ValueError: as `fastrnn.graph.graph.Graph`; two layers that share a name.
     """
 
-    keras_module = "keras"
+    keras_module, keras_name = "keras.src.models.functional", "Functional"
     takes_custom_objects = True
+    first_call_number = 1
     takes_many = True
     _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
 
@@ -44,6 +47,8 @@ class Network(Ports):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"{self}: there are two layers named {twice!r}; names in a model must differ")
+        if len(self.graph.inputs) == 1:
+            self._batch_input_shape = self.graph.inputs[0].shape
         self.built = True
 
     def _set_graph(self, graph: Graph | None) -> None:
@@ -289,6 +294,38 @@ class Network(Ports):
         schedule.follow(call)
         grads = schedule.backward((dy, *more))
         return grads[0] if len(grads) == 1 else grads
+
+    # configuration -------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """What builds this model again, without its weights: its layers, their calls, its inputs and outputs."""
+        return {"name": self.name, "trainable": self.trainable, **configuration.configuration(self.graph, serialize)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """Build a model, with new weights, from what `get_config` gave.
+
+        Args:
+            config: the dictionary, or Keras's.
+            custom_objects: your own classes by name.
+
+        Raises:
+            ValueError: `config` is not such a dictionary, or names a layer that is not known.
+
+        Example:
+
+        >>> import fastrnn
+        >>> x = fastrnn.Input((None, 3))
+        >>> model = fastrnn.Model(x, fastrnn.layers.GRU(4)(x))
+        >>> fastrnn.Model.from_config(model.get_config()).count_params() == model.count_params()
+        True
+        """
+        if not blueprint.is_functional(config):
+            raise ValueError(f"{cls.__name__}.from_config: expected a dictionary with 'layers', 'input_layers' and "
+                             f"'output_layers', got {config!r}")
+        plan = blueprint.read(config)
+        layers = [deserialize(layer.entry, custom_objects) for layer in plan.layers]
+        return cls(*blueprint.link(plan, layers), name=config.get("name"), trainable=config.get("trainable", True))
 
     # states --------------------------------------------------------------------------------------------------------
 

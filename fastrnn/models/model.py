@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import register
+from fastrnn.layers.table import register, serialize
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import arguments, loop, steps
@@ -439,6 +440,20 @@ class Model(Network):
 
         return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as a text, of which `models.model_from_json` makes a model with new weights.
+
+        Args:
+            kwargs: of `json.dumps`.
+
+        Example:
+
+        >>> import fastrnn
+        >>> fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)]).to_json()[:47]
+        '{"module": "keras", "class_name": "Sequential",'
+        """
+        return json.dumps(serialize(self), **kwargs)
+
     # -- files --------------------------------------------------------------------------------------------------------
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -475,3 +490,4 @@ class Model(Network):
 
 
 register(Model)
+register(Model, "Functional")
