@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import register
+from fastrnn.layers.table import register, serialize
+from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import arguments, loop, steps
 from fastrnn.training.added import Added
@@ -22,7 +24,6 @@ from fastrnn.training.feeds import Batch
 from fastrnn.training.objective import Objective
 from fastrnn.training.outputs import Outputs
 from fastrnn.training.plan import Plan, make_plan
-from fastrnn.training.summary import print_summary
 from fastrnn.training.watch import Watch
 
 Results = float | list[float] | dict[str, float]
@@ -74,6 +75,10 @@ class Model(Network):
 
     def _set_graph(self, graph: Any) -> None:
         super()._set_graph(graph)
+        self._plan = None
+
+    def forget(self) -> None:
+        super().forget()
         self._plan = None
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
@@ -406,7 +411,8 @@ class Model(Network):
 
         Args:
             line_length: width of the table in characters; None fits it to the terminal.
-            positions: where its three columns end: fractions of `line_length`, or numbers of characters.
+            positions: where its columns end, three, or four where layers are not in a line: fractions of
+                `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
 
         Example:
@@ -418,14 +424,35 @@ class Model(Network):
         ...
         Trainable params: 128 ...
         """
-        print_summary(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
-                      positions, print_fn)
+        (print_fn or print)("\n".join(self._summary(line_length, positions)))
 
-    def _rows(self) -> list[tuple[Any, Any]]:
-        """The layers and the shapes of their outputs, None where they are not known."""
-        graph = self.graph
-        return [(layer, graph.nodes_of(layer)[0].outputs[0].shape if graph.nodes_of(layer) else layer.batch_shape)
-                for layer in graph.layers]
+    def _summary(self, line_length: int | None = None, positions: Sequence[float] | None = None) -> list[str]:
+        return summary_lines(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
+                             positions)
+
+    def _rows(self) -> list[Row]:
+        """What the summary says of each layer."""
+        return rows_of(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        import html  # which only a notebook needs
+
+        return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as a text, of which `models.model_from_json` makes a model with new weights.
+
+        Args:
+            kwargs: of `json.dumps`.
+
+        Example:
+
+        >>> import fastrnn
+        >>> fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)]).to_json()[:47]
+        '{"module": "keras", "class_name": "Sequential",'
+        """
+        return json.dumps(serialize(self), **kwargs)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -463,3 +490,4 @@ class Model(Network):
 
 
 register(Model)
+register(Model, "Functional")

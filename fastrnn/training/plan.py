@@ -41,7 +41,7 @@ def make_plan(model: Any) -> Plan:
     outputs = len(objective.heads)
     with_loss = [head for head in objective.heads if head.loss is not None]
     wanted = {head.index for head in with_loss} | {outputs + i for i in range(len(added.losses))}
-    schedule = Schedule(added.graph(model), frozen=True, wanted=frozenset(wanted))
+    schedule = Schedule(added.graph(model), frozen=True, wanted=frozenset(wanted), trainable=model.trainable)
     trainable = model.trainable_weights
     seen: set[int] = set()
     regularized = []

@@ -172,7 +172,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.WT = aligned_const(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
     f.work = aligned(vector_out(scratch, threads * f.per_thread + SLACK, "scratch"))
     f.w = matrix(w, K, O, "w")
-    f.p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
+    f.p = problem(&SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, True, 1)
     f.p.J = f.p.HP = O          # rows of dz are not padded
     f.p.dz = <real*>f.dz        # nothing here writes to it
     f.outer.a = matrix(x, M, K, "x")
@@ -183,7 +183,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.outer.n1 = M
     f.outer.g0 = 0
     f.outer.g1 = 1
-    f.outer.block = f.p.w_block
+    f.outer.block = &f.p.cell.w_block[0]
     f.outer.out = matrix_out(dW, K, O, "dW")
     f.outer.ldo = O
     f.outer.bias = vector_out(db, O, "db")
