@@ -139,7 +139,7 @@ def test_outputs_by_key(data):
     check(pair(by_key, loss={"first": "mse", "second": "mae"}, metrics={"second": ["mse"]},
                loss_weights={"second": 3.0, "first": 1.0}), data["x"], y, validation_data=(data["z"], y))
     weights = {"first": np.repeat(data["weight"][:, None], T, axis=1), "second": data["other"]}
-    check(pair(by_key, loss=["mae", "mse"]), data["x"], y, sample_weight=weights)
+    check(pair(by_key, loss={"first": "mse", "second": "mae"}), data["x"], y, sample_weight=weights)
     check(pair(by_key, loss={"second": "mse"}), data["x"], y)
 
 
@@ -164,6 +164,35 @@ def test_shared_layers_and_inputs_by_name(optimizer, data):
 def test_a_masked_sequence_has_a_loss(data):
     models = pair(masked, loss=["sparse_categorical_crossentropy", "mse"], metrics=[["accuracy"], ["mae"]])
     check(models, data["words"], [data["steps"], data["number"]], without=["a_accuracy"])
+
+
+def test_branches_that_join_and_part(data):
+    def make(library):
+        layers = library.layers
+        left, right = library.Input((T, D), name="left"), library.Input((T, D), name="right")
+        both = layers.concatenate([layers.LSTM(3, name="l")(left), layers.GRU(3, name="r")(right)])
+        hidden = layers.add([layers.Dense(4, activation="tanh", name="h")(both), layers.Dense(4, name="k")(both)])
+        return [left, right], [layers.Dense(C, activation="softmax", name="a")(hidden),
+                               layers.Dense(2, name="b")(hidden)]
+
+    models = pair(make, loss={"a": "sparse_categorical_crossentropy", "b": "mse"}, metrics={"a": "accuracy"})
+    check(models, [data["x"], data["z"]], {"a": data["classes"], "b": data["pairs"]}, validation_split=1 / 3)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".safetensors"])
+@pytest.mark.parametrize("make", [two_outputs, by_key])
+def test_a_file_has_the_losses_and_metrics_of_each_output(make, suffix, data, tmp_path):
+    model = Model(*make(fastrnn))
+    one, two = model.output_names
+    y = {name: data["a" if name in ("a", "first") else "b"] for name in (one, two)}
+    model.compile("adam", {one: "mse", two: losses.MeanAbsoluteError()}, {two: 0.5}, {two: ["mae", "mse"]},
+                  weighted_metrics={one: ["mae"]})
+    model.fit(data["x"], y, verbose=0)
+    model.save(tmp_path / f"model{suffix}")
+    loaded = fastrnn.saving.load_model(tmp_path / f"model{suffix}")
+    for part in model, loaded:
+        part.fit(data["x"], y, shuffle=False, verbose=0)
+    assert loaded.history.history == model.history.history and len(model.history.history) == 6
 
 
 @pytest.mark.parametrize("weight", [
@@ -344,6 +373,8 @@ class TestAdded:
         other = copied(model)
         model.fit(data["x"], data["a"], verbose=0)
         same(other.evaluate(data["x"], data["a"], verbose=0), expected)
+        other.fit(data["x"], data["a"], shuffle=False, verbose=0)
+        assert other.predict(data["x"], verbose=0).shape == (N, T, 2) and len(other.history.history) == 2
 
     def test_what_cannot_be_added(self):
         x, a, _ = self.parts()
