@@ -84,7 +84,8 @@ class Outputs:
         if found is None and isinstance(given, (list, tuple)) and len(given) == len(self.names):
             found = list(given)
         if found is None:
-            raise ValueError(f"{what}: expected {self.expected()}, got {_described(given)}")
+            way_out = "; pass the array itself" if self.single and what.endswith("y") else ""
+            raise ValueError(f"{what}: expected {self.expected()}, got {_described(given)}{way_out}")
         return found
 
     def _match(self, structure: Any, given: Any) -> list[Any] | None:

@@ -49,14 +49,14 @@ def train_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> No
     outputs, masks = model.all_or_none(schedule.forward, x)
     samples = len(x[0])
     gradients: list[Any] = [None] * len(outputs)
-    total, spoilt = 0.0, ""
+    total, spoilt, several = 0.0, "", len(plan.losses) > 1
     for head, fused in plan.losses:
         i = head.index
         differentiate = head.loss.value_and_logits_gradient if fused else head.loss.value_and_gradient
         value, gradients[i] = differentiate(y[i], outputs[i], weight[i], masks[i])
-        head.count(value, samples)
-        if not math.isfinite(value):
-            spoilt = head.name
+        if several:
+            head.count(value, samples)
+            spoilt = spoilt if math.isfinite(value) else head.name
         if head.loss_weight is not None:
             value *= head.loss_weight
             gradients[i] = gradients[i] * head.loss_weight
@@ -64,18 +64,23 @@ def train_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> No
     for i in range(plan.outputs, plan.outputs + plan.added):
         value, gradients[i] = mean_gradient(outputs[i])
         total += value
-    total += _penalties(plan)
+    if plan.regularized:
+        total += _penalties(plan)
     if watch is not None and not math.isfinite(total):
         watch.loss(total, schedule.graph, x, spoilt)
     if plan.variables:
         schedule.backward(gradients)
-        _add_penalties(plan)
+        if plan.regularized:
+            _add_penalties(plan)
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_weights)
         model.optimizer.apply(plan.variables)
     else:
         warnings.warn(f"{model}: there are no trainable weights", stacklevel=3)
-    _count(model, plan, batch, outputs, masks, total, samples)
+    model.objective.count(total, samples)
+    model.objective.update(y, outputs, weight, masks)
+    for metric, values in zip(model.added.metrics, outputs[plan.outputs + plan.added :]):
+        metric.update_state(values)
 
 
 def test_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> None:
@@ -84,20 +89,24 @@ def test_step(model: Trainable, batch: Batch, watch: Watch | None = None) -> Non
     plan = model.plan()
     outputs, masks = model.all_or_none(plan.schedule.infer, x)
     samples = len(x[0])
-    total, spoilt = 0.0, ""
+    total, spoilt, several = 0.0, "", len(plan.losses) > 1
     for head, fused in plan.losses:
         i = head.index
         value = head.loss(y[i], outputs[i], weight[i], masks[i], fused)
-        head.count(value, samples)
-        if not math.isfinite(value):
-            spoilt = head.name
+        if several:
+            head.count(value, samples)
+            spoilt = spoilt if math.isfinite(value) else head.name
         total += value if head.loss_weight is None else value * head.loss_weight
     for i in range(plan.outputs, plan.outputs + plan.added):
         total += mean_gradient(outputs[i])[0]
-    total += _penalties(plan)
+    if plan.regularized:
+        total += _penalties(plan)
     if watch is not None and not math.isfinite(total):
         watch.loss(total, plan.schedule.graph, x, spoilt)
-    _count(model, plan, batch, outputs, masks, total, samples)
+    model.objective.count(total, samples)
+    model.objective.update(y, outputs, weight, masks)
+    for metric, values in zip(model.added.metrics, outputs[plan.outputs + plan.added :]):
+        metric.update_state(values)
 
 
 def predict_step(model: Trainable, batch: Batch) -> list[Any]:
@@ -120,12 +129,3 @@ def _add_penalties(plan: Plan) -> None:
     for variables in plan.regularized:
         for variable in variables:
             variable.add_gradient(variable.regularizer.gradient(variable.data))
-
-
-def _count(model: Trainable, plan: Plan, batch: Batch, outputs: list[Any], masks: list[Any], value: float,
-           samples: int) -> None:
-    """Count a batch in the objective and in the metrics that were added."""
-    model.objective.count(value, samples)
-    model.objective.update(batch.y, outputs, batch.weight, masks)
-    for metric, values in zip(model.added.metrics, outputs[plan.outputs + plan.added :]):
-        metric.update_state(values)
