@@ -33,8 +33,8 @@ from fastrnn.registry import absent_from
 
 __all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Dense", "Dot", "Dropout",
            "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "MinGRU", "Minimum",
-           "Multiply", "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
-           "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
+           "Multiply", "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average",
+           "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)

@@ -178,12 +178,12 @@ class Network(Ports):
     # masks ---------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         takers = [] if self._graph is None else self.schedule().takers[0]
         return takers[0].kind if takers else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:
             return None
         maker = self.schedule().maker(0)
