@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SimpleRNN, LSTM and GRU share."""
+"""What the recurrent layers share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastrnn.layers.recurrent.backward import RecurrentBackward
 
 
 class Recurrent(RecurrentBackward):
-    """Base of the three recurrent layers; see `SimpleRNN`, `LSTM` and `GRU` for the arguments.
+    """Base of the recurrent layers; see `SimpleRNN`, `LSTM`, `GRU` and `MinGRU` for the arguments.
 
     A subclass names its cell as the kernels do, and the gates of its kernel in Keras's order. Arguments and weights
     are in `recurrent_weights`, the passes in `recurrent_forward` and `recurrent_backward`.
