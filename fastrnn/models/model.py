@@ -81,6 +81,14 @@ class Model(Network):
         super().forget()
         self._plan = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {**self.added.packed(state), "_packed": True} if self.added else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        packed = state.pop("_packed", False)
+        super().__setstate__(state["added"].unpacked(state) if packed else state)
+
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
                 weighted_metrics: Any = None, run_eagerly: bool = False, steps_per_execution: int = 1,
                 jit_compile: bool | str = "auto", auto_scale_loss: bool = True) -> None:

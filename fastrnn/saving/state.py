@@ -52,8 +52,8 @@ def compile_config(model: Any) -> dict[str, Any] | None:
 
 
 def _of_outputs(values: list[Any]) -> Any:
-    """One for each output; of a single one the value itself."""
-    return values[0] if len(values) == 1 else values
+    """One for each output; of a single one the value itself, and None if there is none."""
+    return values[0] if len(values) == 1 or values.count(None) == len(values) else values
 
 
 def _leaves(value: Any) -> list[Any]:
