@@ -14,7 +14,7 @@ from fastrnn import _core, arrays, layers
 from tests.conftest import make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
+CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
@@ -173,7 +173,8 @@ def test_every_kernel_is_called_above():
 def test_a_cell_that_is_not_in_the_table_is_refused(dtype):
     kernels = _core.kernels(dtype)
     for number in -1, len(kernels.CELLS), 10**6:
-        for call in (lambda n: kernels.tape_size(n, N, T, D, H, True, False, 1), lambda n: kernels.planned(n, N, T, D, H, 1),
+        for call in (lambda n: kernels.tape_size(n, N, T, D, H, True, False, 1),
+                     lambda n: kernels.planned(n, N, T, D, H, 1),
                      lambda n: kernels.backward_scratch(n, N, T, D, H, 1)):  # fmt: skip
             with pytest.raises(ValueError, match="kernel argument 'cell': expected a number from 0 to"):
                 call(number)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -161,7 +162,7 @@ class Schedule:
         slots, known = self._begin(xs, None)
         for step in self.steps:
             call = self._inference_call(step, known)
-            look(step.layer, lambda layer, step=step, call=call: self._run(step, layer, call, slots, known))
+            look(step.layer, functools.partial(self._run, step, call=call, slots=slots, known=known))
 
     def _begin(self, xs: Arrays, masks: Arrays | None) -> tuple[list[Any], list[Any]]:
         """Slots of arrays and of masks, with those of the inputs."""

@@ -58,17 +58,17 @@ class Taker(NamedTuple):
     """A layer that reads an input of the graph, and as which of its own inputs."""
 
     layer: Any
-    index: int
+    number: int
 
     @property
     def kind(self) -> str:
         """What numbers it takes there; see `Layer.input_kind`."""
         kind: str = self.layer.input_kind
-        return kind if self.index == 0 or self.layer.takes_many else "float"
+        return kind if self.number == 0 or self.layer.takes_many else "float"
 
     def check(self, x: Any) -> np.ndarray:
         """The array as the layer takes it, or an error that names it."""
-        array: np.ndarray = self.layer.check_part(self.index, x)
+        array: np.ndarray = self.layer.check_part(self.number, x)
         return array
 
 

@@ -24,6 +24,7 @@ from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.table import deserialize, register, serialize
@@ -31,13 +32,13 @@ from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
 __all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Dense", "Dot", "Dropout",
-           "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "Minimum", "Multiply",
-           "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
+           "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "MinGRU", "Minimum",
+           "Multiply", "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
            "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
 for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
-               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed):
+               LSTM, LayerNormalization, Maximum, MinGRU, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed):
     register(_layer)

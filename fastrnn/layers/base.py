@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,9 @@ class Layer(Calling):
         TypeError: for a keyword that the layer does not have; suggests the nearest.
         ValueError: for another dtype.
     """
+
+    #: Makes the first values of the weights in place of their initializers, of the shape and dtype.
+    first_values: Callable[[tuple[int, ...], str], np.ndarray] | None = None
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
@@ -126,6 +129,8 @@ class Layer(Calling):
                    constraint: Any = None, trainable: bool = True, kind: type[Variable] = Variable) -> Variable:
         """A new weight of this layer, with its first values."""
         initial = self.stored.pop(name, None)
+        if initial is None and self.first_values is not None:
+            initial = self.first_values(shape, self.dtype)
         if initial is None:
             initial = np.array(initializers.get(initializer)(shape, self.dtype), self.dtype)
         variable = kind(initial, name, trainable, regularizers.get(regularizer), constraints.get(constraint))
@@ -211,6 +216,11 @@ class Layer(Calling):
         for v in self.trainable_weights:
             if v.regularizer is not None:
                 v.add_gradient(v.regularizer.gradient(v.data))
+
+    def add_loss(self, loss: Any) -> None:
+        """Refuse a loss of the layer's own; `Model.add_loss` takes symbols."""
+        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass its "
+                                  "symbol to the model's add_loss, or give the weights a regularizer")
 
     # configuration -------------------------------------------------------------------------------------------------
 

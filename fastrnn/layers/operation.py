@@ -33,8 +33,8 @@ class Operation(Layer):
     >>> import fastrnn
     >>> x = fastrnn.Input((3, 4))
     >>> y = 1 - x[:, -1] ** 2
-    >>> y.shape, y.node.layer
-    ((None, 4), <Subtract 'subtract', built=True>)
+    >>> y.shape, type(y.node.layer).__name__
+    ((None, 4), 'Subtract')
     """
 
     function: ClassVar[Function]
@@ -73,8 +73,8 @@ class Operation(Layer):
 
     def _take(self, operands: tuple[Any, ...], options: tuple[Any, ...], kind: type) -> list[Any]:
         """Part the operands in inputs, which are returned, and constants, which the layer keeps."""
-        values = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
-                  for operand in operands]
+        values: list[Any] = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
+                             for operand in operands]
         taken = [isinstance(value, kind) for value in values]
         common = _common_dtype([value.dtype for value, own in zip(values, taken) if own],
                                [value for value, own in zip(values, taken) if not own])

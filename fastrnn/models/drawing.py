@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -154,7 +155,7 @@ def _arrow(axes: Axes, route: list[tuple[float, float]], rankdir: str) -> None:
     from matplotlib.path import Path
 
     points, codes = [route[0]], [Path.MOVETO]
-    for (x0, y0), (x1, y1) in zip(route, route[1:]):
+    for (x0, y0), (x1, y1) in itertools.pairwise(route):
         middle = ((x0 + x1) / 2, (y0 + y1) / 2)
         points += ([(x0, middle[1]), (x1, middle[1]), (x1, y1)] if rankdir == "TB"
                    else [(middle[0], y0), (middle[0], y1), (x1, y1)])

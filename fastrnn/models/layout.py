@@ -7,6 +7,7 @@ point there; the order within a rank by the mean place of the neighbours, up and
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 Point = tuple[float, float]
@@ -56,7 +57,7 @@ def lay_out(sizes: list[tuple[float, float]], arrows: list[tuple[int, int]], acr
             along.append(0.0)
         chain.append(other)
         chains.append(chain)
-        links += zip(chain, chain[1:])
+        links += itertools.pairwise(chain)
     place = _places(ranks, side, links)
     starts, at = [], MARGIN
     for boxes in ranks:
@@ -89,7 +90,7 @@ def _places(ranks: list[list[int]], side: list[float], links: list[tuple[int, in
         for boxes in ranks if sweep % 2 == 0 else reversed(ranks):
             wanted = {box: sum(place[other] for other in near[box]) / len(near[box]) if near[box] else place[box]
                       for box in boxes}
-            boxes.sort(key=lambda box, wanted=wanted: wanted[box])
+            boxes.sort(key=wanted.__getitem__)
             _spread(boxes, side, place, wanted)
     least = min(place[box] - side[box] / 2 for box in range(len(side)))
     return [at - least + MARGIN for at in place]

@@ -54,6 +54,9 @@ class Sequential(Model):
     (5, 2)
     """
 
+    keras_module, keras_name = "keras", "Sequential"
+    first_call_number = 0
+
     def __init__(self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True,
                  name: str | None = None) -> None:
         self._stack: list[Layer] = []

@@ -28,15 +28,17 @@ cdef struct Cell:
 include "cells/simple_rnn.pxi"
 include "cells/lstm.pxi"
 include "cells/gru.pxi"
+include "cells/min_gru.pxi"
 
 cdef enum:
-    CELL_COUNT = 4
+    CELL_COUNT = 5
 
 cdef Cell* TABLE[CELL_COUNT]
 TABLE[0] = &SIMPLE_RNN
 TABLE[1] = &LSTM
 TABLE[2] = &GRU
 TABLE[3] = &GRU_RESET_BEFORE
+TABLE[4] = &MIN_GRU
 
 
 cdef const Cell* cell_of(long number) except NULL:

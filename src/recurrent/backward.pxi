@@ -19,15 +19,15 @@ cdef bint steps_back(const Rnn* p, bint dh0, long chunk, long t0, long t1, Share
                 cell.step_back[phase](p, &step, s.n0, s.n1, s.u0, s.u1)
                 if not stays(barrier, s, p.P):
                     return False
-                if t == 0 and not dh0 and phase == cell.phases - 1:
-                    continue            # nobody asks for what flows further
+                if not cell.has_recurrent_kernel or (t == 0 and not dh0 and phase == cell.phases - 1):
+                    continue            # nothing flows through it, or nobody asks for what flows further
                 K = cell.through_count[phase] * p.HP
                 through_recurrent(p, &step, s.n0, s.n1, s.u0, s.u1, cell.through[phase] * p.HP, K, UT, phase > 0)
                 UT += p.HP * K
-        if s.team == 1:
-            input_gradient(p, t1, end, s.n0, s.n1)
-        else:
+        if s.team > 1:
             input_gradient(p, t1 + share(end - t1, s.i, s.team), t1 + share(end - t1, s.i + 1, s.team), s.n0, s.n1)
+        elif s.u1 - s.u0 == p.P:        # else it waits for the others' units: see all_steps_back
+            input_gradient(p, t1, end, s.n0, s.n1)
     return True
 
 
@@ -35,7 +35,7 @@ cdef int weight_products(Rnn* p, long n0, long n1, real* dW, real* dU, real* db,
     """The products over rows n0 to n1 that the weights' gradients are made of, up to four; returns their number."""
     cdef const Cell* cell = p.cell
     cdef bint apart = cell.state_gates < cell.gates
-    cdef int k, count = 4 if apart else 2
+    cdef int k, count = 4 if apart else (2 if cell.has_recurrent_kernel else 1)
     for k in range(count):          # the input's and the state's; of gates for which U multiplies something else, apart
         outer[k].n0 = n0
         outer[k].n1 = n1
@@ -60,7 +60,7 @@ cdef int weight_products(Rnn* p, long n0, long n1, real* dW, real* dU, real* db,
         outer[3].a_n = p.J
         outer[3].a_t = p.N * p.J
     for k in range(count):
-        outer[k].with_next = k % 2 == 0 and outer[k].M + p.H <= a_columns() \
+        outer[k].with_next = k % 2 == 0 and count > 1 and outer[k].M + p.H <= a_columns() \
             and not (outer[k].blas or outer[k + 1].blas)
     return count
 
@@ -133,7 +133,6 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     (number, H, activation, recurrent_activation, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
      tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole) = arguments
     require(x, "x")
-    require(UT, "UT")
     require(tape, "tape")
     require(scratch, "scratch")
     N = extent(x, 0)
@@ -161,7 +160,9 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
     if dx is not None:
         require(WT, "WT")
         f.p.WT = aligned_const(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
-    f.p.UT = aligned_const(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
+    if cell.has_recurrent_kernel:
+        require(UT, "UT")
+        f.p.UT = aligned_const(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
     carve(&f.p, vector_out(tape, carve(&f.p, NULL, h_drop is not None), "tape"), h_drop is not None)
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
@@ -175,7 +176,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
         f.sums += own_dz(&f.p)
     f.work = aligned(f.sums + sums_size(&f.p))
     f.products = 0
-    if dW is not None and dU is not None:
+    if dW is not None and (dU is not None or not cell.has_recurrent_kernel):
         f.dW = matrix_out(dW, D, f.p.G * H, "dW")
         f.dU = matrix_out(dU, H, f.p.G * H, "dU")
         f.db = db_
@@ -186,7 +187,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
                 sums = f.sums + k * group_size(&f.p)
                 f.products = weight_products(&f.p, share(N, k, 2), share(N, k + 1, 2), sums, sums + D * f.p.G * H,
                                              NULL if db_ == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
-    start_barrier(&f.barrier, <long long>3 * N * (1 if f.how.split_units else T) * (D + H) * f.p.G * H // f.how.team)
+    start_barrier(&f.barrier, <long long>3 * N * (1 if f.how.split_units and cell.has_recurrent_kernel else T) * (D + H) * f.p.G * H // f.how.team)
     return 0
 
 
@@ -201,7 +202,8 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
 cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
     """Thread s.i's part of the backward pass. Threads that share rows meet where the weights' gradients are sums over the rows
     of all; from where one was late, thread 0 does every thread's rows by turns."""
-    cdef bint split = f.how.split_units
+    cdef bint split = f.how.split_units and f.p.cell.has_recurrent_kernel
+    cdef bint apart = f.how.split_units and not split       # they share units, and need nothing of each other at each step
     cdef Share rows
     cdef long t0, t1 = f.p.T, k
     while True:
@@ -211,9 +213,12 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
         for k in range(0 if s.threads == 1 else s.i, 0 if split else team if s.threads == 1 else s.i + 1):
             rows = share_of(&f.p, &f.how, k, team)
             share_back(f, &rows, t0, t1)
-        if f.products > 0:
+        if f.products > 0 or (apart and f.p.dx != NULL):
             if not meets(&f.barrier, s, together(f, s), f.p.P):
                 return
+        if apart:
+            input_gradient(&f.p, t0 + share(t1 - t0, s.i, s.threads), t0 + share(t1 - t0, s.i + 1, s.threads), 0, f.p.N)
+        if f.products > 0:
             weights_share(&f.p, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
         if t0 == 0:
             break
@@ -253,7 +258,7 @@ def backward(long threads, tuple first not None, tuple second=None):
     (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, zero_output,
     x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
     from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
-    dW (D, G H), dU (H, G H), db (G H, or 2 G H with two biases), dh0, dc0 (N, H). Last, for an LSTM with peepholes:
+    dW (D, G H), dU (H, G H; None for a cell without a U), db (G H, or 2 G H with two biases), dh0, dc0 (N, H). Last, for an LSTM with peepholes:
     these, packed, comes in; their gradient (3, H) goes out."""
     cdef Backward f[2]
     cdef int k, j, calls = 1 if second is None else 2
@@ -263,7 +268,8 @@ def backward(long threads, tuple first not None, tuple second=None):
     cdef Pair pair
     for k in range(calls):
         take_backward(&f[k], first if k == 0 else second, each)
-        blas = blas or (f[k].products > 0 and (f[k].outer[0].blas or f[k].outer[1].blas))
+        for j in range(f[k].products):
+            blas = blas or f[k].outer[j].blas
         work += 3 * call_work(f[k].p.cell, f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):

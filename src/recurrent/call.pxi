@@ -93,6 +93,8 @@ def tape_size(int cell, long N, long T, long D, long H, bint training, bint drop
     cdef bint blas = goes_to_blas(FORWARD, N * T, c.gates * H, D)
     # BLAS may yet refuse x's strides
     cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
+    if not c.has_recurrent_kernel:      # with fewer threads it may be rows that are shared, with more steps to each
+        chunk = max(chunk, min(T, PROJECT_ROWS // max(1, N // max(1, threads))))
     cdef Rnn p = problem(c, N, T, D, H, 0, 0, False, training, chunk)
     p.regions = threads
     return carve(&p, NULL, dropout)

@@ -55,6 +55,7 @@ cdef struct Forward:
     # one layer's call
     Rnn p
     Plan how
+    bint meets                  # threads meet after each step
     bint blas                   # the input is projected through BLAS
     long chunk                  # steps whose input is projected ahead, 0 for none
     const real* h0              # (N, H) or NULL
@@ -76,7 +77,6 @@ cdef int take_layer(Forward* f, long number, long H, int activation, int recurre
     cdef const real* x_
     require(x, "x")
     require(W, "W")
-    require(U, "U")
     require(b, "b")
     if index is None:
         N = extent(x, 0)
@@ -89,6 +89,7 @@ cdef int take_layer(Forward* f, long number, long H, int activation, int recurre
         D = extent(x, 1)
         x_ = matrix(x, extent(x, 0), D, "x")
     f.how = plan_now(cell, N, T, D, H, from_zero, threads)
+    f.meets = f.how.split_units and cell.has_recurrent_kernel
     f.w = matrix(w, D, cell.gates * H, "w")
     f.blas = f.w != NULL and index is None and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
         and goes_to_blas(FORWARD, N * T, cell.gates * H, D)
@@ -101,7 +102,11 @@ cdef int take_layer(Forward* f, long number, long H, int activation, int recurre
     f.p.x_t = x_t
     f.p.index = table_rows(index, N, T, extent(x, 0), &f.p.index_n, &f.p.index_t, "index")
     f.p.W = aligned_const(vector(W, f.p.G * f.p.HP * D + SLACK, "W"))
-    f.p.U = aligned_const(vector(U, f.p.G * f.p.HP * H + SLACK, "U"))
+    if cell.has_recurrent_kernel:
+        require(U, "U")
+        f.p.U = aligned_const(vector(U, f.p.G * f.p.HP * H + SLACK, "U"))
+    elif dropout:
+        raise ValueError("kernel argument 'h_drop': this cell has no recurrent kernel, whose input it would scale")
     f.p.b = aligned_const(vector(b, f.p.G * f.p.HP + SLACK, "b"))
     if cell.two_biases:
         require(b_recurrent, "b_recurrent")
@@ -135,6 +140,8 @@ cdef int take_forward(Forward* f, tuple arguments, long threads) except -1:
                b_recurrent, w, h_drop is not None, h0 is None, threads, peephole)
     N = f.p.N
     T = f.p.T
+    if not (f.p.cell.states == 2 or (c0 is None and cT is None)):
+        raise ValueError("kernel arguments 'c0', 'cT': this cell has one state")
     f.h0 = matrix(h0, N, H, "h0")
     f.c0 = matrix(c0, N, H, "c0")
     f.hT = matrix_out(hT, N, H, "hT")
@@ -152,7 +159,7 @@ cdef Share share_of(const Rnn* p, const Plan* how, long i, long threads) noexcep
     cdef Share s
     s.i = i
     s.threads = threads
-    s.team = threads if how.split_units else 1
+    s.team = threads if how.split_units and p.cell.has_recurrent_kernel else 1
     s.n0 = 0 if how.split_units else share(p.N, i, threads)
     s.n1 = p.N if how.split_units else share(p.N, i + 1, threads)
     s.u0 = share(p.P, i, threads) if how.split_units else 0
@@ -184,7 +191,7 @@ cdef int run_forward(Forward* f, int calls, long threads, object arrays) except 
     for k in range(calls):
         if not (blas and f[k].blas):
             f[k].w = NULL
-    if calls == 1 and f.how.team > 1 and f.how.split_units and not f.p.training and f.w == NULL:
+    if calls == 1 and f.how.team > 1 and f.meets and not f.p.training and f.w == NULL:
         run_split(f, work, arrays)
         blas_leave(blas)
         return 0
@@ -197,7 +204,7 @@ cdef int run_forward(Forward* f, int calls, long threads, object arrays) except 
             run_parts(pair_part, &pair, team, True, work)
         else:
             for k in range(calls):
-                run_parts(forward_part, &f[k], f[k].how.team, f[k].how.split_units or f[k].w != NULL, work)
+                run_parts(forward_part, &f[k], f[k].how.team, f[k].meets or f[k].w != NULL, work)
     blas_leave(blas)
     return 0
 

@@ -66,6 +66,8 @@ cdef class Inference:
         if versions(self.variables) != self.version:
             return None
         self.take(&f, x, zero_output, h0 is None, threads)
+        if wanted > f.p.cell.states or (f.p.cell.states == 1 and c0 is not None):
+            raise ValueError("kernel arguments 'c0', 'wanted': this cell has one state")
         f.h0 = matrix(h0, f.p.N, self.H, "h0")
         f.c0 = matrix(c0, f.p.N, self.H, "c0")
         f.p.y = sequence_out(y, f.p.N, f.p.T, self.H, &f.p.y_n, &f.p.y_t, "y")

@@ -32,6 +32,7 @@ from fastrnn.layers import (
     InputLayer,
     LayerNormalization,
     Maximum,
+    MinGRU,
     Minimum,
     Multiply,
     SimpleRNN,
@@ -121,8 +122,9 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "": Recipe(wrapped(cell, 3)),
         "sequences": Recipe(wrapped(cell, 3, return_sequences=True)),
         "reversed": Recipe(wrapped(cell, 3, go_backwards=True, return_sequences=True, zero_output_for_mask=True)),
-        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, recurrent_dropout=0.3, seed=1)),
-    } for cell in (SimpleRNN, LSTM, GRU)},
+        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, seed=1,
+                                  **({"recurrent_dropout": 0.3} if cell.has_recurrent_kernel else {}))),
+    } for cell in (SimpleRNN, LSTM, GRU, MinGRU)},
 }  # fmt: skip
 
 CASES = [pytest.param(recipe, id=f"{name} {form}".strip()) for name, forms in RECIPES.items()
@@ -320,7 +322,8 @@ def test_what_the_caller_changes_later_does_not_count(recipe):
     """Input, mask and output of a user's call are the user's; what `backward` needs of them, the layer has."""
     for dtype in "float32", "float64":
         one, two = built(recipe, dtype), built(recipe, dtype)
-        x = like(lambda values, one=one: values.astype("int32" if takes_indices(one) else dtype), inputs(one, recipe))
+        kind = "int32" if takes_indices(one) else dtype
+        x = like(lambda values, kind=kind: values.astype(kind), inputs(one, recipe))
         mask = masks(recipe).get("ends")
         y = run(one, x, mask)
         dy = np.random.default_rng(1).standard_normal(y.shape)
@@ -396,7 +399,8 @@ def test_configurations_make_the_layer_again(recipe):
         assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
 
 
-STATEFUL = {"GRU": (GRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+STATEFUL = {"GRU": (GRU, 1), "MinGRU": (MinGRU, 1), "LSTM": (LSTM, 2),
+            "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
 
 
 @pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)

@@ -24,7 +24,7 @@ def test_no_module_has_something_else_under_the_name_of_a_layer(name):
         assert getattr(importlib.import_module(info.name), name, None) in (None, getattr(layers, name))
 
 
-@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU, layers.MinGRU])
 def test_cells_are_numbered_by_the_kernels(cell, rng):
     assert cell.state_count == len(states_of(cell.__name__, 1, 1, rng))
     for dtype in "float32", "float64":

@@ -25,7 +25,7 @@ def _recurrent(argument: str, layer: Any) -> Recurrent:
     if isinstance(layer, Mapping):
         layer = deserialize(layer)
     if not isinstance(layer, Recurrent):
-        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
+        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM, GRU or MinGRU, got {layer!r}")
     return layer
 
 
