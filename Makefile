@@ -14,13 +14,14 @@ ISA = $(shell $(BIN)/python -c "from fastrnn import _core; print(_core.isa)")
 ISAS = $(shell $(BIN)/python -c "from fastrnn import _core; print(*_core.available)")
 OTHER_ISAS = $(filter-out $(ISA),$(ISAS))
 
-# The parts of `make test`: the tests of each folder, and what the kernels compute with each further instruction set
-# against the plain NumPy cells. JOBS of them run at once, each shown as a whole when it is done. Tests that are marked
-# `alone` run after all others; those marked `slow` are left to `make test-full`.
+# The parts of `make test`: the sanitized kernels, what the kernels compute with each further instruction set against
+# the plain NumPy cells, and the tests of each folder, those of saving, which take longest, not last. JOBS of them run at
+# once, each shown as a whole when it is done. Tests that are marked `alone` run after all others; those marked `slow`
+# are left to `make test-full`.
 JOBS ?= 2
-FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -u)
+FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -ru)
 KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
-AT_ONCE := --keep-going -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+AT_ONCE := -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 # What the kernels with sanitizers run: every cell and option on odd sizes and threads, and bad input. Not the peers, which
 # do not load beside them.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers under files that were changed at random: for each format 2,000 by `make test`, 15,000 by `make test-full`,
-1,000,000 by `make fuzz`."""
+"""The readers under files that were changed at random: for each format 2,000 by `make test`, 15,000 by
+`make test-full`, 1,000,000 by `make fuzz`."""
 
 from __future__ import annotations
 
