@@ -30,10 +30,11 @@ class Permute(Moving):
 
     def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
-        given = tuple(dims) if isinstance(dims, (list, tuple)) else (None,)
-        if any(type(dim) is not int for dim in given) or sorted(given) != list(range(1, len(given) + 1)):
+        given = tuple(dims) if isinstance(dims, (list, tuple)) else (dims, None)
+        if not all(isinstance(dim, (int, np.integer)) for dim in given) or sorted(given) != list(
+                range(1, len(given) + 1)):
             raise ValueError(f"{self} dims: expected the numbers from 1 on in some order, as (2, 1), got {dims!r}")
-        self.dims: tuple[int, ...] = given
+        self.dims = tuple(int(dim) for dim in given)
         self.axes = ("batch", *(f"axis {dim}" for dim in range(1, len(given) + 1)))
 
     def compute_output_shape(self, *input_shapes: Any) -> Shape:
