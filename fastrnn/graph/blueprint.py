@@ -263,6 +263,8 @@ class _Reader:
         """Inputs or outputs."""
         if depth > MAX_DEPTH:
             raise ValueError(f"{place}: expected at most {MAX_DEPTH} levels, got more")
+        if isinstance(value, (list, tuple, Mapping)) and len(value) > MAX_OUTPUTS:
+            raise ValueError(f"{place}: expected at most {MAX_OUTPUTS} of them, got {len(value)}")
         if isinstance(value, (list, tuple)) and value:
             if len(value) == 3 and isinstance(value[0], str):
                 return self.reference(value, place)
