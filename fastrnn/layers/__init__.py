@@ -20,6 +20,7 @@ from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
@@ -39,5 +40,5 @@ if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
 for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
-               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed):
+               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed, *_MASK_OPERATIONS):
     register(_layer)

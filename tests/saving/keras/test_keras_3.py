@@ -95,14 +95,13 @@ class TestFromKeras:
         """Its layers are refused by name too, before anything is made, and so are those of a functional one."""
         x = keras.Input((None, 3))
         functional = keras.Model(x, keras.layers.Conv1D(3, 3, padding="same")(x))
-        error = "'Conv1D': fastrnn has no layer of this name"
-        for layer, error in ((keras.layers.Conv1D(4, 3), error),
-                             (functional, rf"layers\[1\] {error}")):
+        for layer, place in ((keras.layers.Conv1D(4, 3), ""), (functional, r"\.layers\[1\]")):
             inner = keras.Sequential([keras.layers.LSTM(3, return_sequences=True), layer])
             theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Dense(3), keras.Sequential([inner])])
             for name in ("m.keras", "m.h5"):
                 theirs.save(tmp_path / name)
-                with pytest.raises(ModelFileError, match=rf"config\.layers\[2\]\.layers\[1\]\.layers\[2\] {error}"):
+                with pytest.raises(ModelFileError, match=rf"config\.layers\[2\]\.layers\[1\]\.layers\[2\]{place} "
+                                                         "'Conv1D': fastrnn has no layer of this name"):
                     load_model(tmp_path / name)
 
     @pytest.mark.parametrize("suffix", [".keras", ".h5"])
