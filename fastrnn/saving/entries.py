@@ -148,8 +148,8 @@ class Entry:
         return listed
 
     def _table(self) -> Registry:
-        """The table that the class is in. Keras's older form names no module: its operations take a name alone."""
-        if self._module is None and set(self.config) <= {"name", "axis"} and self.name in table_of(OPERATIONS).objects:
+        """The table that the class is in. Keras's older form names no module, but its operations cannot be trained."""
+        if self._module is None and "trainable" not in self.config and self.name in table_of(OPERATIONS).objects:
             return table_of(OPERATIONS)
         return table_of(self._module)
 

@@ -291,7 +291,7 @@ def inputs(model: Any, samples: int = 5, seed: int = 0) -> list[np.ndarray]:
 
 def outputs(model: Any, xs: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs, in a flat list."""
-    given = dict(zip(sorted(model.input), xs)) if isinstance(model.input, dict) else xs if len(xs) > 1 else xs[0]
+    given = xs[0] if len(xs) == 1 else dict(zip(sorted(model.input), xs)) if isinstance(model.input, dict) else xs
     return [np.asarray(y) for y in flat(model.predict_on_batch(given))]
 
 

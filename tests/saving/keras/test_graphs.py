@@ -37,13 +37,17 @@ class TestGraphs:
         close(graph_zoo.outputs(back, x), expected)
 
     def test_legacy_files(self, name, tmp_path):
-        """Keras cannot read its own `.h5` files of operators, nor write some; ours it can."""
+        """Keras cannot read its own `.h5` files of operators; ours it can, but for an Ellipsis, which it cannot write
+        either."""
         theirs = graph_zoo.make(keras, name)
         suffix = ".keras" if name == "slices" else ".h5"
         theirs.save(tmp_path / f"a{suffix}")
         ours = load_model(tmp_path / f"a{suffix}")
         zoo.same_bits(ours.get_weights(), theirs.get_weights())
         ours.save(tmp_path / "b.h5")
+        if name == "slices":
+            zoo.same_bits(load_model(tmp_path / "b.h5").get_weights(), theirs.get_weights())
+            return
         back = keras.saving.load_model(tmp_path / "b.h5")
         zoo.same_bits(back.get_weights(), theirs.get_weights())
         x = graph_zoo.inputs(theirs)
