@@ -21,6 +21,7 @@ from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
@@ -49,5 +50,5 @@ if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
 
 for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, Embedding,
                Flatten, GRU, InputLayer, LayerNormalization, LSTM, Masking, Maximum, MinGRU, Minimum, Multiply,
-               Permute, RepeatVector, Reshape, SimpleRNN, Subtract, TimeDistributed, ZeroPadding1D):
+               Permute, RepeatVector, Reshape, SimpleRNN, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
     register(_layer)

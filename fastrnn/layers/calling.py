@@ -68,7 +68,8 @@ class Calling:
     reads_rows = gives_rows = False
     #: Whether a list is a list of inputs.
     takes_many = False
-    #: The number that Keras gives the first call: 1 where 0 is the one that the layer was made with.
+    #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
+    #: with.
     first_call_number = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
