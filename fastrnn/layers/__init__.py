@@ -12,6 +12,7 @@ from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.input import Input, InputLayer
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
 from fastrnn.layers.merge.concatenate import Concatenate, concatenate
@@ -21,7 +22,6 @@ from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
-from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
