@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from fastrnn import _core, arrays, layers
-from tests.conftest import make_layer, states_of
+from tests.conftest import CELLS, make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",

@@ -7,7 +7,7 @@ of `[layer, call, output, kwargs]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastrnn.graph.symbol import flatten
@@ -263,6 +263,8 @@ class _Reader:
         """Inputs or outputs."""
         if depth > MAX_DEPTH:
             raise ValueError(f"{place}: expected at most {MAX_DEPTH} levels, got more")
+        if isinstance(value, (list, tuple, Mapping)) and len(value) > MAX_OUTPUTS:
+            raise ValueError(f"{place}: expected at most {MAX_OUTPUTS} of them, got {len(value)}")
         if isinstance(value, (list, tuple)) and value:
             if len(value) == 3 and isinstance(value[0], str):
                 return self.reference(value, place)
@@ -314,21 +316,31 @@ class _Reader:
 # checks ------------------------------------------------------------------------------------------------------------
 
 def _counted_from_zero(layers: list[LayerPlan], outputs: Any) -> tuple[list[LayerPlan], Any]:
-    """Keras numbers the calls of a model of some kinds from 1: 0 is the call that it was made with."""
-    models = {plan.name for plan in layers if isinstance(plan.entry.get("config"), Mapping)
-              and "layers" in plan.entry["config"]}
+    """Keras counts the calls of some models from 1: 0 is the one that they were made with. Version 2 does so wherever
+    it refers to them, and version 3 among the outputs alone, but to no Sequential."""
+    models = {plan.name: plan.entry["class_name"] for plan in layers
+              if isinstance(plan.entry.get("config"), Mapping) and "layers" in plan.entry["config"]}
     if not models:
         return layers, outputs
+    if any(isinstance(node, Mapping) and "args" in node for plan in layers for node in plan.entry["inbound_nodes"]):
+        return layers, _renumbered(outputs, {name for name, kind in models.items() if kind != "Sequential"})
     least: dict[str, int] = {}
     for reference in _all_references(layers, outputs):
         least[reference.layer] = min(reference.call, least.get(reference.layer, reference.call))
     moved = {name for name in models if least.get(name) == 1}
+    return [plan._replace(calls=tuple(CallPlan(*_renumbered(tuple(call), moved)) for call in plan.calls))
+            for plan in layers], _renumbered(outputs, moved)
 
-    def renumbered(reference: Reference) -> Reference:
-        return reference._replace(call=reference.call - 1) if reference.layer in moved else reference
 
-    return [plan._replace(calls=tuple(CallPlan(*_replaced(tuple(call), renumbered)) for call in plan.calls))
-            for plan in layers], _replaced(outputs, renumbered)
+def _renumbered(structure: Any, models: Collection[str]) -> Any:
+    def lower(reference: Reference) -> Reference:
+        if reference.layer not in models:
+            return reference
+        if not reference.call:
+            raise ValueError(f"the calls of the model {_shown(reference.layer)} are counted from 1, but call 0 is read")
+        return reference._replace(call=reference.call - 1)
+
+    return _replaced(structure, lower)
 
 
 def _all_references(layers: list[LayerPlan], outputs: Any) -> Iterator[Reference]:

@@ -26,11 +26,14 @@ def configuration(graph: Graph, entry: Callable[[Any], dict[str, Any]]) -> dict[
             raise ValueError(f"the input {symbol.name!r} is the output of {symbol.node.layer}, which a configuration "
                              "has no place for; make the model of Inputs")
     calls = {id(layer): graph.nodes_of(layer) for layer in graph.layers}
-    numbers = {id(node): number + layer.first_call_number
-               for layer in graph.layers for number, node in enumerate(calls[id(layer)])}
+    numbers = {id(node): number for nodes in calls.values() for number, node in enumerate(nodes)}
 
     def history(symbol: Symbol) -> list[Any]:
         return [symbol.node.layer.name, numbers.get(id(symbol.node), 0), symbol.index]
+
+    def output(symbol: Symbol) -> list[Any]:
+        name, number, index = history(symbol)
+        return [name, number + symbol.node.layer.first_call_number, index]
 
     def tensor(symbol: Symbol) -> dict[str, Any]:
         return {"class_name": "__keras_tensor__", "config": {
@@ -46,7 +49,7 @@ def configuration(graph: Graph, entry: Callable[[Any], dict[str, Any]]) -> dict[
         "layers": [{**entry(layer), "name": layer.name, "inbound_nodes": [call(node) for node in calls[id(layer)]]}
                    for layer in graph.layers],
         "input_layers": _plain(graph.input_structure, history, None),
-        "output_layers": _plain(graph.output_structure, history, None),
+        "output_layers": _plain(graph.output_structure, output, None),
     }
 
 

@@ -44,8 +44,8 @@ class Network(Ports):
             graph = Flat(graph).graph([_input_like(symbol) for symbol in graph.inputs])
         self._set_graph(graph)
         names = [layer.name for layer in self.graph.layers]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"{self}: there are two layers named {twice!r}; names in a model must differ")
         if len(self.graph.inputs) == 1:
             self._batch_input_shape = self.graph.inputs[0].shape
@@ -178,12 +178,12 @@ class Network(Ports):
     # masks ---------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         takers = [] if self._graph is None else self.schedule().takers[0]
         return takers[0].kind if takers else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:
             return None
         maker = self.schedule().maker(0)

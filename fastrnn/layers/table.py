@@ -50,6 +50,11 @@ def is_known(layer: Layer) -> bool:
     return table_of(getattr(layer, "keras_module", None)).objects.get(type(layer).__name__) is type(layer)
 
 
+def is_operation(layer: Layer) -> bool:
+    """Whether it is an operation on arrays, which is no layer to Keras."""
+    return table_of(getattr(layer, "keras_module", None)) is operations
+
+
 def own_classes(layer: Layer) -> dict[str, type[Layer]]:
     """The user's own classes among the layers in a layer, by name: what `custom_objects` has for them."""
     return {type(inner).__name__: type(inner) for inner in layer.walk() if not is_known(inner)}

@@ -323,11 +323,11 @@ class Sequential(Model):
     # running -------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         return self._stack[0].input_kind if self._stack else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         return self._stack[-1].output_activation if self._stack else None
 
     def arrange(self, x: Any, what: str = "input") -> list[Any]:

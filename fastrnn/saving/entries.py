@@ -51,6 +51,9 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
     if entry.layers is None:
         raise ModelFileError(file, "config", f"expected a Sequential or Functional model, got {shown(entry.name)}")
     entry.check()       # all of them by name, before the first is made
+    if entry.calls() > MAX_COUNT:
+        raise ModelFileError(file, "config", f"expected at most {MAX_COUNT} calls of layers, got {entry.calls()}, those "
+                                             "of the models inside for each call of these")
     model = entry.layer()
     if entry.plan is None and not model.built and any(not isinstance(layer, InputLayer) for layer in model.layers):
         shape = entry.config.get("build_input_shape") or model._batch_input_shape
@@ -145,8 +148,8 @@ class Entry:
         return listed
 
     def _table(self) -> Registry:
-        """The table that the class is in. Keras's older form names no module: its operations take a name alone."""
-        if self._module is None and set(self.config) <= {"name", "axis"} and self.name in table_of(OPERATIONS).objects:
+        """The table that the class is in. Keras's older form names no module, but its operations cannot be trained."""
+        if self._module is None and "trainable" not in self.config and self.name in table_of(OPERATIONS).objects:
             return table_of(OPERATIONS)
         return table_of(self._module)
 
@@ -162,6 +165,13 @@ class Entry:
             raise ModelFileError(self.file, self.place, "a configuration has no weights")
         for entry in [*(self.layers or ()), *self._inner.values()]:
             entry.check()
+
+    def calls(self) -> int:
+        """How many calls of layers one call of this layer is."""
+        if self.layers is None:
+            return max([1, *(entry.calls() for entry in self._inner.values())])
+        times = [1] * len(self.layers) if self.plan is None else [len(plan.calls) for plan in self.plan.layers]
+        return sum(count * entry.calls() for count, entry in zip(times, self.layers)) or 1
 
     # making --------------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fastrnn.layers import Bidirectional, Operation, TimeDistributed
+from fastrnn.layers import Bidirectional, TimeDistributed
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.layers.recurrent import Recurrent
-from fastrnn.layers.table import is_known
+from fastrnn.layers.table import is_known, is_operation
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import snake_case
 
@@ -105,7 +105,7 @@ def class_name(layer: Layer) -> str:
     'functional'
     """
     cls = type(layer)
-    if isinstance(layer, Operation):        # which is no layer to Keras, so that it counts none
+    if is_operation(layer):     # which is no layer to Keras, so that it counts none
         return f"operation_{snake_case(cls.__name__)}"
     return snake_case(getattr(cls, "keras_name", cls.__name__) if is_known(layer) else cls.__name__)
 

@@ -84,9 +84,9 @@ def _encoder_decoder(library: Any) -> Any:
 @graph
 def _masked_encoder_decoder(library: Any) -> Any:
     layers, source, target = library.layers, words(library, "words_source"), words(library, "words_target")
-    table = layers.Embedding(WORDS, 4, mask_zero=True)
-    _, h = layers.GRU(5, return_state=True)(table(source))
-    decoded = layers.GRU(5, return_sequences=True)(table(target), initial_state=h)
+    _, h = layers.GRU(5, return_state=True)(layers.Embedding(WORDS, 4, mask_zero=True)(source))
+    # Keras 3 drops the mask of a layer that is given states: this one has none.
+    decoded = layers.GRU(5, return_sequences=True)(layers.Embedding(WORDS, 4)(target), initial_state=h)
     return library.Model([source, target], [layers.Dense(WORDS, activation="softmax")(decoded), h])
 
 
@@ -278,22 +278,21 @@ def make(library: Any, name: str) -> Any:
     return model
 
 
-def inputs(model: Any, samples: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
-    """Inputs that a model takes, by the names of its inputs."""
+def inputs(model: Any, samples: int = 5, seed: int = 0) -> list[np.ndarray]:
+    """Inputs that a model takes, in the order of its inputs."""
     rng = np.random.default_rng(seed)
-    found = {}
+    found = []
     for symbol in model.inputs:
         shape = (samples, *(T if size is None else size for size in symbol.shape[1:]))
-        found[symbol.name] = (rng.integers(0, WORDS, shape).astype("int32") if symbol.name.startswith("words")
-                              else rng.standard_normal(shape).astype("float32"))
+        found.append(rng.integers(0, WORDS, shape).astype("int32") if symbol.name.startswith("words")
+                     else rng.standard_normal(shape).astype("float32"))
     return found
 
 
-def outputs(model: Any, given: dict[str, np.ndarray]) -> list[np.ndarray]:
+def outputs(model: Any, xs: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs, in a flat list."""
-    xs = [given[symbol.name] for symbol in model.inputs]
-    found = model.predict_on_batch(xs[0] if len(xs) == 1 else xs if not isinstance(model.input, dict) else given)
-    return [np.asarray(y) for y in flat(found)]
+    given = xs[0] if len(xs) == 1 else dict(zip(sorted(model.input), xs)) if isinstance(model.input, dict) else xs
+    return [np.asarray(y) for y in flat(model.predict_on_batch(given))]
 
 
 def flat(value: Any) -> list[Any]:

@@ -60,14 +60,14 @@ class GRU(Recurrent):
         super().__init__(**handed_on(locals(), "reset_after"))
 
     def _bias_shape(self) -> tuple[int, ...]:
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+        return (2, *super()._bias_shape()) if self.reset_after else super()._bias_shape()
 
     def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
         if not self.reset_after:
             return super()._biases()
         n = self.units
         if self.bias is None:
-            return np.zeros((1, 3 * n), self.dtype), np.zeros((1, n), self.dtype)
+            return np.zeros((1, self.gates * n), self.dtype), np.zeros((1, n), self.dtype)
         both = self.bias.data[0].copy()
         both[:2 * n] += self.bias.data[1, :2 * n]
         return both[None], self.bias.data[1:, 2 * n:].copy()

@@ -12,9 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from fastrnn import losses, metrics
-from fastrnn.layers import Operation
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.table import is_operation
 from fastrnn.saving import config, layouts, locations, state
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.entries import Objects
@@ -70,7 +70,7 @@ def _weights(model: Any, prefix: str) -> tuple[dict[str, np.ndarray], dict[str, 
         name = f"{place.native}:0"
         names.setdefault(id(place.part.top), []).append(name)
         arrays[f"{prefix}{place.part.top.name}/{name}"] = place.variable.data
-    layers = [layer for layer in model.layers if not isinstance(layer, Operation)]      # which Keras does not list
+    layers = [layer for layer in model.layers if not is_operation(layer)]      # which Keras does not list
     texts: dict[str, Any] = {"": {**_VERSION, "layer_names": [layer.name for layer in layers]}}
     for layer in layers:
         texts[f"{prefix}{layer.name}"] = {"weight_names": names.get(id(layer), [])}

@@ -85,7 +85,8 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
         del found["module"], found["registered_name"]
     config = dict(found["config"])
     if "layers" in config:
-        config["layers"] = [old_entry(layer) for layer in config["layers"]]
+        models = {layer["config"]["name"] for layer in config["layers"] if layer["class_name"] == "Functional"}
+        config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
     for key in ("layer", "backward_layer"):     # which have their module in both versions
         if isinstance(config.get(key), dict):
             config[key] = {**config[key], **old_entry(config[key])}
@@ -96,9 +97,6 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
     if "recurrent_dropout" in config and config.get("seed", 0) is None:
         del config["seed"]
     found["config"] = config
-    if "inbound_nodes" in found:
-        nodes = [_old_call(node) for node in found["inbound_nodes"]]
-        found["inbound_nodes"] = found["inbound_nodes"] if None in nodes else nodes
     return found
 
 
@@ -113,6 +111,17 @@ def old_optimizer(config: dict[str, Any]) -> dict[str, Any]:
     if not inner.get("use_ema"):
         inner = {key: value for key, value in inner.items() if key not in ("use_ema", "ema_momentum")}
     return {"class_name": config["class_name"], "config": inner}
+
+
+def _old_calls(entry: dict[str, Any], models: set[str]) -> dict[str, Any]:
+    """A layer with its calls in the form of version 2, if it has one for all: not where it is called on the output of
+    a model, whose calls versions count differently."""
+    if "module" in entry or "inbound_nodes" not in entry:
+        return entry
+    nodes = [_old_call(node) for node in entry["inbound_nodes"]]
+    if None in nodes or any(reference[0] in models for node in nodes for reference in node):
+        return entry
+    return {**entry, "inbound_nodes": nodes}
 
 
 def _old_call(node: dict[str, Any]) -> Any:

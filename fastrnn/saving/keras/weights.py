@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from fastrnn.layers import Operation
+from fastrnn.layers.table import is_operation
 from fastrnn.saving import locations
 from fastrnn.saving.errors import MAX_COUNT, ModelFileError
 from fastrnn.saving.keras import hdf5
@@ -30,7 +30,7 @@ def pack(model: Any, optimizer: Sequence[np.ndarray] = ()) -> memoryview:
     arrays = {place.keras: place.variable.data for place in locations.places(model)}
     arrays |= {f"{OPTIMIZER}/{i}": array for i, array in enumerate(optimizer)}
     # Keras looks for a group of every layer, and of the cell in it, and names them.
-    found = [part for part in locations.parts(model) if not isinstance(part.layer, Operation)]
+    found = [part for part in locations.parts(model) if not is_operation(part.layer)]
     texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in found}
     texts |= {part.keras: {"name": part.layer.name} for part in found}
     texts["vars"] = {"name": model.name}
