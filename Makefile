@@ -24,7 +24,7 @@ SANITIZED_TESTS := $(addprefix tests/,layers/test_threads.py layers/test_recurre
 .NOTPARALLEL:
 
 help:
-	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
+	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests"
 	@echo "make test-full  all tests for each instruction set of this processor"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
@@ -39,6 +39,9 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m fastrnn
 	$(BIN)/python examples/copy_characters.py --out plots
 	$(BIN)/python examples/film_reviews.py --out plots
+	$(BIN)/python examples/seq2seq.py --out plots
+	$(BIN)/python examples/siamese.py --out plots
+	$(BIN)/python examples/two_inputs.py --out plots
 
 test: lint
 	@for isa in $(OTHER_ISAS); do \
