@@ -31,7 +31,7 @@ SANITIZED_TESTS := $(addprefix tests/,layers/test_threads.py layers/test_recurre
 .PHONY: help demo test test-full tests $(FOLDERS) sanitize sanitized fuzz bench lint wheel install clean
 
 help:
-	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
+	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests but those that only take larger samples"
 	@echo "make test-full  lint, then all tests for each instruction set of this processor"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
@@ -46,6 +46,9 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m fastrnn
 	$(BIN)/python examples/copy_characters.py --out plots
 	$(BIN)/python examples/film_reviews.py --out plots
+	$(BIN)/python examples/seq2seq.py --out plots
+	$(BIN)/python examples/siamese.py --out plots
+	$(BIN)/python examples/two_inputs.py --out plots
 
 test: lint
 	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)

@@ -10,6 +10,8 @@ that the decoder is given. In training the decoder reads the right German text, 
 layers that were trained, and the states pass through the caller's hands from letter to letter.
 
 A fifth of the numbers is held out: the network has read none of them when it translates them.
+
+    python examples/seq2seq.py --number 342
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from fastrnn import Input
 from fastrnn.layers import LSTM, Dense
 from fastrnn.models import Model
 from fastrnn.optimizers import Adam
+from fastrnn.optimizers.schedules import ExponentialDecay
 from fastrnn.utils import set_random_seed
 
 LARGEST = 999
 UNITS = 128
-EPOCHS = 100
+EPOCHS = 60
 HELD_OUT = 0.2
 
 START, END = "\t", "\n"
@@ -76,19 +79,26 @@ SOURCE_LENGTH = max(len(english(number)) for number in range(LARGEST + 1))
 TARGET_LENGTH = max(len(german(number)) for number in range(LARGEST + 1)) + 1  # with the END
 
 
-def one_hot(texts, letters, length):
-    """The texts, padded with spaces, as an array (texts, length, letters)."""
-    indices = [[letters.index(letter) for letter in text.ljust(length)] for text in texts]
-    return np.eye(len(letters), dtype="float32")[indices]
+def one_hot(texts, letters):
+    """Texts of one length as an array (texts, length, letters)."""
+    return np.eye(len(letters), dtype="float32")[[[letters.index(letter) for letter in text] for text in texts]]
+
+
+def encode_english(texts):
+    """What the encoder reads, as one-hot letters; the padding comes first, so that the states are fresh at the end."""
+    return one_hot([text.rjust(SOURCE_LENGTH) for text in texts], ENGLISH_LETTERS)
+
+
+def encode_german(texts):
+    """What the decoder reads or must write, as one-hot letters."""
+    return one_hot([text.ljust(TARGET_LENGTH) for text in texts], GERMAN_LETTERS)
 
 
 def make_data(numbers):
     """What the encoder reads, what the decoder reads and what it must write: arrays (numbers, letters, one-hot)."""
-    source = [english(number) for number in numbers]
-    target = [german(number) + END for number in numbers]
-    x = one_hot(source, ENGLISH_LETTERS, SOURCE_LENGTH)
-    behind = one_hot([START + text[:-1] for text in target], GERMAN_LETTERS, TARGET_LENGTH)
-    return [x, behind], one_hot(target, GERMAN_LETTERS, TARGET_LENGTH)
+    x = encode_english([english(number) for number in numbers])
+    behind = encode_german([START + german(number) for number in numbers])
+    return [x, behind], encode_german([german(number) + END for number in numbers])
 
 
 def make_models(units=UNITS):
@@ -101,7 +111,8 @@ def make_models(units=UNITS):
     decoder_dense = Dense(len(GERMAN_LETTERS), activation="softmax")
     sequences, _, _ = decoder_lstm(decoder_inputs, initial_state=encoder_states)
     model = Model([encoder_inputs, decoder_inputs], decoder_dense(sequences))
-    model.compile(loss="categorical_crossentropy", optimizer=Adam(0.002), metrics=["accuracy"])
+    optimizer = Adam(ExponentialDecay(0.005, decay_steps=1000, decay_rate=0.5))
+    model.compile(loss="categorical_crossentropy", optimizer=optimizer, metrics=["accuracy"])
 
     encoder_model = Model(encoder_inputs, encoder_states)
     decoder_states_inputs = [Input((units,)), Input((units,))]
@@ -120,10 +131,10 @@ def train(model, numbers, held_out, epochs, shuffle=True, verbose=1):
 
 def translate(encoder_model, decoder_model, texts):
     """What the models write for English texts: at each step the likeliest letter, which is read in the next."""
-    states = encoder_model.predict(one_hot(texts, ENGLISH_LETTERS, SOURCE_LENGTH), verbose=0)
+    states = encoder_model.predict(encode_english(texts), verbose=0)
     written = [START] * len(texts)
     for _ in range(TARGET_LENGTH):
-        last = one_hot([text[-1] for text in written], GERMAN_LETTERS, 1)
+        last = one_hot([text[-1] for text in written], GERMAN_LETTERS)
         probabilities, *states = decoder_model.predict([last, *states], verbose=0)
         letters = [GERMAN_LETTERS[i] for i in probabilities[:, 0].argmax(axis=-1)]
         written = [text + letter for text, letter in zip(written, letters, strict=True)]

@@ -10,6 +10,8 @@ tell the last layers how alike the words are.
 
 The words are those of Python's own manual, which every Python brings with it; the typing errors are made by rule. The
 words of the test have never been in training: the network must compare letters, not remember words.
+
+    python examples/siamese.py --words receive recieve
 """
 
 from __future__ import annotations

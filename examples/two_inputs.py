@@ -13,6 +13,8 @@ The data are made by a rule, which `worth` has: the price of a new bicycle of th
 every 1,000 km, minus the repairs that the text asks for. Whether brakes or tyres are worn is a question of the order of
 the words, which is why an LSTM reads them. What a bicycle fetches varies by 5 %, and it is sold if the buyer's idea of
 its worth, which varies by 10 %, is above the price that is asked.
+
+    python examples/two_inputs.py --epochs 10
 """
 
 from __future__ import annotations

@@ -121,6 +121,7 @@ def for_keras(example):
     assert "\nfrom fastrnn" in source
     program = ModuleType(f"{example.__name__}_for_keras")
     exec(compile(source.replace("\nfrom fastrnn", "\nfrom keras"), example.__file__, "exec"), program.__dict__)
+    assert program.Model.__module__.startswith("keras")
     return program
 
 
@@ -155,14 +156,17 @@ class TestSeq2seq:
         [x, behind], y = seq2seq.make_data([342, 1])
         assert x.shape == (2, 27, 28) and behind.shape == y.shape == (2, 30, 32)
         read, written = (["".join(seq2seq.GERMAN_LETTERS[i] for i in row) for row in a.argmax(-1)] for a in (behind, y))
+        source = ["".join(seq2seq.ENGLISH_LETTERS[i] for i in row) for row in x.argmax(-1)]
+        assert source == ["three hundred forty-two".rjust(27), "one".rjust(27)]
         assert written == ["dreihundertzweiundvierzig\n".ljust(30), "eins\n".ljust(30)]
         assert read == ["\tdreihundertzweiundvierzig".ljust(30), "\teins".ljust(30)]
         numbers, held_out = seq2seq.split(0)
         assert len(held_out) == 200 and sorted(numbers + held_out) == list(range(1000))
 
+    @pytest.mark.slow
     def test_accuracy(self):
         encoder, decoder, history, accuracy = seq2seq.run(verbose=0)
-        assert accuracy > 0.9
+        assert accuracy >= 0.95
         assert len(history.history["val_accuracy"]) == seq2seq.EPOCHS
         texts = [seq2seq.english(number) for number in range(1000)]
         alone = [seq2seq.translate(encoder, decoder, [text])[0] for text in texts[::250]]
