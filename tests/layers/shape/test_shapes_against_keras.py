@@ -99,7 +99,8 @@ WRONG = [
     ("Reshape", {"target_shape": (-1, -1)}), ("Reshape", {"target_shape": (-2,)}), ("Reshape", {"target_shape": 6}),
     ("Reshape", {"target_shape": (2.0, 6)}), ("Reshape", {"target_shape": (None, 6)}), ("Permute", {"dims": (0, 1)}),
     ("Permute", {"dims": (1, 1)}), ("Permute", {"dims": 2}), ("Permute", {"dims": (1.0, 2)}),
-    ("RepeatVector", {"n": 0}), ("Cropping1D", {"cropping": -1}), ("Cropping1D", {"cropping": (1, 2, 3)}), ("Cropping1D", {"cropping": {"a": 1}}),
+    ("RepeatVector", {"n": 0}), ("Cropping1D", {"cropping": -1}), ("Cropping1D", {"cropping": (1, 2, 3)}),
+    ("Cropping1D", {"cropping": {"a": 1}}),
     ("Cropping1D", {"cropping": 1.5}), ("ZeroPadding1D", {"padding": (1, -1)}),
     ("ZeroPadding1D", {"data_format": "last"}), ("Flatten", {"data_format": "last"})]  # fmt: skip
 
