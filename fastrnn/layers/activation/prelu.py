@@ -40,7 +40,7 @@ class PReLU(Layer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        axes = shared_axes if isinstance(shared_axes, (list, tuple)) or shared_axes is None else [shared_axes]
+        axes: Any = shared_axes if isinstance(shared_axes, (list, tuple)) or shared_axes is None else [shared_axes]
         if axes is not None and not all(isinstance(axis, (int, np.integer)) and axis >= 1 for axis in axes):
             raise ValueError(f"{self} shared_axes: expected axes from 1 on, got {shared_axes!r}")
         self.shared_axes = None if axes is None else [int(axis) for axis in axes]

@@ -37,10 +37,10 @@ class Softmax(ActivationWithArguments):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__("softmax", **kwargs)
-        axes = axis if isinstance(axis, (list, tuple)) else [axis]
+        axes: Sequence[Any] = axis if isinstance(axis, (list, tuple)) else [axis]
         if not axes or not all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in axes):
             raise ValueError(f"{self} axis: expected a whole number or several, got {axis!r}")
-        self.axis = axis if isinstance(axis, (list, tuple)) else int(axis)
+        self.axis = axis if isinstance(axis, (list, tuple)) else int(axes[0])
         self.activation = SoftmaxFunction(tuple(axes) if len(axes) > 1 else axes[0])  # type: ignore[arg-type]
 
     @property
