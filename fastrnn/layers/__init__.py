@@ -5,6 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastrnn.layers.activation.elu import ELU
+from fastrnn.layers.activation.leaky_relu import LeakyReLU
+from fastrnn.layers.activation.prelu import PReLU
+from fastrnn.layers.activation.relu import ReLU
+from fastrnn.layers.activation.softmax import Softmax
 from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
@@ -29,6 +34,9 @@ from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.dropout import Dropout
+from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
+from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
+from fastrnn.layers.regularization.spatial_dropout1d import SpatialDropout1D
 from fastrnn.layers.shape.cropping1d import Cropping1D
 from fastrnn.layers.shape.flatten import Flatten
 from fastrnn.layers.shape.permute import Permute
@@ -39,16 +47,18 @@ from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
-__all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Cropping1D", "Dense", "Dot",
-           "Dropout", "Embedding", "Flatten", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking",
-           "Maximum", "MinGRU", "Minimum", "Multiply", "Operation", "Permute", "RepeatVector", "Reshape", "SimpleRNN",
-           "Subtract", "TimeDistributed", "Variable", "ZeroPadding1D", "add", "average", "concatenate", "deserialize",
-           "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
+__all__ = ["ELU", "GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Cropping1D", "Dense",
+           "Dot", "Dropout", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "Input", "InputLayer",
+           "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "MinGRU", "Minimum", "Multiply",
+           "Operation", "PReLU", "Permute", "ReLU", "RepeatVector", "Reshape", "SimpleRNN", "Softmax",
+           "SpatialDropout1D", "Subtract", "TimeDistributed", "Variable", "ZeroPadding1D", "add", "average",
+           "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, Embedding,
-               Flatten, GRU, InputLayer, LayerNormalization, LSTM, Masking, Maximum, MinGRU, Minimum, Multiply,
-               Permute, RepeatVector, Reshape, SimpleRNN, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
+for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, ELU, Embedding,
+               Flatten, GaussianDropout, GaussianNoise, GRU, InputLayer, LayerNormalization, LeakyReLU, LSTM, Masking,
+               Maximum, MinGRU, Minimum, Multiply, Permute, PReLU, ReLU, RepeatVector, Reshape, SimpleRNN, Softmax,
+               SpatialDropout1D, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
     register(_layer)

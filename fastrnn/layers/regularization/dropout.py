@@ -47,7 +47,7 @@ class Dropout(Layer):
         return x if factors is None else x * factors
 
     def _draw(self, x: np.ndarray, call: Call) -> np.ndarray:
-        """What the inputs are multiplied by: 0, or 1 / (1 - rate)."""
+        """What the inputs are multiplied by, in the call's buffer."""
         shape = x.shape
         if self.noise_shape is not None:
             if len(self.noise_shape) != x.ndim:
@@ -55,12 +55,16 @@ class Dropout(Layer):
                                  f"got {self.noise_shape}")
             shape = tuple(n if s is None else s for n, s in zip(x.shape, self.noise_shape))
         factors = call.buffers.array("factors", shape, self.dtype)
+        self.fill(factors, self._rng or runtime.rng())
+        return factors
+
+    def fill(self, factors: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw what the inputs are multiplied by."""
         if self.rate == 1:
             factors[...] = 0
         else:
-            (self._rng or runtime.rng()).random(dtype=factors.dtype, out=factors)
+            rng.random(dtype=factors.dtype, out=factors)
             np.multiply(factors >= self.rate, 1 / (1 - self.rate), out=factors, casting="unsafe")
-        return factors
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)

@@ -17,8 +17,9 @@ from tests.conftest import assert_gradients
 CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
     "Flatten": [({}, (3, 4)), ({}, (3,)), ({}, ()), ({"data_format": "channels_first"}, (2, 3, 4)),
                 ({"data_format": "channels_first"}, (3, 4)), ({"data_format": "channels_last"}, (2, 3, 4))],
-    "Reshape": [({"target_shape": (4, 3)}, (3, 4)), ({"target_shape": (-1, 2)}, (3, 4)), ({"target_shape": [12]}, (3, 4)),
-                ({"target_shape": (2, -1, 3)}, (12,)), ({"target_shape": ()}, (1,)), ({"target_shape": (1,)}, ())],
+    "Reshape": [({"target_shape": (4, 3)}, (3, 4)), ({"target_shape": (-1, 2)}, (3, 4)),
+                ({"target_shape": [12]}, (3, 4)), ({"target_shape": (2, -1, 3)}, (12,)),
+                ({"target_shape": ()}, (1,)), ({"target_shape": (1,)}, ())],
     "Permute": [({"dims": (2, 1)}, (3, 4)), ({"dims": (3, 1, 2)}, (2, 3, 4)), ({"dims": [1]}, (3,))],
     "RepeatVector": [({"n": 3}, (4,)), ({"n": 1}, (4,))],
     "Cropping1D": [({}, (3, 4)), ({"cropping": 2}, (6, 4)), ({"cropping": (0, 2)}, (3, 4)), ({"cropping": 0}, (3, 4)),
@@ -97,8 +98,9 @@ def test_shapes_that_do_not_fit_are_refused(name, options, shape):
 WRONG = [
     ("Reshape", {"target_shape": (-1, -1)}), ("Reshape", {"target_shape": (-2,)}), ("Reshape", {"target_shape": 6}),
     ("Reshape", {"target_shape": (2.0, 6)}), ("Reshape", {"target_shape": (None, 6)}), ("Permute", {"dims": (0, 1)}),
-    ("Permute", {"dims": (1, 1)}), ("Permute", {"dims": 2}), ("Permute", {"dims": (1.0, 2)}), ("RepeatVector", {"n": 0}),
-    ("Cropping1D", {"cropping": -1}), ("Cropping1D", {"cropping": (1, 2, 3)}), ("Cropping1D", {"cropping": {"a": 1}}),
+    ("Permute", {"dims": (1, 1)}), ("Permute", {"dims": 2}), ("Permute", {"dims": (1.0, 2)}),
+    ("RepeatVector", {"n": 0}), ("Cropping1D", {"cropping": -1}), ("Cropping1D", {"cropping": (1, 2, 3)}),
+    ("Cropping1D", {"cropping": {"a": 1}}),
     ("Cropping1D", {"cropping": 1.5}), ("ZeroPadding1D", {"padding": (1, -1)}),
     ("ZeroPadding1D", {"data_format": "last"}), ("Flatten", {"data_format": "last"})]  # fmt: skip
 
