@@ -20,6 +20,7 @@ from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import MAX_COUNT, ModelFileError, check_name, shown
 from fastrnn.saving.keras import legacy_config
+from fastrnn.saving.keras.legacy_operations import with_operations
 
 Objects = Mapping[str, Any]
 #: The arguments that are layers themselves.
@@ -137,6 +138,8 @@ class Entry:
                                                             "fastrnn's: pass it by custom_objects")
             try:
                 self.plan = blueprint.read(self.config)
+                if self._source.version < 3:
+                    self.plan = with_operations(self.plan)
             except ValueError as error:
                 raise ModelFileError(self.file, self.place, str(error)) from None
             return [layer.entry for layer in self.plan.layers]

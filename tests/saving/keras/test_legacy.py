@@ -15,13 +15,14 @@ import pytest
 if sys.platform == "darwin" or sys.version_info >= (3, 14):
     pytest.skip("there is no TensorFlow for this system (see pyproject.toml)", allow_module_level=True)
 
+import tensorflow as tf
 import tf_keras
 from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
 from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
 
 import fastrnn
 from fastrnn.saving import ModelFileError, load_model
-from tests.saving import zoo
+from tests.saving import graph_zoo, zoo
 from tests.saving.keras.test_keras_3 import close
 
 HARD = [stack for stack in zoo.STACKS if "hard" in stack]
@@ -226,3 +227,42 @@ class TestKeras1:
                            "dropout_U": 0.0, "return_sequences": False, "input_dim": 4}, arrays)])
         model = load_model(tmp_path / "m.h5")
         zoo.same_bits(model.get_weights(), [*table.values(), *arrays.values()])
+
+
+#: Graphs that tf-keras makes, too, in files that both versions read.
+GRAPHS = ["shared-layer", "siamese", "one-layer-over-its-own-output", "shared-model", "masked-shared-embedding",
+          "shared-bidirectional", "encoder-decoder", "states-as-outputs", "states-as-inputs", "two-outputs",
+          "dictionaries", "words-and-numbers", "read-by-two-depths", "time-distributed-model", "deep-models",
+          "model-of-two-inputs-inside", "residual", "slices", "gate", "arithmetic", "concatenated-twice"]
+
+
+class TestGraphs:
+    @pytest.mark.parametrize("name", GRAPHS)
+    def test_the_same(self, name, tmp_path):
+        theirs = graph_zoo.make(tf_keras, name)
+        xs = graph_zoo.inputs(theirs)
+        theirs.save(tmp_path / "m.h5")
+        ours = load_model(tmp_path / "m.h5")
+        zoo.same_bits(ours.get_weights(), theirs.get_weights())
+        for got, expected in zip(graph_zoo.outputs(ours, xs), graph_zoo.outputs(theirs, xs), strict=True):
+            close(got, expected)
+        again = fastrnn.models.model_from_json(theirs.to_json())
+        assert [layer.name for layer in again.layers] == [layer.name for layer in ours.layers]
+
+    @pytest.mark.parametrize("name", ["shared-layer", "siamese", "one-layer-over-its-own-output", "two-outputs",
+                                      "dictionaries", "words-and-numbers", "read-by-two-depths", "concatenated-twice"])
+    def test_files_for_keras_2(self, name, tmp_path):
+        """It reads ours where no operator, and no state or output of a model, is what a layer is called on."""
+        ours = graph_zoo.make(fastrnn, name)
+        ours.save(tmp_path / "m.h5")
+        theirs = tf_keras.models.load_model(tmp_path / "m.h5")
+        zoo.same_bits(theirs.get_weights(), ours.get_weights())
+        xs = graph_zoo.inputs(ours)
+        for got, expected in zip(graph_zoo.outputs(theirs, xs), graph_zoo.outputs(ours, xs), strict=True):
+            close(got, expected)
+
+    def test_a_function_that_fastrnn_has_not(self, tmp_path):
+        x = tf_keras.Input((4, 3))
+        tf_keras.Model(x, tf_keras.layers.Dense(2)(tf.math.cumsum(x))).save(tmp_path / "m.h5")
+        with pytest.raises(ModelFileError, match="'TFOpLambda': fastrnn has no layer of this name"):
+            load_model(tmp_path / "m.h5")
