@@ -134,10 +134,26 @@ def dense_scratch(long M, long K, long O, long threads):
     return threads * weights_scratch(M, K, O, O) + SLACK
 
 
+cdef int ONLY_BLOCK = 0         # of a layer without gates
+
+
+cdef Gradients one_step(const real* dz, long M, long O) noexcept nogil:
+    """dz (M, O) of a layer that has no steps, its rows not padded."""
+    cdef Gradients d
+    d.dz = dz
+    d.N = M
+    d.slots = d.T = 1
+    d.J = d.H = d.HP = O
+    d.P = (O + VL - 1) // VL
+    d.mask = NULL
+    d.mask_n = d.mask_t = 0
+    d.from_zero = False
+    return d
+
+
 cdef struct DenseBackward:
-    Rnn p                       # a SimpleRNN of one step, for the weights' gradient
+    Gradients dz                # (M, O): one gate, one step
     Outer outer
-    const real* dz              # (M, O)
     const real* WT              # packed [K / VL][O][VL]
     const real* w               # (K, O) if BLAS computes dx, or NULL
     real* dx                    # (M, K) or NULL
@@ -149,11 +165,11 @@ cdef struct DenseBackward:
 cdef void dense_backward_part(void* call, long i, long team) noexcept nogil:
     cdef DenseBackward* f = <DenseBackward*>call
     if f.dx != NULL and f.w != NULL:
-        blas_rows(f.dz, f.M, f.O, f.w, True, NULL, LINEAR, f.dx, f.K, i, team)
+        blas_rows(f.dz.dz, f.M, f.O, f.w, True, NULL, LINEAR, f.dx, f.K, i, team)
     elif f.dx != NULL:
-        rows_by_packed(f.dz, f.O, f.O, f.WT, NULL, f.dx, f.K, f.K, share(f.M, i, team), share(f.M, i + 1, team))
+        rows_by_packed(f.dz.dz, f.O, f.O, f.WT, NULL, f.dx, f.K, f.K, share(f.M, i, team), share(f.M, i + 1, team))
     if f.outer.out != NULL:
-        weights_share(&f.p, &f.outer, 1, 1, 0, 1, i, team, f.work + i * f.per_thread)
+        weights_share(&f.dz, &f.outer, 1, 1, 0, 1, i, team, f.work + i * f.per_thread)
 
 
 def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray scratch not None, ndarray dx,
@@ -167,14 +183,11 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.K = K
     f.O = O
     f.per_thread = weights_scratch(M, K, O, O)
-    f.dz = matrix(dz, M, O, "dz")
+    f.dz = one_step(matrix(dz, M, O, "dz"), M, O)
     f.dx = matrix_out(dx, M, K, "dx")
     f.WT = aligned_const(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
     f.work = aligned(vector_out(scratch, threads * f.per_thread + SLACK, "scratch"))
     f.w = matrix(w, K, O, "w")
-    f.p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
-    f.p.J = f.p.HP = O          # rows of dz are not padded
-    f.p.dz = <real*>f.dz        # nothing here writes to it
     f.outer.a = matrix(x, M, K, "x")
     f.outer.a_n = K
     f.outer.a_t = 0
@@ -183,7 +196,7 @@ def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray 
     f.outer.n1 = M
     f.outer.g0 = 0
     f.outer.g1 = 1
-    f.outer.block = f.p.w_block
+    f.outer.block = &ONLY_BLOCK
     f.outer.out = matrix_out(dW, K, O, "dW")
     f.outer.ldo = O
     f.outer.bias = vector_out(db, O, "db")

@@ -38,6 +38,24 @@ cdef bint steps_back(const Rnn* p, int cell, bint dh0, long chunk, long t0, long
     return True
 
 
+cdef Gradients gradients_of(const Rnn* p) noexcept nogil:
+    """What the layer's outer products share."""
+    cdef Gradients d
+    d.dz = p.dz
+    d.slots = p.dz_slots
+    d.N = p.N
+    d.T = p.T
+    d.J = p.J
+    d.H = p.H
+    d.HP = p.HP
+    d.P = p.P
+    d.mask = p.mask
+    d.mask_n = p.mask_n
+    d.mask_t = p.mask_t
+    d.from_zero = p.from_zero
+    return d
+
+
 cdef int weight_products(Rnn* p, int cell, long n0, long n1, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
     """The products over rows n0 to n1 that the weights' gradients are made of, up to four; returns their number."""
     cdef bint apart = cell == GRU_CELL and not p.reset_after
@@ -67,21 +85,6 @@ cdef int weight_products(Rnn* p, int cell, long n0, long n1, real* dW, real* dU,
         outer[k].with_next = k % 2 == 0 and outer[k].M + p.H <= a_columns() \
             and not (outer[k].blas or outer[k + 1].blas)
     return count
-
-
-cdef void weights_share(const Rnn* p, const Outer* outer, int products, long groups, long t0, long t1, long i, long team,
-                        real* scratch) noexcept nogil:
-    """Thread i's share of what steps t0 to t1 add to each outer product, of each group four; the last steps, which come
-    first, store it."""
-    cdef uint64_t state = denormals_off()
-    cdef int k = 0
-    while k < products:
-        if outer[k].blas:
-            blas_outer_product(p, &outer[k], t0, t1, i, team, scratch)
-        else:
-            outer_shares(p, &outer[k], groups, t0, t1, i, team, scratch)
-        k += 2 if outer[k].with_next else 1
-    denormals_restore(state)
 
 
 def backward_scratch(int cell, long N, long T, long D, long H, long threads, bint peepholes=False):
@@ -118,6 +121,7 @@ cdef struct Backward:
     real* db
     long biases                 # elements of it
     real* dpeephole             # (3, H) or NULL
+    Gradients dz                # the factor that the outer products share
     real* sums                  # each group's dW, dU and db, where there are two
     Outer outer[8]              # four of each group
     int products                # that it has
@@ -178,6 +182,7 @@ cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
         f.p.dz = f.sums
         f.sums += own_dz(&f.p)
     f.work = aligned(f.sums + sums_size(&f.p))
+    f.dz = gradients_of(&f.p)
     f.products = 0
     if dW is not None and dU is not None:
         f.dW = matrix_out(dW, D, f.p.G * H, "dW")
@@ -218,7 +223,7 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
         if f.products > 0:
             if not meets(&f.barrier, s, together(f, s), f.p.P):
                 return
-            weights_share(&f.p, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
+            weights_share(&f.dz, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
         if t0 == 0:
             break
         if not meets(&f.barrier, s, together(f, s), f.p.P):     # their dz makes room for that of the steps before
