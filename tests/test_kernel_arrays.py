@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrnn import _core, arrays, layers
+from fastrnn import _core, arrays
+from fastrnn.layers.variable import Variable
 from tests.conftest import make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 
 #: Functions of the kernels that take no arrays.
-WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
+WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "Packed", "Runner", "force_plan", "planned",
                   "set_blas_mode", "set_long_tape", "tape_size", "threads_each"}  # fmt: skip
 
 
@@ -69,6 +70,15 @@ def inference_run(kernels: Any, *arguments: Any) -> None:
     kernels.Inference(*layer).run(x, y, mask, h, None, False, 1, 2)
 
 
+def dense(kernels: Any, w: np.ndarray, b: np.ndarray, x: np.ndarray) -> None:
+    kernels.DenseRunner(Variable(w, "kernel"), Variable(b, "bias"), 0, True).output(x, 2)
+
+
+def dense_back(kernels: Any, w: np.ndarray, x: np.ndarray, dz: np.ndarray, dw: np.ndarray, db: np.ndarray,
+               scratch: np.ndarray) -> None:
+    kernels.DenseRunner(Variable(w, "kernel"), None, 0).backward(x, dz, True, dw, db, scratch, 2)
+
+
 def of_layer(name: str) -> Callable[..., Any]:
     return lambda kernels, *arguments: getattr(kernels, name)(2, arguments)
 
@@ -95,17 +105,11 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
     yield "Inference", "", inference, (*made_of, numbers(N, T, D))
     yield ("Inference", "with states", inference_run,
            (*made_of, numbers(N, T, D), np.zeros((N, T, H), "f4"), np.ones((N, T), bool), numbers(N, H)))  # fmt: skip
-    dense = layers.Dense(H)
-    dense.build((None, D))
-    _, w, b = dense._pack()
-    wt = dense._pack_transposed()
-    yield "dense_forward", "", plain("dense_forward"), (numbers(N, D), w, b, 0, numbers(N, H), 2, numbers(D, H))
-    yield ("dense_backward", "", plain("dense_backward"),
-           (numbers(N, D), numbers(N, H), wt, line(kernels.dense_scratch(N, D, H, 2)), numbers(N, D), numbers(D, H),
-            numbers(H), 2, numbers(D, H)))  # fmt: skip
+    yield "DenseRunner", "", dense, (numbers(D, H), numbers(H), numbers(N, D))
+    yield ("DenseRunner", "back", dense_back, (numbers(D, H), numbers(N, D), numbers(N, H), numbers(D, H), numbers(H),
+                                               line(20_000)))  # fmt: skip
     yield "pack", "", plain("pack"), (numbers(D, H), H, (0,), line(1000))
     yield "pack_t", "", plain("pack_t"), (numbers(D, H), H, (0,), line(1000))
-    yield "pack_dense_t", "", plain("pack_dense_t"), (numbers(D, H), line(1000))
     yield "same_largest", "", plain("same_largest"), (numbers(N, H), numbers(N, H), np.zeros(N, bool), 2)
     yield ("crossentropy_rows", "", plain("crossentropy_rows"),
            (numbers(N, H), numbers(N, H), numbers(N), numbers(N, H), 2))  # fmt: skip
@@ -159,7 +163,7 @@ def test_what_is_written_to_must_be_writable_and_nothing_else(name, run, argumen
             assert written or argument.split("'")[1] in ("tape", "scratch")     # which small problems leave as they are
         np.testing.assert_array_equal(array, old)
         array.flags.writeable = True
-    assert any(changed) or name in ("Inference", "sum_of_squares")
+    assert any(changed) or name in ("Inference", "DenseRunner", "sum_of_squares")
 
 
 def test_every_kernel_is_called_above():

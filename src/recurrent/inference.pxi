@@ -41,7 +41,7 @@ cdef class Inference:
         cdef Forward f
         cdef ndarray y
         cdef cnp.npy_intp shape[3]
-        if not cnp.PyArray_CheckExact(x) or not is_ready(x, self.D) or versions(self.variables) != self.version:
+        if not cnp.PyArray_CheckExact(x) or not has_steps(x, self.D) or versions(self.variables) != self.version:
             return None
         self.take(&f, x, False, True, threads)
         shape[0] = f.p.N
@@ -101,11 +101,9 @@ cdef class Inference:
         return 0
 
 
-cdef inline bint is_ready(ndarray x, long D) noexcept:
-    """A contiguous native array (N, T, D) of the kernel's type, none of them 0."""
-    return cnp.PyArray_TYPE(x) == REAL_TYPE and cnp.PyArray_NDIM(x) == 3 and cnp.PyArray_IS_C_CONTIGUOUS(x) \
-        and cnp.PyArray_ISALIGNED(x) and not cnp.PyArray_ISBYTESWAPPED(x) and cnp.PyArray_DIM(x, 2) == D \
-        and cnp.PyArray_SIZE(x) > 0
+cdef inline bint has_steps(ndarray x, long D) noexcept:
+    """A ready array (N, T, D), none of them 0."""
+    return is_ready(x, D) and cnp.PyArray_NDIM(x) == 3 and cnp.PyArray_SIZE(x) > 0
 
 
 cdef inline long versions(list variables) except -1:

@@ -19,10 +19,10 @@ from fastrnn import _core, arrays, layers, runtime
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
-WITHOUT_WORK = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
+WITHOUT_WORK = {"Lent", "backward_scratch", "bind_blas", "Packed", "Runner", "force_plan", "planned",
                 "set_blas_mode", "set_long_tape", "tape_size", "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
-ALONE = {"activate_array", "pack", "pack_dense_t", "pack_t"}
+ALONE = {"activate_array", "pack", "pack_t"}
 
 
 class Recipe(NamedTuple):
@@ -230,14 +230,13 @@ RECIPES: dict[str, Recipe] = {
     "backward, over rows": Recipe("backward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
     "backward, over units": Recipe("backward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
     "backward, both directions": Recipe("backward", lambda dtype: training(*both_directions(dtype))),
-    "dense_forward": Recipe("dense_forward", lambda dtype: inference(*dense(dtype))),
-    "dense_backward": Recipe("dense_backward", lambda dtype: training(*dense(dtype))),
-    "dense_backward, changed weights": Recipe("dense_backward", rebuilt(dense)),
+    "DenseRunner, inference": Recipe("DenseRunner", lambda dtype: inference(*dense(dtype))),
+    "DenseRunner, training": Recipe("DenseRunner", lambda dtype: training(*dense(dtype))),
+    "DenseRunner, changed weights": Recipe("DenseRunner", rebuilt(dense)),
     "backward, changed weights": Recipe("backward", rebuilt(both_directions)),
     "activate_array": Recipe("activate_array", activate_array),
     "pack": Recipe("pack", packing("pack", 256, (0, 1, 2, 3))),
     "pack_t": Recipe("pack_t", packing("pack_t", 256, (0, 1, 3, 2))),
-    "pack_dense_t": Recipe("pack_dense_t", packing("pack_dense_t")),
     "add": Recipe("add", add),
     "scale_rows": Recipe("scale_rows", scale_rows),
     "gather_rows": Recipe("gather_rows", gather_rows),
