@@ -15,8 +15,8 @@ _READ_BY_NUMPY = (list, tuple, np.ndarray, np.generic)     # as items of a list,
 # What an object has that holds an array; the last is of SciPy's sparse matrices, which are refused.
 _PROTOCOLS = ("__array__", "__array_interface__", "__dlpack__", "toarray")
 
-__all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_array", "as_float", "as_index", "as_numbers",
-           "check_finite", "dtype_name", "is_array_like", "is_ready"]
+__all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_array", "as_float", "as_float_or_whole", "as_index",
+           "as_numbers", "check_finite", "dtype_name", "is_array_like", "is_ready"]
 
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
@@ -179,6 +179,30 @@ def as_float(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
     if is_ready(x, dtype):
         return x
     return np.require(as_numbers(x, what), dtype=DTYPES[dtype], requirements=("C", "A"))
+
+
+def as_dtype(x: Any, dtype: str, what: str = "input") -> np.ndarray:
+    """Any numeric array as an aligned, native, C-contiguous array of any numeric dtype; ``x`` itself if it is one.
+
+    Raises:
+        ValueError: as `as_float`.
+    """
+    if dtype in DTYPES:
+        return as_float(x, dtype, what)
+    return np.require(as_numbers(x, what), dtype=np.dtype(dtype), requirements=("C", "A"))
+
+
+def as_float_or_whole(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
+    """Floats as `as_float` has them; whole numbers and booleans as an aligned, native, C-contiguous array of their own
+    dtype.
+
+    >>> as_float_or_whole([1, 2]).dtype.kind, as_float_or_whole([1.0, 2]).dtype
+    ('i', dtype('float32'))
+    """
+    if is_ready(x, dtype):
+        return x
+    array = as_numbers(x, what)
+    return as_dtype(array, dtype if array.dtype.kind == "f" else array.dtype.name, what)
 
 
 def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:

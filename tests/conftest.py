@@ -35,9 +35,11 @@ VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("L
 
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
     """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are
-    zero or one."""
+    zero or one; without recurrent dropout where there is no recurrent kernel."""
     cell, option = VARIANTS.get(cell, (cell, {}))
     options |= option
+    if not getattr(fastrnn.layers, cell).has_recurrent_kernel:
+        options.pop("recurrent_dropout", None)
     layer = getattr(fastrnn.layers, cell)(H, **options)
     layer.build((None, None, D))
     kept = {k: options[k] for k in ("use_bias", "reset_after", "use_peepholes") if k in options}
@@ -59,6 +61,23 @@ def assert_close(got, expected, tolerance: float, what: str = "") -> None:
         error = np.abs(got.astype("float64") - expected).max()
         bound = tolerance * max(np.abs(expected).max(), 0.1)
         assert error <= bound, f"{what}: differs by {error:.3g}, at most {bound:.3g} expected"
+
+
+def assert_gradients(layer, xs: list[np.ndarray], **options) -> None:
+    """`backward` gives the gradients of the inputs that central differences give; of a layer of float64."""
+    xs = [x.astype("float64") for x in xs]
+    given = xs if layer.takes_many else xs[0]
+    dy = np.random.default_rng(1).standard_normal(layer(given, training=True, **options).shape)
+    found = layer.backward(dy)
+    for x, dx in zip(xs, found if isinstance(found, list) else [found], strict=True):
+        expected = np.empty_like(x)
+        for at in np.ndindex(x.shape):
+            before, sides = x[at], []
+            for side in before + 1e-6, before - 1e-6:
+                x[at] = side
+                sides.append((layer(given, **options) * dy).sum())
+            x[at], expected[at] = before, (sides[0] - sides[1]) / 2e-6
+        np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.fixture

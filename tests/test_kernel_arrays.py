@@ -15,7 +15,7 @@ from fastrnn.layers.variable import Variable
 from tests.conftest import make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
+CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "Packed", "Runner", "force_plan", "planned",
@@ -101,7 +101,7 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
         yield "backward", cell, of_layer("backward"), backward_arguments(cell)
     layer = make_layer("GRU", D, H, np.random.default_rng(0))
     _, w, u, b, b_recurrent, _ = layer._pack()
-    made_of = layer.cell, H, *layer._codes, True, w, u, b, b_recurrent, layer.kernel.data, layer.weights
+    made_of = layer.cell, H, *layer._codes, w, u, b, b_recurrent, layer.kernel.data, layer.weights
     yield "Inference", "", inference, (*made_of, numbers(N, T, D))
     yield ("Inference", "with states", inference_run,
            (*made_of, numbers(N, T, D), np.zeros((N, T, H), "f4"), np.ones((N, T), bool), numbers(N, H)))  # fmt: skip
@@ -171,3 +171,14 @@ def test_every_kernel_is_called_above():
     functions = {name for name, value in vars(kernels).items() if not name.startswith("_")
                  and (inspect.isbuiltin(value) or inspect.isclass(value))}  # fmt: skip
     assert functions - WITHOUT_ARRAYS == {call[0] for call in CALLS}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_cell_that_is_not_in_the_table_is_refused(dtype):
+    kernels = _core.kernels(dtype)
+    for number in -1, len(kernels.CELLS), 10**6:
+        for call in (lambda n: kernels.tape_size(n, N, T, D, H, True, False, 1),
+                     lambda n: kernels.planned(n, N, T, D, H, 1),
+                     lambda n: kernels.backward_scratch(n, N, T, D, H, 1)):  # fmt: skip
+            with pytest.raises(ValueError, match="kernel argument 'cell': expected a number from 0 to"):
+                call(number)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastrnn.graph.symbol import Node, Symbol, flatten
+from fastrnn.graph.symbol import Node, Symbol, flatten, rebuild
 
 
 class Graph:
@@ -39,9 +39,71 @@ class Graph:
         self.nodes = [node for node in found.nodes if not any(id(made) in given for made in node.outputs)]
         self.layers = _by_depth(found, self.inputs)
 
+    def __reduce__(self) -> Any:
+        """A copy, from `copy.deepcopy` or a pickle: flat, as nodes and symbols hold each other deeper than Python
+        recurses."""
+        return _again, (Flat(self),)
+
     def nodes_of(self, layer: Any) -> list[Node]:
         """The calls of a layer in this graph."""
         return [node for node in self.nodes if node.layer is layer]
+
+
+class Flat:
+    """A graph as plain values: each node's layer, and where its inputs come from."""
+
+    def __init__(self, graph: Graph) -> None:
+        given = list(dict.fromkeys(symbol.node for symbol in graph.inputs))
+        nodes = [*given, *graph.nodes]
+        number = {id(node): index for index, node in enumerate(nodes)}
+
+        def places(structure: Any) -> Any:
+            return rebuild(structure, [_Place(number[id(leaf.node)], leaf.index) if isinstance(leaf, Symbol) else leaf
+                                       for leaf in flatten(structure)])
+
+        self.made = [(node.layer, [(symbol.shape, symbol.dtype, symbol.masked) for symbol in node.outputs],
+                      node.single) for node in nodes]
+        self.read: list[Any] = [([], (), (), {}, None)] * len(given) + [
+            (places(node.inputs), places(node.masks), places(node.args), places(node.kwargs), node.training)
+            for node in graph.nodes]
+        self.inputs, self.outputs = places(graph.input_structure), places(graph.output_structure)
+
+    def graph(self, inputs: Sequence[Symbol] | None = None) -> Graph:
+        """The graph again, with nodes of its own; on other inputs, if they are given."""
+        nodes: list[Node] = []
+        given: dict[tuple[int, int], Symbol] = {}
+        if inputs is not None:
+            given = {(leaf.node, leaf.index): symbol for leaf, symbol in zip(flatten(self.inputs), inputs, strict=True)}
+
+        def symbol(leaf: Any) -> Any:
+            if not isinstance(leaf, _Place):
+                return leaf
+            place = leaf.node, leaf.index
+            return given[place] if place in given else nodes[leaf.node].outputs[leaf.index]
+
+        def symbols(structure: Any) -> Any:
+            return rebuild(structure, [symbol(leaf) for leaf in flatten(structure)])
+
+        for (layer, outputs, single), (reads_, masks, args, kwargs, training) in zip(self.made, self.read):
+            node = Node(layer, symbols(reads_), symbols(args), symbols(kwargs), symbols(masks), training)
+            node.makes([shape for shape, _, _ in outputs], [dtype for _, dtype, _ in outputs],
+                       [masked for _, _, masked in outputs])
+            node.single = single
+            nodes.append(node)
+        return Graph(symbols(self.inputs), symbols(self.outputs))
+
+
+class _Place:
+    """Where a symbol comes from: the number of its node, and which output it is."""
+
+    __slots__ = ("index", "node")
+
+    def __init__(self, node: int, index: int) -> None:
+        self.node, self.index = node, index
+
+
+def _again(flat: Flat) -> Graph:
+    return flat.graph()
 
 
 def _symbols(structure: Any, what: str) -> list[Symbol]:

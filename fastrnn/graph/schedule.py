@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class Schedule:
         frozen: gradients stop where nothing below can be trained. Else all inputs' gradients are made.
         wanted: by index, the outputs that have gradients; None for all.
         dropout: whether dropout acts in `forward`.
+        trainable: whether there is anything to train.
 
     Attributes:
         takers: for each input the layers that read it.
@@ -35,8 +37,8 @@ class Schedule:
     """
 
     def __init__(self, graph: Graph, masked: frozenset[int] = frozenset(), frozen: bool = False,
-                 wanted: frozenset[int] | None = None, dropout: bool = True) -> None:
-        self._dropout = dropout
+                 wanted: frozenset[int] | None = None, dropout: bool = True, trainable: bool = True) -> None:
+        self._dropout, self._trainable = dropout, trainable
         self.graph, self._masked_inputs = graph, masked
         table = steps_of(graph, masked)
         self.steps, self._size = table.steps, table.size
@@ -84,7 +86,7 @@ class Schedule:
             call = Call(training, rows=step.rows, taped=True)
             self.calls.append(call)
             reached = any(live[slot] for slot in step.outputs)
-            own = step.layer.trainable_weights if reached else []
+            own = step.layer.trainable_weights if reached and step.trainable and self._trainable else []
             below = any(needs[slot] for slot in step.inputs)
             for slot in step.outputs:
                 needs[slot] = reached and bool(own or below or not self._frozen)
@@ -160,7 +162,7 @@ class Schedule:
         slots, known = self._begin(xs, None)
         for step in self.steps:
             call = self._inference_call(step, known)
-            look(step.layer, lambda layer, step=step, call=call: self._run(step, layer, call, slots, known))
+            look(step.layer, functools.partial(self._run, step, call=call, slots=slots, known=known))
 
     def _begin(self, xs: Arrays, masks: Arrays | None) -> tuple[list[Any], list[Any]]:
         """Slots of arrays and of masks, with those of the inputs."""

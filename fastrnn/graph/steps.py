@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class Step:
         index: of the step.
         inputs, outputs: slots of arrays.
         masks: slots of the masks of the inputs: one, or, where the layer merges masks, one for each; -1 for none.
-        given: the masks are arrays that other layers made, by the slot of `masks`.
         single: the layer gives one array, not a list.
+        trainable: neither the layer nor a model that it is in is frozen.
         training: what the caller of the layer said, None if nothing.
         sees_mask, makes_mask: a mask may come in, may go out.
         rows: an `Embedding` that gives rows, as the only layer that reads them can.
@@ -29,15 +29,15 @@ class Step:
         free: slots that nobody reads after the step.
     """
 
-    __slots__ = ("checks", "free", "given", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
-                 "rows", "sees_mask", "single", "training")
+    __slots__ = ("checks", "free", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
+                 "rows", "sees_mask", "single", "trainable", "training")
 
     def __init__(self, index: int, layer: Any, inputs: tuple[int, ...], outputs: tuple[int, ...], single: bool,
                  training: bool | None) -> None:
         self.index, self.layer, self.inputs, self.outputs = index, layer, inputs, outputs
         self.single, self.training = single, training
         self.masks: tuple[int, ...] = ()
-        self.given = False
+        self.trainable = True
         self.sees_mask = self.makes_mask = self.rows = self.checks = False
         self.plain = True
         self.free: tuple[int, ...] = ()
@@ -51,7 +51,25 @@ class Step:
 
     def checked(self, xs: Sequence[Any]) -> list[Any]:
         """The inputs as the layer takes them, or an error that names it."""
-        return [self.layer.check_input(x) if type(x) is np.ndarray else x for x in xs]
+        return [self.layer.check_part(index, x) if type(x) is np.ndarray else x for index, x in enumerate(xs)]
+
+
+class Taker(NamedTuple):
+    """A layer that reads an input of the graph, and as which of its own inputs."""
+
+    layer: Any
+    number: int
+
+    @property
+    def kind(self) -> str:
+        """What numbers it takes there; see `Layer.input_kind`."""
+        kind: str = self.layer.input_kind
+        return kind if self.number == 0 or self.layer.takes_many else "float"
+
+    def check(self, x: Any) -> np.ndarray:
+        """The array as the layer takes it, or an error that names it."""
+        array: np.ndarray = self.layer.check_part(self.number, x)
+        return array
 
 
 class Steps:
@@ -64,9 +82,10 @@ class Steps:
         self.masked: list[bool] = [False] * inputs
         self.dtypes: list[str] = []
         self.ranks: list[int] = []
-        self.takers: list[list[Any]] = [[] for _ in range(inputs)]
+        self.takers: list[list[Taker]] = [[] for _ in range(inputs)]
 
     def slot(self, symbol: Symbol, masked: bool) -> int:
+        """A new slot, for the array of a symbol."""
         self.masked.append(masked)
         self.dtypes.append(symbol.dtype)
         self.ranks.append(len(symbol.shape))
@@ -81,11 +100,11 @@ def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
         table.masked[index] = index in masked
         table.dtypes.append(symbol.dtype)
         table.ranks.append(len(symbol.shape))
-    table.outputs = _unroll(graph, list(range(len(graph.inputs))), None, table)
+    table.outputs = _unroll(graph, list(range(len(graph.inputs))), None, True, table)
     for step in table.steps:
-        for slot in step.inputs:
-            if slot < len(graph.inputs) and not any(layer is step.layer for layer in table.takers[slot]):
-                table.takers[slot].append(step.layer)
+        for index, slot in enumerate(step.inputs):
+            if slot < len(graph.inputs):
+                table.takers[slot].append(Taker(step.layer, index))
     for step in table.steps:
         _look_at(step, table)
     _hand_rows(table)
@@ -93,7 +112,7 @@ def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
     return table
 
 
-def _unroll(graph: Graph, slots: list[int], training: bool | None, table: Steps) -> list[int]:
+def _unroll(graph: Graph, slots: list[int], training: bool | None, trainable: bool, table: Steps) -> list[int]:
     """Add the steps of a graph whose inputs are in `slots`; the slots of its outputs."""
     place = {id(symbol): slot for symbol, slot in zip(graph.inputs, slots)}
     for node in graph.nodes:
@@ -101,7 +120,8 @@ def _unroll(graph: Graph, slots: list[int], training: bool | None, table: Steps)
         said = node.training if node.training is not None else training
         inner = node.layer.unrolled()
         if inner is not None and not node.masks:
-            made = _unroll(inner, list(inputs), said, table)
+            inputs = tuple(_demanded(node, index, slot, table) for index, slot in enumerate(inputs))
+            made = _unroll(inner, list(inputs), said, trainable and node.layer.trainable, table)
             place.update((id(symbol), slot) for symbol, slot in zip(node.outputs, made, strict=True))
             continue
         masks = _masks_of(node, inputs, place, table)
@@ -109,6 +129,7 @@ def _unroll(graph: Graph, slots: list[int], training: bool | None, table: Steps)
         masked = node.layer.masked_outputs(seen, len(node.outputs))
         outputs = tuple(table.slot(symbol, mask) for symbol, mask in zip(node.outputs, masked, strict=True))
         step = Step(len(table.steps), node.layer, inputs, outputs, node.single, said)
+        step.trainable = trainable
         step.masks = tuple(masks)
         step.sees_mask, step.makes_mask = any(seen), any(masked)
         place.update((id(symbol), slot) for symbol, slot in zip(node.outputs, outputs))
@@ -137,28 +158,67 @@ def _as_mask(symbol: Symbol, place: dict[int, int], table: Steps) -> int:
     return slot
 
 
-class _AsMask:
-    """Turns an array into the mask of what other layers read."""
+def _demanded(node: Node, index: int, slot: int, table: Steps) -> int:
+    """The slot of an input of the model inside, after a check where that wants a size that the graph leaves open."""
+    shape, symbol = node.layer.demanded_shape(index), node.inputs[index]
+    if all(size is None or size == given for size, given in zip(shape[1:], symbol.shape[1:])):
+        return slot
+    step = Step(len(table.steps), _Fixed(node.layer, index), (slot,), (table.slot(symbol, table.masked[slot]),), True,
+                None)
+    step.masks = (slot if table.masked[slot] else -1,)
+    step.sees_mask = step.makes_mask = table.masked[slot]
+    table.steps.append(step)
+    return step.outputs[0]
 
-    masks = "make"
+
+class _Passes:
+    """What stands in a schedule as layers do, and hands its input on."""
+
+    masks = "pass"
     input_kind = "any"
-    dtype = "bool"
+    dtype = "any"
     trainable_weights: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
-    reads_rows = gives_rows = False
+    reads_rows = gives_rows = takes_many = False
     output_activation = None
 
     def forward(self, x: Any, call: Any) -> Any:
         return x
+
+    def backward(self, dy: Any, call: Any) -> Any:
+        return dy
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return mask
+
+    def check_part(self, index: int, x: Any) -> Any:
+        return x
+
+    def mask_rank(self, rank: int) -> int:
+        return rank - 1
+
+
+class _Fixed(_Passes):
+    """Refuses arrays of another size than a model inside demands."""
+
+    def __init__(self, model: Any, index: int) -> None:
+        self._model, self._index = model, index
+
+    def forward(self, x: Any, call: Any) -> Any:
+        self._model.check_fixed(self._index, x.shape)
+        return x
+
+
+class _AsMask(_Passes):
+    """Turns an array into the mask of what other layers read."""
+
+    masks = "make"
 
     def backward(self, dy: Any, call: Any) -> None:
         return None
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return np.asarray(x, bool)
-
-    def check_input(self, x: Any) -> Any:
-        return x
 
 
 _MASK = _AsMask()
@@ -169,9 +229,10 @@ def _look_at(step: Step, table: Steps) -> None:
     kind, inputs = step.layer.input_kind, len(table.takers)
     for slot in step.inputs:
         floating = table.dtypes[slot].startswith("float")
-        if slot < inputs:       # what comes in is converted for the layers that read it; one of two kinds goes first
-            kinds = {layer.input_kind for layer in table.takers[slot]}
-            step.checks = step.checks or (kind == "float" and "index" in kinds)
+        if slot < inputs:       # what comes in is converted for the layers that read it, by the first
+            kinds = {taker.kind for taker in table.takers[slot]}
+            first = table.takers[slot][0].layer.dtype
+            step.checks = step.checks or (kind == "float" and ("index" in kinds or step.layer.dtype != first))
         else:
             step.checks = step.checks or kind == "index" or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))

@@ -126,11 +126,13 @@ class NodesOf:
         self._nodes: list[weakref.ref[Node]] = []
 
     def add(self, node: Node) -> None:
+        """One more."""
         self._nodes = [kept for kept in self._nodes if kept() is not None]
         if not any(kept() is node for kept in self._nodes):
             self._nodes.append(weakref.ref(node))
 
     def alive(self) -> list[Node]:
+        """Those that a symbol or a graph still holds."""
         return [node for kept in self._nodes if (node := kept()) is not None]
 
 

@@ -11,22 +11,34 @@ from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.input import Input, InputLayer
 from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.merge.add import Add, add
+from fastrnn.layers.merge.average import Average, average
+from fastrnn.layers.merge.concatenate import Concatenate, concatenate
+from fastrnn.layers.merge.dot import Dot, dot
+from fastrnn.layers.merge.maximum import Maximum, maximum
+from fastrnn.layers.merge.minimum import Minimum, minimum
+from fastrnn.layers.merge.multiply import Multiply, multiply
+from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
-__all__ = ["GRU", "LSTM", "Activation", "Bidirectional", "Dense", "Dropout", "Embedding", "Input", "InputLayer",
-           "Layer", "LayerNormalization", "SimpleRNN", "TimeDistributed", "Variable", "deserialize", "serialize"]
+__all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Dense", "Dot", "Dropout",
+           "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "MinGRU", "Minimum", "Multiply",
+           "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
+           "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-for _layer in (Activation, Bidirectional, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, LayerNormalization,
-               SimpleRNN, TimeDistributed):
+for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
+               LSTM, LayerNormalization, Maximum, MinGRU, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed):
     register(_layer)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,34 +118,42 @@ class Calling:
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         """The inputs as the arrays that `forward` takes, or a ValueError."""
-        return [self.check_input(x) for x in inputs]
+        return [self.check_part(index, x) for index, x in enumerate(inputs)]
+
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        """The input of an index as the array that `forward` takes there, or a ValueError."""
+        return self.check_input(x)
 
     def check_input(self, x: Any) -> np.ndarray:
         """`x` as the array that `forward` takes, or a ValueError."""
         return x if arrays.is_ready(x, self.dtype) else arrays.as_float(x, self.dtype, f"{self} input")
 
-    def forward(self, x: Any, *more: Any, call: Call) -> Any:
-        """The outputs for checked inputs. In training `call.kept` has what `backward` needs, which may be inputs, mask
-        and outputs themselves: they must not change before it."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward(x, *more, call)")
+    if TYPE_CHECKING:           # a subclass takes as many arguments as it has inputs, and outputs
+        forward: Callable[..., Any]
+        backward: Callable[..., Any]
+    else:
+        def forward(self, x: Any, *more: Any, call: Call) -> Any:
+            """The outputs for checked inputs. In training `call.kept` has what `backward` needs, which may be inputs,
+            mask and outputs themselves: they must not change before it."""
+            raise NotImplementedError(f"{type(self).__name__} must define forward(x, *more, call)")
 
-    def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
-        """Gradients after a call with training=True.
+        def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
+            """Gradients after a call with training=True.
 
-        Args:
-            dy, more: gradients of the outputs, of their shapes; of several outputs None is zero.
-            call: that of `forward`; None for `layer(x, training=True)`. Inputs that are among its `spared` need no
-                gradient; with `logits` the gradient is that of what enters `output_activation`.
+            Args:
+                dy, more: gradients of the outputs, of their shapes; of several outputs None is zero.
+                call: that of `forward`; None for `layer(x, training=True)`. Inputs that are among its `spared` need no
+                    gradient; with `logits` the gradient is that of what enters `output_activation`.
 
-        Returns:
-            The gradient of the input, or None; a list of them where there are several inputs. The weights' gradients
-            are in each variable's `grad`.
+            Returns:
+                The gradient of the input, or None; a list of them where there are several inputs. The weights'
+                gradients are in each variable's `grad`.
 
-        Raises:
-            RuntimeError: no call with training=True came before.
-            ValueError: `dy` has another shape than the output.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define backward(dy, *more, call)")
+            Raises:
+                RuntimeError: no call with training=True came before.
+                ValueError: `dy` has another shape than the output.
+            """
+            raise NotImplementedError(f"{type(self).__name__} must define backward(dy, *more, call)")
 
     def check_gradient(self, dy: Any, shape: tuple[int, ...], what: str = "dy") -> np.ndarray:
         """`dy` as an array of the layer's dtype and the shape given, its last axis contiguous; or a ValueError."""

@@ -10,16 +10,23 @@ from fastrnn.layers.base import Layer
 from fastrnn.registry import Registry
 
 registry = Registry("layer", [], module="keras.layers")
+#: Operations on arrays, which are layers here. Some share a name with one, as Add, and their module tells them apart.
+operations = Registry("operation", [], module="keras.src.ops.numpy")
+
+
+def _table_of(module: Any) -> Registry:
+    """The table in which the classes of a module of Keras are."""
+    return operations if str(module).startswith("keras.src.ops") else registry
 
 
 def register(cls: type[Layer]) -> None:
     """Enter a layer under its class's name."""
-    registry.objects[cls.__name__] = cls
+    _table_of(getattr(cls, "keras_module", None)).objects[cls.__name__] = cls
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """The configuration of a layer, in the format of Keras 3."""
-    return registry.serialize(layer)
+    return _table_of(getattr(layer, "keras_module", None)).serialize(layer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -28,4 +35,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: the class is unknown or does not take the configuration.
     """
-    return config if isinstance(config, Layer) else registry.deserialize(config, custom_objects)
+    if isinstance(config, Layer):
+        return config
+    module = config.get("module") if isinstance(config, Mapping) else None
+    return _table_of(module).deserialize(config, custom_objects)

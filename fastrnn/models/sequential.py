@@ -15,6 +15,7 @@ from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.models.model import Model
+from fastrnn.models.summary import Row
 
 
 class Sequential(Model):
@@ -73,6 +74,15 @@ class Sequential(Model):
             model._check(layer)
             model._take(layer)
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_line": self._line[:1] if self._graph is None else []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._graph is not None:
+            nodes = self._graph.nodes
+            self._line = [self._graph.inputs[0], *(node.outputs[0] for node in nodes)]
 
     # the stack -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +151,7 @@ class Sequential(Model):
     def _take(self, layer: Layer, line: list[Symbol] | None = None) -> None:
         if isinstance(layer, InputLayer):
             self._input, self._strict, self._line = layer, True, [layer.symbol()]
+            self._batch_input_shape = layer.batch_shape
             return
         if not self._stack:
             self.dtype = layer.dtype
@@ -192,7 +203,7 @@ class Sequential(Model):
 
     # shapes --------------------------------------------------------------------------------------------------------
 
-    def build(self, *input_shapes: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Make the weights.
 
         Args:
@@ -211,7 +222,7 @@ class Sequential(Model):
         """
         if not self._stack:
             raise ValueError(f"{self}: there are no layers; add some first")
-        shape = _as_shape(input_shapes[0]) if input_shapes else self._batch_input_shape
+        shape = self._batch_input_shape if input_shape is None else _as_shape(input_shape)
         if shape is None:
             raise ValueError(f"{self}: build expected the shape of the input, (batch, ...)")
         if self.built:
@@ -246,9 +257,9 @@ class Sequential(Model):
             raise ValueError(f"{self}: expected input of shape {own}, got {below}")
         return own
 
-    def check_fixed(self, index: int, shape: tuple[int, ...]) -> None:
-        if self._strict:
-            super().check_fixed(index, shape)
+    def demanded_shape(self, index: int) -> Shape:
+        shape = super().demanded_shape(index)
+        return shape if self._strict else (None,) * len(shape)
 
     def check_shapes(self, *shapes: Shape) -> None:
         """All layers are asked before the first is built, so that an error leaves none built."""
@@ -339,9 +350,9 @@ class Sequential(Model):
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         return self._stack[0].check_mask(mask, x)
 
-    def _rows(self) -> list[tuple[Any, Any]]:
+    def _rows(self) -> list[Row]:
         shapes: list[Any] = [symbol.shape for symbol in self._line[1:]] or [None] * len(self._stack)
-        return list(zip(self._stack, shapes, strict=True))
+        return [Row(layer, [shape]) for layer, shape in zip(self._stack, shapes, strict=True)]
 
     # configuration -------------------------------------------------------------------------------------------------
 

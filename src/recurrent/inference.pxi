@@ -5,25 +5,23 @@ cdef class Inference:
     """A recurrent layer's forward pass over all steps, without dropout or anything kept for a backward pass.
 
     Args:
-        cell, H, activation, recurrent_activation, reset_after: as `forward` has them.
+        cell, H, activation, recurrent_activation: as `forward` has them.
         W, U, b, b_recurrent, w, peephole: as `forward` has them.
         variables: objects whose `version` changes with the weights: from then on `output` and `run` give None.
     """
 
     cdef int cell, activation, recurrent_activation
     cdef long D, H, version
-    cdef bint reset_after
     cdef ndarray W, U, b, b_recurrent, w, peephole
     cdef list variables
     cdef list idle              # tapes, one for each thread that predicts at the moment
 
-    def __init__(self, int cell, long H, int activation, int recurrent_activation, bint reset_after, ndarray W, ndarray U,
-                 ndarray b, ndarray b_recurrent, ndarray w not None, list variables not None, ndarray peephole=None):
+    def __init__(self, int cell, long H, int activation, int recurrent_activation, ndarray W, ndarray U, ndarray b,
+                 ndarray b_recurrent, ndarray w not None, list variables not None, ndarray peephole=None):
         self.cell = cell
         self.H = H
         self.activation = activation
         self.recurrent_activation = recurrent_activation
-        self.reset_after = reset_after
         self.D = extent(w, 0)
         self.W = W
         self.U = U
@@ -68,6 +66,8 @@ cdef class Inference:
         if versions(self.variables) != self.version:
             return None
         self.take(&f, x, zero_output, h0 is None, threads)
+        if wanted > f.p.cell.states or (f.p.cell.states == 1 and c0 is not None):
+            raise ValueError("kernel arguments 'c0', 'wanted': this cell has one state")
         f.h0 = matrix(h0, f.p.N, self.H, "h0")
         f.c0 = matrix(c0, f.p.N, self.H, "c0")
         f.p.y = sequence_out(y, f.p.N, f.p.T, self.H, &f.p.y_n, &f.p.y_t, "y")
@@ -85,8 +85,8 @@ cdef class Inference:
 
     cdef int take(self, Forward* f, ndarray x, bint zero_output, bint from_zero, long threads) except -1:
         """What `take_layer` asks for."""
-        return take_layer(f, self.cell, self.H, self.activation, self.recurrent_activation, self.reset_after, zero_output,
-                          False, x, None, self.W, self.U, self.b, self.b_recurrent, self.w, False, from_zero, threads,
+        return take_layer(f, self.cell, self.H, self.activation, self.recurrent_activation, zero_output, False,
+                          x, None, self.W, self.U, self.b, self.b_recurrent, self.w, False, from_zero, threads,
                           self.peephole)
 
     cdef int on_a_tape(self, Forward* f, long threads, object inputs) except -1:

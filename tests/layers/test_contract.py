@@ -20,13 +20,23 @@ from fastrnn.layers import (
     GRU,
     LSTM,
     Activation,
+    Add,
+    Average,
     Bidirectional,
+    Concatenate,
     Dense,
+    Dot,
     Dropout,
     Embedding,
+    Input,
     InputLayer,
     LayerNormalization,
+    Maximum,
+    MinGRU,
+    Minimum,
+    Multiply,
     SimpleRNN,
+    Subtract,
     TimeDistributed,
     deserialize,
     serialize,
@@ -40,7 +50,7 @@ class Recipe(NamedTuple):
     """How a layer is made, and what it takes."""
 
     make: Callable[..., Any]            # with keywords for every layer
-    shape: tuple[int, ...] = (N, T, D)
+    shape: Any = (N, T, D)              # a list of those of several inputs
     masks: bool = True
 
 
@@ -49,6 +59,16 @@ def sequential(**keywords: Any) -> fastrnn.Sequential:
         Bidirectional(GRU(2, return_sequences=True, **keywords), **keywords), Dropout(0, **keywords),
         fastrnn.Sequential([LSTM(3, return_sequences=True, **keywords), Dense(2, "tanh", **keywords)]),
         LayerNormalization(**keywords)])  # fmt: skip
+
+
+def graph(name: str | None = None, **keywords: Any) -> fastrnn.Model:
+    """A shared layer, one over its own output, and states that go from one layer to another."""
+    x = Input((T, D), dtype=keywords.get("dtype"))
+    shared = LSTM(D, return_sequences=True, return_state=True, **keywords)
+    y, h, c = shared(x)
+    y, h, c = shared(y, initial_state=[h, c])
+    z = LSTM(D, return_sequences=True, **keywords)(Dense(3, "tanh", **keywords)(y), initial_state=[c, h])
+    return fastrnn.Model(x, Dense(2, "softmax", **keywords)(z), name=name)
 
 
 def wrapped(layer: type, *arguments: Any, **options: Any) -> Callable[..., Any]:
@@ -78,6 +98,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "LayerNormalization": {"": Recipe(wrapped(LayerNormalization)),
                            "axes": Recipe(wrapped(LayerNormalization, axis=[1, 2])),
                            "plain": Recipe(wrapped(LayerNormalization, center=False, scale=False))},
+    "Model": {"": Recipe(graph)},
     "Sequential": {"": Recipe(lambda name=None, **keywords: _named(sequential(**keywords), name)),
                    "words": Recipe(lambda name=None, **keywords: _named(fastrnn.Sequential([
                        Embedding(V, 3, mask_zero=True, **keywords), LSTM(3, **keywords),
@@ -89,12 +110,21 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "model": Recipe(lambda name=None, **keywords: TimeDistributed(sequential(**keywords), name=name, **keywords),
                         (N, T, 2, D)),
         "words": Recipe(around(TimeDistributed, wrapped(Embedding, V, 3)), (N, T, 2))},
+    **{layer.__name__: {"": Recipe(wrapped(layer), [(N, T, D)] * 2)} for layer in (Add, Subtract, Multiply, Average)},
+    **{layer.__name__: {"": Recipe(wrapped(layer), [(N, T, D), (N, T, 1), (N, T, D)]),
+                        "ranks": Recipe(wrapped(layer), [(N, D), (N, T, D)], masks=False)}
+       for layer in (Maximum, Minimum)},
+    "Concatenate": {"": Recipe(wrapped(Concatenate), [(N, T, D), (N, T, 1), (N, T, 2)]),
+                    "steps": Recipe(wrapped(Concatenate, 1), [(N, T, D)] * 2)},
+    "Dot": {"": Recipe(wrapped(Dot, (2, 1)), [(N, T, D), (N, D, 2)], masks=False),
+            "cosine": Recipe(wrapped(Dot, 1, normalize=True), [(N, D)] * 2, masks=False)},
     **{cell.__name__: {
         "": Recipe(wrapped(cell, 3)),
         "sequences": Recipe(wrapped(cell, 3, return_sequences=True)),
         "reversed": Recipe(wrapped(cell, 3, go_backwards=True, return_sequences=True, zero_output_for_mask=True)),
-        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, recurrent_dropout=0.3, seed=1)),
-    } for cell in (SimpleRNN, LSTM, GRU)},
+        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, seed=1,
+                                  **({"recurrent_dropout": 0.3} if cell.has_recurrent_kernel else {}))),
+    } for cell in (SimpleRNN, LSTM, GRU, MinGRU)},
 }  # fmt: skip
 
 CASES = [pytest.param(recipe, id=f"{name} {form}".strip()) for name, forms in RECIPES.items()
@@ -111,7 +141,7 @@ def built(recipe: Recipe, dtype: str = "float64", **keywords: Any) -> Any:
     """The layer with weights of no special values, the same each time."""
     layer = recipe.make(dtype=dtype, **keywords)
     if not layer.built:
-        layer.build((None, *recipe.shape[1:]))
+        layer.build(*((None, *shape[1:]) for shape in each(recipe.shape)))
     rng = np.random.default_rng(5)
     layer.set_weights([rng.uniform(-0.9, 0.9, w.shape) for w in layer.weights])
     return layer
@@ -121,22 +151,35 @@ def takes_indices(layer: Any) -> bool:
     return layer.input_kind == "index"
 
 
-def inputs(layer: Any, recipe: Recipe, seed: int = 0) -> np.ndarray:
+def each(x: Any) -> list[Any]:
+    """Of a list, as layers of several inputs take one, and what others take, its parts."""
+    return x if isinstance(x, list) else [x]
+
+
+def like(change: Callable[[Any], Any], x: Any) -> Any:
+    """What `change` makes of the parts."""
+    return [None if one is None else change(one) for one in x] if isinstance(x, list) else change(x)
+
+
+def inputs(layer: Any, recipe: Recipe, seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
-    return rng.integers(0, V, recipe.shape) if takes_indices(layer) else rng.standard_normal(recipe.shape)
+    return like(lambda shape: rng.integers(0, V, shape) if takes_indices(layer) else rng.standard_normal(shape),
+                recipe.shape)
 
 
-def masks(recipe: Recipe) -> dict[str, np.ndarray | None]:
-    """Each kind of mask: none, of all, of the ends, of a step in between, of whole samples."""
-    found: dict[str, np.ndarray | None] = {"none": None}
+def masks(recipe: Recipe) -> dict[str, Any]:
+    """Each kind of mask: none, of all, of the ends, of a step in between, of whole samples; of several inputs one has
+    the samples' masks the other way round, and the last has none where those of two others are there."""
+    found: dict[str, Any] = {"none": None}
     if recipe.masks:
         for kind, steps in {"all": [[1, 1, 1]] * 2, "ends": [[1, 1, 0], [0, 1, 1]], "between": [[1, 0, 1]] * 2,
                             "samples": [[0, 0, 0], [1, 1, 1]]}.items():  # fmt: skip
-            found[kind] = np.array(steps, bool)
+            mask = np.array(steps, bool)
+            found[kind] = mask if not isinstance(recipe.shape, list) else [mask, mask[::-1], None][:len(recipe.shape)]
     return found
 
 
-def run(layer: Any, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def run(layer: Any, x: Any, mask: Any) -> np.ndarray:
     """A training call, with the dropout of the first."""
     for inner in layer.walk():
         if getattr(inner, "_rng", None) is not None:
@@ -160,10 +203,11 @@ def differences(layer: Any, values: np.ndarray, loss: Callable[[], float]) -> np
 
 
 def gradients(layer: Any, dy: np.ndarray, spared: bool = False) -> list[np.ndarray | None]:
-    """Of the input and of the weights, as copies."""
-    layer.default_call.spared = frozenset([0] if spared else [])
+    """Of the inputs and of the weights, as copies."""
+    layer.default_call.spared = frozenset(range(9) if spared else [])
     dx = layer.backward(dy)
-    return [None if dx is None else dx.copy(), *(v.grad.copy() for v in layer.trainable_weights)]
+    return [*(None if one is None else one.copy() for one in each(dx)),
+            *(v.grad.copy() for v in layer.trainable_weights)]
 
 
 def wrong_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -193,17 +237,19 @@ def test_gradients_are_central_differences(recipe):
         layer = built(recipe)
         x = inputs(layer, recipe)
         y = run(layer, x, mask)
-        assert y.dtype == layer.dtype and y.shape == layer.compute_output_shape(x.shape)
+        assert y.dtype == layer.dtype and y.shape == layer.compute_output_shape(*(one.shape for one in each(x)))
         dy = np.random.default_rng(1).standard_normal(y.shape)
-        dx, *dw = gradients(layer, dy)
+        found = gradients(layer, dy)
+        dxs, dw = found[:len(each(x))], found[len(each(x)):]
 
         def loss(layer=layer, x=x, mask=mask, dy=dy) -> float:
             return float((run(layer, x, mask) * dy).sum())
 
-        if takes_indices(layer):
-            assert dx is None
-        else:
-            np.testing.assert_allclose(dx, differences(layer, x, loss), rtol=1e-5, atol=1e-7, err_msg=kind)
+        for one, dx in zip(each(x), dxs, strict=True):
+            if takes_indices(layer):
+                assert dx is None
+            else:
+                np.testing.assert_allclose(dx, differences(layer, one, loss), rtol=1e-5, atol=1e-7, err_msg=kind)
         for variable, gradient in zip(layer.trainable_weights, dw, strict=True):
             np.testing.assert_allclose(gradient, differences(layer, variable.data, loss), rtol=1e-5, atol=1e-7,
                                        err_msg=f"{kind} {variable.path}")  # fmt: skip
@@ -262,7 +308,7 @@ def test_the_last_of_two_calls_counts(recipe):
     one, two = built(recipe), built(recipe)
     first, second = inputs(one, recipe, 1), inputs(one, recipe, 2)
     mask = masks(recipe).get("ends")
-    run(one, first[:1], None)
+    run(one, like(lambda values: values[:1], first), None)
     run(one, second, mask)
     one(first)
     y = run(two, second, mask)
@@ -276,16 +322,19 @@ def test_what_the_caller_changes_later_does_not_count(recipe):
     """Input, mask and output of a user's call are the user's; what `backward` needs of them, the layer has."""
     for dtype in "float32", "float64":
         one, two = built(recipe, dtype), built(recipe, dtype)
-        x = inputs(one, recipe).astype("int32" if takes_indices(one) else dtype)
+        kind = "int32" if takes_indices(one) else dtype
+        x = like(lambda values, kind=kind: values.astype(kind), inputs(one, recipe))
         mask = masks(recipe).get("ends")
         y = run(one, x, mask)
         dy = np.random.default_rng(1).standard_normal(y.shape)
-        given, given_mask = x.copy(), None if mask is None else mask.copy()
+        given, given_mask = like(np.copy, x), None if mask is None else like(np.copy, mask)
         run(two, given, given_mask)[...] = 7
         y = run(two, given, given_mask)
-        given[...] = 1
-        if given_mask is not None:
-            given_mask[...] = ~given_mask
+        for values in each(given):
+            values[...] = 1
+        for values in each(given_mask):
+            if values is not None:
+                values[...] = ~values
         y[...] = 7
         assert_same(gradients(two, dy), gradients(one, dy))
 
@@ -294,7 +343,7 @@ def test_what_the_caller_changes_later_does_not_count(recipe):
 def test_nothing_that_is_given_is_changed(recipe):
     layer = built(recipe)
     x, mask = inputs(layer, recipe), masks(recipe).get("ends")
-    for array in x, mask:
+    for array in (*each(x), *each(mask)):
         if array is not None:
             array.flags.writeable = False
     y = run(layer, x, mask)
@@ -310,11 +359,12 @@ def test_the_input_gradient_can_be_spared(recipe):
     x = inputs(layer, recipe)
     y = run(layer, x, None)
     dy = np.random.default_rng(1).standard_normal(y.shape)
-    _, *dw = gradients(layer, dy)
+    count = len(each(x))
+    dw = gradients(layer, dy)[count:]
     run(layer, x, None)
-    spared, *same = gradients(layer, dy, spared=True)
-    assert spared is None
-    assert_same(same, dw)
+    spared = gradients(layer, dy, spared=True)
+    assert spared[:count] == [None] * count
+    assert_same(spared[count:], dw)
 
 
 @every_layer
@@ -349,7 +399,8 @@ def test_configurations_make_the_layer_again(recipe):
         assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
 
 
-STATEFUL = {"GRU": (GRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+STATEFUL = {"GRU": (GRU, 1), "MinGRU": (MinGRU, 1), "LSTM": (LSTM, 2),
+            "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
 
 
 @pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)
@@ -374,7 +425,7 @@ def test_states_are_the_callers_too(make, count):
 def test_two_outputs_want_two_gradients():
     layer, x = Bidirectional(GRU(3), merge_mode=None), np.ones((N, T, D), "float32")
     y = layer(x, training=True)
-    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)), None:
+    for wrong in y[0], y[:1], [y[0], y[0][:1]], np.ones((2, N, 3)):
         with pytest.raises(ValueError, match=r"Bidirectional .* dy: expected "):
             layer.backward(wrong)
     assert layer.backward(y).shape == x.shape

@@ -10,7 +10,7 @@ import torch
 from fastrnn.layers import GRU, LSTM, Bidirectional
 from tests.conftest import make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
+CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 N, T, D, H = 3, 4, 2, 5
 
 

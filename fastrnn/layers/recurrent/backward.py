@@ -72,7 +72,8 @@ class RecurrentBackward(RecurrentForward):
         scratch = call.buffers.flat("scratch", size, self.dtype)
         dw = du = db = dpeepholes = None
         if self.trainable:
-            dw, du = call.gradient(self.kernel), call.gradient(self.recurrent_kernel)
+            dw = call.gradient(self.kernel)
+            du = call.gradient(self.recurrent_kernel) if self.has_recurrent_kernel else None
             if self.bias is not None:
                 db = call.gradient(self.bias).reshape(-1)
             if self.peephole_kernel is not None:

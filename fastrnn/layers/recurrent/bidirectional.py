@@ -25,7 +25,7 @@ def _recurrent(argument: str, layer: Any) -> Recurrent:
     if isinstance(layer, Mapping):
         layer = deserialize(layer)
     if not isinstance(layer, Recurrent):
-        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
+        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM, GRU or MinGRU, got {layer!r}")
     return layer
 
 
@@ -173,7 +173,7 @@ class Bidirectional(Layer):
                 has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
             x, initial_state = x[0], list(x[1:])
         given = [] if initial_state is None else flatten(initial_state)
-        if given and len(given) != self._state_count():
+        if initial_state is not None and len(given) != self._state_count():
             raise ValueError(f"{self} initial_state: expected {self._state_count()} arrays, got {len(given)}")
         if has_symbols(x) or has_symbols(given) or has_symbols(mask):
             for inner, states in zip((self.forward_layer, self.backward_layer), self._halves(given)):
@@ -186,6 +186,13 @@ class Bidirectional(Layer):
         """What belongs to the forward layer, and to the backward layer, of a list of all states."""
         count = self.forward_layer.state_count
         return list(states[:count]), list(states[count:])
+
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        count = self.forward_layer.state_count
+        if index == 0:
+            return self.check_input(x)
+        inner = self.forward_layer if index <= count else self.backward_layer
+        return inner.check_part(index, x)
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         x = self.check_input(inputs[0])
@@ -253,7 +260,6 @@ class Bidirectional(Layer):
         """As a recurrent layer's: gradients of the output (of both with merge_mode None), then of the final states."""
         call = self.taped(call)
         kept: Kept = call.kept
-        call.kept = None
         one, two = self.forward_layer, self.backward_layer
         batch, time = kept.shape
         shape = (batch, time) if self.return_sequences else (batch,)
@@ -264,8 +270,8 @@ class Bidirectional(Layer):
         calls = [call.of("forward"), call.of("backward")]
         dx: list[np.ndarray | None] = []
         arguments, dinitial = [], []
-        for inner, d, final, own in zip((one, two), self._split(dy, shape, kept.outputs),
-                                        self._split_states(more, batch), calls):
+        dys, dstates = self._split(dy, shape, kept.outputs), self._split_states(more, batch)
+        for inner, d, final, own in zip((one, two), dys, dstates, calls):
             own.spared, own.pass_ = call.spared, call.pass_
             steps = None
             if d is None:
@@ -278,6 +284,7 @@ class Bidirectional(Layer):
             dinitial.append(inner.new_dinitial(own.kept))
             given = own.kept.given
             arguments.append(inner.backward_call(steps, dx[-1], final, dinitial[-1], own, each))
+        call.kept = None
         kernels.backward(threads, *arguments)
         if dx[0] is not None:
             kernels.add(dx[0], dx[1], threads)

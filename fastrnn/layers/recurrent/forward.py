@@ -54,7 +54,7 @@ class RecurrentForward(RecurrentWeights):
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
         kernels = _core.kernels(self.dtype)
-        self.cell: int = kernels.CELLS[self.cell_name]
+        self.cell: int = kernels.CELLS[self.cell_name]["number"]
         codes = kernels.ACTIVATIONS
         self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
@@ -72,7 +72,7 @@ class RecurrentForward(RecurrentWeights):
 
     def _options(self) -> tuple[Any, ...]:
         """What the kernels must know of the layer."""
-        return (self.cell, self.units, *self._codes, self.reset_after, self.zero_output_for_mask)
+        return (self.cell, self.units, *self._codes, self.zero_output_for_mask)
 
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
@@ -128,6 +128,8 @@ class RecurrentForward(RecurrentWeights):
                 has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
             x, initial_state = x[0], list(x[1:])
         given = [] if initial_state is None else flatten(initial_state)
+        if initial_state is not None and len(given) != self.state_count:
+            raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
         if has_symbols(x) or has_symbols(given) or has_symbols(mask):
             self.check_state_symbols(given)
             kwargs = {} if initial_state is None else {"initial_state": initial_state}
@@ -138,10 +140,17 @@ class RecurrentForward(RecurrentWeights):
         x = self.check_input(inputs[0])
         return [x, *self._given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
 
+    def check_part(self, index: int, x: Any) -> np.ndarray:
+        if index == 0:
+            return self.check_input(x)
+        state = arrays.as_float(x, self.dtype, f"{self} initial_state")
+        if state.ndim != 2 or state.shape[1] != self.units:
+            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got "
+                             f"{state.shape}")
+        return state
+
     def check_state_symbols(self, states: list[Any]) -> None:
         """Raise a ValueError if initial states do not fit."""
-        if states and len(states) != self.state_count:
-            raise ValueError(f"{self} initial_state: expected {self.state_count} symbols, got {len(states)}")
         for state in states:
             if len(state.shape) != 2 or state.shape[1] not in (None, self.units):
                 raise ValueError(f"{self} initial_state: expected (batch, units) = (None, {self.units}), got "
@@ -167,8 +176,8 @@ class RecurrentForward(RecurrentWeights):
 
     def _new_inference(self) -> Any:
         _, w, u, b, b_recurrent, peepholes = self._pack()
-        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, self.reset_after, w, u, b,
-                                                   b_recurrent, self.kernel.data, self._variables, peepholes)
+        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, w, u, b, b_recurrent,
+                                                   self.kernel.data, self._variables, peepholes)
 
     def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""

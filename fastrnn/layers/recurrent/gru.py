@@ -44,8 +44,6 @@ class GRU(Recurrent):
     """
 
     cell_name = "GRU"
-    gates = 3
-    input_blocks = (2, 0, 1)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
                  use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
@@ -56,9 +54,10 @@ class GRU(Recurrent):
                  seed: int | None = None, return_sequences: bool = False, return_state: bool = False,
                  go_backwards: bool = False, stateful: bool = False, unroll: bool = False, reset_after: bool = True,
                  use_cudnn: bool | str = "auto", **kwargs: Unpack[RecurrentArguments]) -> None:
-        super().__init__(**handed_on(locals(), "reset_after"))
         self.reset_after = bool(reset_after)
-        self.state_blocks = ((0, 1, 2),) if self.reset_after else ((0, 1), (2,))
+        if not self.reset_after:
+            self.cell_name = "GRU reset before"
+        super().__init__(**handed_on(locals(), "reset_after"))
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)

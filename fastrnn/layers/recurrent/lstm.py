@@ -52,10 +52,6 @@ class LSTM(Recurrent):
     """
 
     cell_name = "LSTM"
-    gates = 4
-    state_count = 2
-    input_blocks = (0, 1, 3, 2)
-    state_blocks = ((0, 1, 3, 2),)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
                  use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments and weights of SimpleRNN, LSTM and GRU, and the weights in the layout of the kernels."""
+"""The arguments and weights of recurrent layers, and the weights in the layout of the kernels."""
 
 from __future__ import annotations
 
@@ -25,25 +25,40 @@ def rank_hint(shape: Sequence[int | None], width: int | None = None) -> str:
     return "; add a batch or time axis"
 
 
+class OfCell:
+    """An attribute of a recurrent layer's class that the kernels' table has of its cell."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: Any) -> Any:
+        value = _core.kernels("float32").CELLS[owner.cell_name][self.key]
+        setattr(owner, self.name, value)        # a plain attribute from now on
+        return value
+
+
 class RecurrentWeights(Layer):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
-    cell_name: str          # the key of the kernels' CELLS
-    gates: int
-    state_count = 1
+    cell_name: str          # in the kernels' table of cells
+    gates = OfCell("gates")
+    state_count = OfCell("states")
+    has_recurrent_kernel = OfCell("has_recurrent_kernel")
+    recurrent_kernel: Variable      # if the cell has one
     reset_after = True      # GRU's own argument
     use_peepholes = False   # and LSTM's
     peephole_kernel: Variable | None = None
-    #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
-    input_blocks: tuple[int, ...]
-    state_blocks: tuple[tuple[int, ...], ...]
 
     def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool,
-                 kernel_initializer: Any, recurrent_initializer: Any, bias_initializer: Any, kernel_regularizer: Any,
-                 recurrent_regularizer: Any, bias_regularizer: Any, activity_regularizer: Any, kernel_constraint: Any,
-                 recurrent_constraint: Any, bias_constraint: Any, dropout: float, recurrent_dropout: float,
-                 seed: int | None, return_sequences: bool, return_state: bool, go_backwards: bool, stateful: bool,
+                 kernel_initializer: Any, bias_initializer: Any, kernel_regularizer: Any, bias_regularizer: Any,
+                 activity_regularizer: Any, kernel_constraint: Any, bias_constraint: Any, dropout: float,
+                 recurrent_dropout: float, seed: int | None, return_sequences: bool, return_state: bool,
+                 go_backwards: bool, stateful: bool, recurrent_initializer: Any = None,
+                 recurrent_regularizer: Any = None, recurrent_constraint: Any = None,
                  zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
                  implementation: Any = None, time_major: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
         # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
@@ -100,7 +115,8 @@ class RecurrentWeights(Layer):
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         columns = self.gates * self.units
-        return {"kernel": (int(input_shape[-1]), columns), "recurrent_kernel": (self.units, columns),
+        return {"kernel": (int(input_shape[-1]), columns),
+                **({"recurrent_kernel": (self.units, columns)} if self.has_recurrent_kernel else {}),
                 **({"bias": self._bias_shape()} if self.use_bias else {})}
 
     def build(self, *input_shapes: Any) -> None:
@@ -111,9 +127,10 @@ class RecurrentWeights(Layer):
         shapes = self.weight_shapes(input_shape)
         self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
                                       self.kernel_constraint)
-        self.recurrent_kernel = self.add_weight("recurrent_kernel", shapes["recurrent_kernel"],
-                                                self.recurrent_initializer, self.recurrent_regularizer,
-                                                self.recurrent_constraint)
+        if self.has_recurrent_kernel:
+            self.recurrent_kernel = self.add_weight("recurrent_kernel", shapes["recurrent_kernel"],
+                                                    self.recurrent_initializer, self.recurrent_regularizer,
+                                                    self.recurrent_constraint)
         self.bias: Variable | None = None
         if self.use_bias:
             self.bias = self.add_weight("bias", shapes["bias"], self._bias_initializer(), self.bias_regularizer,
@@ -133,7 +150,8 @@ class RecurrentWeights(Layer):
         return self.bias.data.reshape(1, -1), None
 
     def _versions(self) -> tuple[int, ...]:
-        return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0,
+        return (self.kernel.version, self.recurrent_kernel.version if self.has_recurrent_kernel else 0,
+                self.bias.version if self.bias is not None else 0,
                 self.peephole_kernel.version if self.peephole_kernel is not None else 0)
 
     def _padded(self, width: int) -> int:
@@ -152,7 +170,8 @@ class RecurrentWeights(Layer):
         order = tuple(range(self.gates))
         bias, recurrent_bias = self._biases()
         peepholes = None if self.peephole_kernel is None else self.peephole_kernel.data.reshape(1, -1)
-        sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order),
+        recurrent = self.recurrent_kernel.data if self.has_recurrent_kernel else None
+        sources = [(self.kernel.data, order), (recurrent, order), (bias, order),
                    (recurrent_bias, (0,)), (peepholes, (0, 1, 2))]
         targets = packed[1:] or [None if source is None else
                                  arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
@@ -163,19 +182,23 @@ class RecurrentWeights(Layer):
         self._packed = (versions, *targets)
         return self._packed
 
-    def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray]:
-        """The transposed weights that gradients go through: the state's, and the input's if its gradient is wanted."""
+    def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The transposed weights that gradients go through: the input's if its gradient is wanted, and the state's if
+        there are any."""
         kernels = _core.kernels(self.dtype)
+        cell = kernels.CELLS[self.cell_name]
         padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
-        w = None
+        w = u = None
         if input_gradient:
             w, stale = self._transposed("kernel", self.kernel.version, self.gates * padded * width)
             if stale:
-                kernels.pack_t(self.kernel.data, self.units, self.input_blocks, w)
+                kernels.pack_t(self.kernel.data, self.units, cell["input_blocks"], w)
+        if not self.has_recurrent_kernel:
+            return w, u
         u, stale = self._transposed("recurrent_kernel", self.recurrent_kernel.version, self.gates * padded * padded)
         if stale:
             start = 0
-            for gates in self.state_blocks:     # products of their own, one after the other
+            for gates in cell["state_blocks"]:  # products of their own, one after the other
                 kernels.pack_t(self.recurrent_kernel.data, self.units, gates, u[start:])
                 start += len(gates) * padded * padded
         return w, u

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastrnn.graph.call import Call
 from fastrnn.layers import GRU, LSTM, SimpleRNN
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import layouts
@@ -204,7 +205,7 @@ class RecurrentNode:
                 return [state.copy() for state in states]
             if isinstance(runner, Cell):
                 return runner.run(x, out, mask, states, backwards)
-        return runner.run(x, out[:, ::-1] if backwards else out, False, mask, first)
+        return runner.run(x, out[:, ::-1] if backwards else out, first, Call(mask=mask), False)
 
     def _initial(self, given: list[Any], shape: tuple[int, int, int], dtype: np.dtype) -> Sequence[Any]:
         """By direction, the first states, (batch, units) each: None for all of them where none is given, zeros where
