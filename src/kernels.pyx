@@ -3,7 +3,7 @@
 Everything here takes NumPy arrays that the caller owns, checks their type and shape, and runs without the GIL.
 """
 cimport numpy as cnp
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from numpy cimport ndarray
 from dims cimport *
 from team cimport *
@@ -29,9 +29,10 @@ include "recurrent/plan.pxi"
 include "recurrent/call.pxi"
 include "recurrent/forward.pxi"
 include "recurrent/split.pxi"
-include "recurrent/inference.pxi"
 include "recurrent/groups.pxi"
 include "recurrent/backward.pxi"
+include "recurrent/runner.pxi"
+include "recurrent/packing.pxi"
 include "layers/pointwise.pxi"
 include "layers/embedding.pxi"
 include "layers/softmax.pxi"

@@ -256,8 +256,8 @@ class Calling:
         return [inputs[0].dtype if self.input_kind == "any" and inputs else self.dtype] * count
 
     def runner(self) -> Any:
-        """What does the same as `forward` in inference without a mask: a runner of the kernels for the layer's dtype, which
-        goes by the weights as they are at each call. None if nothing does, or the layer is not built."""
+        """What does the same as a built layer's `forward` in inference without a mask: a runner of the kernels of its
+        dtype, which goes by the weights as they are at each call. None if nothing does."""
         return None
 
     def unrolled(self) -> Graph | None:

@@ -14,12 +14,6 @@ cdef int refuse(ndarray a, str name, str expected) except -1:
                      f"{(<object>a).shape}, strides {(<object>a).strides}")
 
 
-cdef int require(ndarray a, str name) except -1:
-    if a is None:
-        raise TypeError(f"kernel argument '{name}': expected an array, got None")
-    return 0
-
-
 cdef inline int check(ndarray a, int kind, int ndim, str name) except -1:
     if cnp.PyArray_TYPE(a) != kind or cnp.PyArray_NDIM(a) != ndim or not cnp.PyArray_ISALIGNED(a) \
             or cnp.PyArray_ISBYTESWAPPED(a):

@@ -4,13 +4,14 @@
 cdef class Packed:
     """A weight in the layout of a kernel; who owns it packs it anew when `changed` says so.
 
-    variable: has the weight as `data`, and a `version` that changes with it.
+    variable: has the weight as `data`, and a `version` that changes with it; or None, of zeros.
     """
 
     cdef object variable
     cdef long version
     cdef ndarray source         # the data that was packed
     cdef ndarray memory
+    cdef bint packed            # it once was
     cdef real* at               # where in memory the packed weight begins
 
     def __cinit__(self, variable):
@@ -19,11 +20,14 @@ cdef class Packed:
 
     cdef bint changed(self) except -1:
         """Whether the packed weight is not, or no longer, that of the variable."""
-        cdef long version = self.variable.version
-        return self.at == NULL or version != self.version
+        cdef long version = 0
+        if self.variable is not None:
+            version = self.variable.version
+        return not self.packed or version != self.version
 
     cdef real* room(self, long size) except NULL:
         """Where to pack the weight, so many elements. Nothing may run between this and `keeps`."""
+        self.packed = False
         if self.at == NULL:
             self.memory = buffer(size)
             self.at = aligned(<real*>cnp.PyArray_DATA(self.memory))
@@ -33,6 +37,7 @@ cdef class Packed:
         """It is packed."""
         self.source = source
         self.version = version
+        self.packed = True
         return 0
 
 

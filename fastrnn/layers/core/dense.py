@@ -73,7 +73,7 @@ class Dense(Layer):
 
     def forget(self) -> None:
         super().forget()
-        self._kernels: Any = None           # a DenseRunner, once one was needed
+        self._runner: Any = None            # see kernel_runner
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"kernel": (int(input_shape[-1]), self.units), **({"bias": (self.units,)} if self.use_bias else {})}
@@ -84,7 +84,7 @@ class Dense(Layer):
             raise ValueError(f"{self}: expected input (batch, ..., features) with a known number of features, "
                              f"got {tuple(input_shape)}")
         shapes = self.weight_shapes(input_shape)
-        self._kernels = None
+        self._runner = None
         self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
                                       self.kernel_constraint)
         self.bias: Variable | None = None
@@ -106,16 +106,16 @@ class Dense(Layer):
         return x
 
     def runner(self) -> Any:
-        return self._dense() if self._after is None else None
+        return self.kernel_runner() if self._after is None else None
 
-    def _dense(self) -> Any:
-        """What computes activation(x W + b), without the activation where the kernels do not have it, and its gradients."""
-        if self._kernels is None:
-            self._kernels = _core.kernels(self.dtype).DenseRunner(self.kernel, self.bias, self._code, self._softmax)
-        return self._kernels
+    def kernel_runner(self) -> Any:
+        """The compiled object for activation(x W + b), without what activation the kernels lack, and its gradients."""
+        if self._runner is None:
+            self._runner = _core.kernels(self.dtype).DenseRunner(self.kernel, self.bias, self._code, self._softmax)
+        return self._runner
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
-        runner, threads = self._dense(), runtime.get_num_threads()
+        runner, threads = self.kernel_runner(), runtime.get_num_threads()
         z = runner.output(x, threads)
         if z is None:                       # x lies otherwise than the kernels have it
             x = self.check_input(x)
@@ -129,7 +129,7 @@ class Dense(Layer):
         call = self.taped(call)
         x, z, y = call.kept
         dz = np.ascontiguousarray(self.check_gradient(dy, y.shape, "dz" if call.logits else "dy"))
-        runner, threads = self._dense(), runtime.get_num_threads()
+        runner, threads = self.kernel_runner(), runtime.get_num_threads()
         if call.logits:
             pass
         elif self._softmax:
