@@ -113,6 +113,10 @@ def dense_arguments(kernels: Any) -> dict[str, np.ndarray]:
             "scratch": line(size)[:size]}
 
 
+def in_line(kernels: Any, w: np.ndarray, x: np.ndarray) -> None:
+    kernels.LineRunner([kernels.DenseRunner(Variable(w, "kernel"), None, 0)], (-1, D)).output(x, 2)
+
+
 def of_variable(name: str, *numbers: Any) -> Callable[..., Any]:
     return lambda kernels, *part: getattr(kernels, name)([part], 1.0, *numbers, 2)
 
@@ -136,6 +140,7 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
         yield "RecurrentRunner", f"{cell} output", output(layer), (weights_of(layer), numbers(N, T, D))
     yield "DenseRunner", "output", dense, (numbers(D, H), numbers(H), numbers(N, D))
     yield "DenseRunner", "back", dense_back, (numbers(D, H), dense_arguments(kernels))
+    yield "LineRunner", "output", in_line, (numbers(D, H), numbers(N, D))
     yield "same_largest", "", plain("same_largest"), (numbers(N, H), numbers(N, H), np.zeros(N, bool), 2)
     yield ("crossentropy_rows", "", plain("crossentropy_rows"),
            (numbers(N, H), numbers(N, H), numbers(N), numbers(N, H), 2))  # fmt: skip
@@ -231,7 +236,8 @@ def test_runners_refuse_an_array_of_another_kind(name, case, run, arguments):
                     pytest.fail(f"{argument} of another {kind} was taken")
 
 
-@pytest.mark.parametrize("make", [lambda: recurrent_layer("LSTM").runner(), lambda: in_place("DenseRunner")])  # fmt: skip
+@pytest.mark.parametrize("make", [lambda: recurrent_layer("LSTM").runner(), lambda: in_place("DenseRunner"),
+                                  lambda: in_place("LineRunner")])  # fmt: skip
 def test_runners_have_no_output_for_an_array_of_another_kind(make):
     runner, x = make(), numbers(N, T, D)
     assert runner.output(x, 1) is not None
@@ -243,7 +249,8 @@ def test_runners_have_no_output_for_an_array_of_another_kind(make):
 
 def in_place(name: str) -> Any:
     kernels = _core.kernels("float32")
-    return kernels.DenseRunner(Variable(numbers(D, H), "kernel"), None, 0)
+    dense = kernels.DenseRunner(Variable(numbers(D, H), "kernel"), None, 0)
+    return dense if name == "DenseRunner" else kernels.LineRunner([dense], (-1, T, D))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastrnn import runtime
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
@@ -33,6 +34,7 @@ class Network(Ports):
     takes_custom_objects = True
     takes_many = True
     _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
+    _direct: Any = None                         # see `direct`; False where there is no such way
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name, trainable=trainable)
@@ -54,11 +56,13 @@ class Network(Ports):
             floats = [symbol.dtype for symbol in graph.outputs if symbol.dtype.startswith("float")]
             self.dtype = floats[0] if floats else "float32"
         self._schedules = {}
+        self._direct = None
         self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
 
     def forget(self) -> None:
         super().forget()
         self._schedules = {}
+        self._direct = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, whose graph has nodes of its own."""
@@ -234,6 +238,8 @@ class Network(Ports):
         Raises:
             ValueError: the inputs do not fit; names the layer, what was expected and what came.
         """
+        if not training and mask is None and (y := self.direct(x)) is not None:
+            return y
         if has_symbols(x):
             made = self.connect(self.arrange(x), (x,), {}, training, mask)
             return self.pack(made if isinstance(made, list) else [made])
@@ -245,6 +251,20 @@ class Network(Ports):
         if self._stateful:
             return self.all_or_none(self.schedule().infer, xs)
         return self.schedule().infer(xs)
+
+    def direct(self, x: Any) -> np.ndarray | None:
+        """The output for an input as users pass it, if one compiled call gives it: from a ready array, by a line of
+        layers. Else None: then it goes by `prepare` and `run`."""
+        if self._direct is None and self._graph is not None:
+            self._direct = self._as_runner() or False
+        return self._direct.output(x, runtime.get_num_threads()) if self._direct else None
+
+    def _as_runner(self) -> Any:
+        runner = self.schedule().runner
+        if runner is None or self.unrolled() is None or isinstance(self.graph.output_structure, Mapping):
+            return None
+        sizes = self.demanded_shape(0)[1:]
+        return type(runner)([runner], (-1, *(-1 if size is None else size for size in sizes)))
 
     def all_or_none(self, run: Any, xs: Sequence[np.ndarray], masks: Any = None) -> Any:
         """Run; if it fails, no layer has gone on to other states."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import fastrnn
 from fastrnn import _core, layers, runtime
 
 Call = Callable[[], list[Any]]
@@ -73,6 +74,16 @@ def both_directions(dtype: str) -> tuple[layers.Layer, np.ndarray]:
 
 def dense(dtype: str) -> tuple[layers.Layer, np.ndarray]:
     return built(layers.Dense(160, dtype=dtype), numbers(dtype, 300, 128))
+
+
+def line(dtype: str) -> Call:
+    """A model whose layers run in one call."""
+    units = [layers.LSTM(64, dtype=dtype, return_sequences=True), layers.Dropout(0.5, dtype=dtype),
+             layers.LSTM(64, dtype=dtype), layers.Dense(8, "softmax", dtype=dtype)]
+    model = fastrnn.Sequential([fastrnn.Input((20, 52), dtype=dtype), *units])
+    model.set_weights([numbers(dtype, *weight.shape) / 8 for weight in model.get_weights()])
+    x = numbers(dtype, 32, 20, 52)
+    return lambda: [model.predict_on_batch(x)]
 
 
 def built(layer: layers.Layer, x: np.ndarray) -> tuple[layers.Layer, np.ndarray]:
@@ -216,6 +227,7 @@ RECIPES: dict[str, Recipe] = {
     "RecurrentRunner, training in both directions": Recipe("RecurrentRunner", lambda dtype: training(
         *both_directions(dtype))),
     "RecurrentRunner, changed weights": Recipe("RecurrentRunner", rebuilt(both_directions)),
+    "LineRunner": Recipe("LineRunner", line),
     "DenseRunner, inference": Recipe("DenseRunner", lambda dtype: inference(*dense(dtype))),
     "DenseRunner, training": Recipe("DenseRunner", lambda dtype: training(*dense(dtype))),
     "DenseRunner, changed weights": Recipe("DenseRunner", rebuilt(dense)),
