@@ -202,7 +202,7 @@ class Registry:
         known = self.objects.get(cls.__name__) is cls
         return {
             "module": getattr(cls, "keras_module", self.module) if known else cls.__module__,
-            "class_name": cls.__name__,
+            "class_name": getattr(cls, "keras_name", cls.__name__) if known else cls.__name__,
             "config": obj.get_config(),
             "registered_name": None if known else cls.__name__,
         }

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 import fastrnn
-from tests.reference import random_weights
+from tests import reference
 
 # The same examples on every run; a machine under load must not fail a test for being slow.
 settings.register_profile("fastrnn", deadline=None, derandomize=True, max_examples=30)
@@ -28,6 +28,9 @@ settings.load_profile("fastrnn")
 def pytest_report_header(config: pytest.Config) -> str:
     return f"fastrnn {fastrnn.__version__}: instruction set {fastrnn._core.isa}, {fastrnn.get_num_threads()} threads"
 
+
+#: The recurrent layers, by name: those that the reference has.
+CELLS = list(reference.CELLS)
 
 #: Tests' names for what a cell becomes by one option: the cell, and the option.
 VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("LSTM", {"use_peepholes": True})}
@@ -43,13 +46,14 @@ def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
     layer = getattr(fastrnn.layers, cell)(H, **options)
     layer.build((None, None, D))
     kept = {k: options[k] for k in ("use_bias", "reset_after", "use_peepholes") if k in options}
-    layer.set_weights(random_weights(cell, D, H, rng, **kept))
+    layer.set_weights(reference.random_weights(cell, D, H, rng, **kept))
     return layer
 
 
 def states_of(cell: str, N: int, H: int, rng: np.random.Generator, dtype: str = "float64") -> list[np.ndarray]:
-    """Random values for each state of the cell: [h], or [h, c] for the LSTM."""
-    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(2 if cell.startswith("LSTM") else 1)]
+    """Random values for each state of the cell, or variant: [h], or [h, c] for the LSTM."""
+    states = reference.CELLS[VARIANTS.get(cell, (cell, {}))[0]].states
+    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(states)]
 
 
 def assert_close(got, expected, tolerance: float, what: str = "") -> None:

@@ -12,10 +12,9 @@ import pytest
 
 from fastrnn import _core, arrays
 from fastrnn.layers.variable import Variable
-from tests.conftest import make_layer, states_of
+from tests.conftest import CELLS, make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",

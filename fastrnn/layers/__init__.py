@@ -10,6 +10,7 @@ from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
@@ -20,6 +21,7 @@ from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
@@ -27,18 +29,26 @@ from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.dropout import Dropout
+from fastrnn.layers.shape.cropping1d import Cropping1D
+from fastrnn.layers.shape.flatten import Flatten
+from fastrnn.layers.shape.permute import Permute
+from fastrnn.layers.shape.repeat_vector import RepeatVector
+from fastrnn.layers.shape.reshape import Reshape
+from fastrnn.layers.shape.zero_padding1d import ZeroPadding1D
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
-__all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Dense", "Dot", "Dropout",
-           "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "MinGRU", "Minimum", "Multiply",
-           "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
-           "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
+__all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Cropping1D", "Dense", "Dot",
+           "Dropout", "Embedding", "Flatten", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking",
+           "Maximum", "MinGRU", "Minimum", "Multiply", "Operation", "Permute", "RepeatVector", "Reshape", "SimpleRNN",
+           "Subtract", "TimeDistributed", "Variable", "ZeroPadding1D", "add", "average", "concatenate", "deserialize",
+           "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
-               LSTM, LayerNormalization, Maximum, MinGRU, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed):
+for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, Embedding,
+               Flatten, GRU, InputLayer, LayerNormalization, LSTM, Masking, Maximum, MinGRU, Minimum, Multiply,
+               Permute, RepeatVector, Reshape, SimpleRNN, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
     register(_layer)

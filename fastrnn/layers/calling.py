@@ -41,17 +41,36 @@ class Calling:
     _default_call: Call | None
     _nodes: NodesOf
 
-    supports_masking = False
-    #: What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or "any".
-    input_kind = "float"
-    #: What becomes of a mask: "pass", "drop", "make" one, or "merge" those of several inputs.
-    masks = "pass"
-    #: The activation that the output comes from, by name, where `backward` can start from what enters it.
-    output_activation: str | None = None
+    # Properties, as for some layers these depend on their arguments; the others have them as class attributes.
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether the layer knows what to do with a mask."""
+        return False
+
+    @property
+    def input_kind(self) -> str:
+        """What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or
+        "any"."""
+        return "float"
+
+    @property
+    def masks(self) -> str:
+        """What becomes of a mask: "pass", "drop", "make" one, or "merge" those of several inputs."""
+        return "pass"
+
+    @property
+    def output_activation(self) -> str | None:
+        """The activation that the output comes from, by name, where `backward` can start from what enters it."""
+        return None
+
     #: Whether `forward` takes `arrays.Rows`, and whether it can give them.
     reads_rows = gives_rows = False
     #: Whether a list is a list of inputs.
     takes_many = False
+    #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
+    #: with.
+    first_call_number = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

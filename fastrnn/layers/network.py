@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from fastrnn import runtime
+from fastrnn.graph import blueprint, configuration
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
@@ -17,6 +18,7 @@ from fastrnn.layers.base import Layer, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.ports import Ports
 from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.table import deserialize, serialize
 
 
 class Network(Ports):
@@ -30,8 +32,9 @@ class Network(Ports):
         TypeError, ValueError: as `fastrnn.graph.graph.Graph`; two layers that share a name.
     """
 
-    keras_module = "keras"
+    keras_module, keras_name = "keras.src.models.functional", "Functional"
     takes_custom_objects = True
+    first_call_number = 1
     takes_many = True
     _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
     _direct: Any = None                         # see `direct`; False where there is no such way
@@ -43,9 +46,11 @@ class Network(Ports):
             graph = Flat(graph).graph([_input_like(symbol) for symbol in graph.inputs])
         self._set_graph(graph)
         names = [layer.name for layer in self.graph.layers]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"{self}: there are two layers named {twice!r}; names in a model must differ")
+        if len(self.graph.inputs) == 1:
+            self._batch_input_shape = self.graph.inputs[0].shape
         self.built = True
 
     def _set_graph(self, graph: Graph | None) -> None:
@@ -177,12 +182,12 @@ class Network(Ports):
     # masks ---------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         takers = [] if self._graph is None else self.schedule().takers[0]
         return takers[0].kind if takers else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:
             return None
         maker = self.schedule().maker(0)
@@ -309,6 +314,38 @@ class Network(Ports):
         schedule.follow(call)
         grads = schedule.backward((dy, *more))
         return grads[0] if len(grads) == 1 else grads
+
+    # configuration -------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """What builds this model again, without its weights: its layers, their calls, its inputs and outputs."""
+        return {"name": self.name, "trainable": self.trainable, **configuration.configuration(self.graph, serialize)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """Build a model, with new weights, from what `get_config` gave.
+
+        Args:
+            config: the dictionary, or Keras's.
+            custom_objects: your own classes by name.
+
+        Raises:
+            ValueError: `config` is not such a dictionary, or names a layer that is not known.
+
+        Example:
+
+        >>> import fastrnn
+        >>> x = fastrnn.Input((None, 3))
+        >>> model = fastrnn.Model(x, fastrnn.layers.GRU(4)(x))
+        >>> fastrnn.Model.from_config(model.get_config()).count_params() == model.count_params()
+        True
+        """
+        if not blueprint.is_functional(config):
+            raise ValueError(f"{cls.__name__}.from_config: expected a dictionary with 'layers', 'input_layers' and "
+                             f"'output_layers', got {config!r}")
+        plan = blueprint.read(config)
+        layers = [deserialize(layer.entry, custom_objects) for layer in plan.layers]
+        return cls(*blueprint.link(plan, layers), name=config.get("name"), trainable=config.get("trainable", True))
 
     # states --------------------------------------------------------------------------------------------------------
 

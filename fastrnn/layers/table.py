@@ -14,19 +14,19 @@ registry = Registry("layer", [], module="keras.layers")
 operations = Registry("operation", [], module="keras.src.ops.numpy")
 
 
-def _table_of(module: Any) -> Registry:
+def table_of(module: Any) -> Registry:
     """The table in which the classes of a module of Keras are."""
     return operations if str(module).startswith("keras.src.ops") else registry
 
 
-def register(cls: type[Layer]) -> None:
-    """Enter a layer under its class's name."""
-    _table_of(getattr(cls, "keras_module", None)).objects[cls.__name__] = cls
+def register(cls: type[Layer], name: str | None = None) -> None:
+    """Enter a layer under its class's name, or another."""
+    table_of(getattr(cls, "keras_module", None)).objects[name or cls.__name__] = cls
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """The configuration of a layer, in the format of Keras 3."""
-    return _table_of(getattr(layer, "keras_module", None)).serialize(layer)
+    return table_of(getattr(layer, "keras_module", None)).serialize(layer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -38,4 +38,23 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if isinstance(config, Layer):
         return config
     module = config.get("module") if isinstance(config, Mapping) else None
-    return _table_of(module).deserialize(config, custom_objects)
+    if custom_objects and isinstance(config, Mapping) and isinstance(config.get("config"), Mapping):
+        inner = {key: deserialize(config["config"][key], custom_objects) for key in ("layer", "backward_layer")
+                 if isinstance(config["config"].get(key), Mapping) and config.get("class_name") not in custom_objects}
+        config = {**config, "config": {**config["config"], **inner}}
+    return table_of(module).deserialize(config, custom_objects)
+
+
+def is_known(layer: Layer) -> bool:
+    """Whether the layer's class is in the table, and not the user's own."""
+    return table_of(getattr(layer, "keras_module", None)).objects.get(type(layer).__name__) is type(layer)
+
+
+def is_operation(layer: Layer) -> bool:
+    """Whether it is an operation on arrays, which is no layer to Keras."""
+    return table_of(getattr(layer, "keras_module", None)) is operations
+
+
+def own_classes(layer: Layer) -> dict[str, type[Layer]]:
+    """The user's own classes among the layers in a layer, by name: what `custom_objects` has for them."""
+    return {type(inner).__name__: type(inner) for inner in layer.walk() if not is_known(inner)}

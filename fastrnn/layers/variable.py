@@ -79,6 +79,11 @@ class Variable(ArrayOperators):
         self.writable()[...] = new
         self.touch()
 
+    def fill(self, data: np.ndarray) -> None:
+        """Take an array of the same shape and dtype as the values, and keep it."""
+        self.data = _plain(data)
+        self.touch()
+
     def writable(self) -> np.ndarray:
         """`data` for a change in place at once; where its memory is read-only, a copy of it takes its place. After a
         change that comes later than a call of the layer, call `touch`."""
@@ -113,6 +118,19 @@ class Variable(ArrayOperators):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
+class Hollow(np.ndarray):
+    """The shape and dtype of values that are not there yet; it takes no memory."""
+
+
+def hollow(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """What stands for the values of a weight until `Variable.fill`.
+
+    >>> hollow((10**9, 10**6), "float32").shape
+    (1000000000, 1000000)
+    """
+    return np.broadcast_to(np.zeros((), dtype), shape).view(Hollow)
+
+
 def _plain(data: np.ndarray) -> np.ndarray:
     """`data` as the kernels take it, the same memory if that is aligned and in the order of C."""
-    return np.require(np.asarray(data), requirements=("C", "A"))
+    return data if isinstance(data, Hollow) else np.require(np.asarray(data), requirements=("C", "A"))

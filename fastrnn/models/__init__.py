@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fastrnn.models.cloning import clone_model, model_from_json
 from fastrnn.models.model import Model
 from fastrnn.models.sequential import Sequential
 from fastrnn.registry import absent
@@ -13,7 +14,7 @@ from fastrnn.registry import absent
 if TYPE_CHECKING:
     from fastrnn.saving import load_model, save_model
 
-__all__ = ["Model", "Sequential", "load_model", "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import register
+from fastrnn.layers.table import register, serialize
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import arguments, loop, steps
@@ -79,6 +80,14 @@ class Model(Network):
     def forget(self) -> None:
         super().forget()
         self._plan = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {**self.added.packed(state), "_packed": True} if self.added else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        packed = state.pop("_packed", False)
+        super().__setstate__(state["added"].unpacked(state) if packed else state)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
                 weighted_metrics: Any = None, run_eagerly: bool = False, steps_per_execution: int = 1,
@@ -440,6 +449,20 @@ class Model(Network):
 
         return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as a text, of which `models.model_from_json` makes a model with new weights.
+
+        Args:
+            kwargs: of `json.dumps`.
+
+        Example:
+
+        >>> import fastrnn
+        >>> fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4)]).to_json()[:47]
+        '{"module": "keras", "class_name": "Sequential",'
+        """
+        return json.dumps(serialize(self), **kwargs)
+
     # -- files --------------------------------------------------------------------------------------------------------
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -476,3 +499,4 @@ class Model(Network):
 
 
 register(Model)
+register(Model, "Functional")

@@ -54,6 +54,9 @@ class Sequential(Model):
     (5, 2)
     """
 
+    keras_module, keras_name = "keras", "Sequential"
+    first_call_number = 0
+
     def __init__(self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True,
                  name: str | None = None) -> None:
         self._stack: list[Layer] = []
@@ -320,11 +323,11 @@ class Sequential(Model):
     # running -------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         return self._stack[0].input_kind if self._stack else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         return self._stack[-1].output_activation if self._stack else None
 
     def arrange(self, x: Any, what: str = "input") -> list[Any]:

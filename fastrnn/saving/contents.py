@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastrnn.layers.base import Layer
+from fastrnn.layers import InputLayer
 from fastrnn.saving import layouts, locations, state
-from fastrnn.saving.config import Stack
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor, check_fits, values
@@ -23,7 +22,7 @@ class Contents(NamedTuple):
     Attributes:
         file: its name, for errors.
         version: major version of Keras whose form it has.
-        stack: the layers.
+        model: whose weights have shapes, but no values yet.
         find: the stored arrays of these weights.
         training: the arguments of `compile`, or None.
         optimizer: what the optimizer kept, by name where order alone does not say what it is.
@@ -32,28 +31,26 @@ class Contents(NamedTuple):
 
     file: str
     version: int
-    stack: Stack
+    model: Any
     find: Callable[[list[Place]], list[Tensor]]
     training: Any
     optimizer: Callable[[], Sequence[tuple[str, Tensor]]]
     random: Any
 
 
-def places_of(stack: Stack, file: str) -> list[Place]:
-    """The weights that the layers will have; not one is made.
+def places_of(model: Any, file: str) -> list[Place]:
+    """The weights of a model in a file.
 
     Raises:
-        ModelFileError: a layer does not fit the one before; nothing says what the first one gets.
+        ModelFileError: nothing says what its first layer gets.
     """
-    if stack.input_shape is None:
+    if not model.built and any(not isinstance(layer, InputLayer) for layer in model.layers):
         raise ModelFileError(file, "config", "the file does not say the shape of the model's input; save it after it "
                                              "was built, or build it and load the weights alone by load_weights")
     try:
-        return locations.places(stack.layers, stack.input_shape)
-    except ModelFileError:
-        raise
-    except Exception as error:  # layers that do not fit say so in several ways
-        raise ModelFileError(file, "config", f"the layers do not fit together: {str(error)[:500]}") from None
+        return locations.places(model)
+    except TypeError as error:
+        raise ModelFileError(file, "config", str(error)) from None
 
 
 def check(places: Sequence[Place], tensors: Sequence[Tensor], file: str) -> None:
@@ -63,19 +60,23 @@ def check(places: Sequence[Place], tensors: Sequence[Tensor], file: str) -> None
 
 
 def give_weights(contents: Contents) -> None:
-    """Put all weights of the layers at hand for when they are built."""
-    stack, file = contents.stack, contents.file
-    places = places_of(stack, file)
+    """Give all weights of the model their values."""
+    model, file = contents.model, contents.file
+    if all(isinstance(layer, InputLayer) for layer in model.layers):
+        return
+    places = places_of(model, file)
     tensors = contents.find(places)
     check(places, tensors, file)
-    for place, value in zip(places, of_today(stack.layers, places, tensors, contents.version, file)):
-        place.part.layer.stored[place.name] = value
+    for place, value in zip(places, of_today(model, places, tensors, contents.version, file)):
+        place.variable.fill(value)
+    for layer in model.walk():
+        layer.first_values = None
 
 
-def of_today(layers: Sequence[Layer], places: Sequence[Place], tensors: Sequence[Tensor], version: int,
+def of_today(model: Any, places: Sequence[Place], tensors: Sequence[Tensor], version: int,
              file: str) -> list[np.ndarray]:
     """What is stored, read; of a version of Keras whose hard_sigmoid was another, with its results."""
-    scaled = _hard_sigmoid(layers, file) if version < 3 else {}
+    scaled = _hard_sigmoid(model, file) if version < 3 else {}
     found = []
     for place, tensor in zip(places, tensors):
         layer: Any = place.part.layer
@@ -89,21 +90,21 @@ def of_today(layers: Sequence[Layer], places: Sequence[Place], tensors: Sequence
     return found
 
 
-def _hard_sigmoid(layers: Sequence[Layer], file: str) -> dict[int, tuple[int, ...]]:
+def _hard_sigmoid(model: Any, file: str) -> dict[int, tuple[int, ...]]:
     """The gates whose weights are to be scaled, by the identity of their layer."""
     try:
-        found = {id(part.layer): layouts.hard_sigmoid_gates(part.layer) for part in locations.parts(layers)}
+        found = {id(part.layer): layouts.hard_sigmoid_gates(part.layer) for part in locations.parts(model)}
     except ValueError as error:
         raise ModelFileError(file, "config", str(error)) from None
     return {layer: gates for layer, gates in found.items() if gates}
 
 
-def restore_training(model: Any, contents: Contents) -> None:
+def restore_training(model: Any, contents: Contents, custom_objects: Mapping[str, Any] | None = None) -> None:
     """Compile a model, and set its optimizer and generators, as the file says."""
     if contents.training:       # Keras writes an empty one for a model that is not compiled
-        state.compile_model(model, contents.training, contents.file)
+        state.compile_model(model, contents.training, contents.file, custom_objects)
         # What the optimizer kept is of the weights as they were stored.
-        if contents.version > 2 or not _hard_sigmoid(contents.stack.layers, contents.file):
+        if contents.version > 2 or not _hard_sigmoid(model, contents.file):
             state.restore_optimizer(model, contents.optimizer(), contents.file)
     if contents.random is not None:
-        state.restore_random(model.layers, contents.random, contents.file)
+        state.restore_random(model, contents.random, contents.file)

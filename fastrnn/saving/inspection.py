@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-import collections
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from fastrnn.graph.graph import reads
+from fastrnn.layers.core.input import InputLayer
+from fastrnn.layers.network import Network
+from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files, locations, safetensors
 from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.errors import MAX_COUNT, MAX_DEPTH, MAX_NAME, ModelFileError, check_name, shown
@@ -67,7 +70,7 @@ def inspect(filepath: Any) -> str:
         path = files.existing(path)
         if _has_model(path):
             found = open_model(path)
-            places = places_of(found.stack, path)
+            places = places_of(found.model, path)
             return "\n".join(_model(found, places, found.find(places)))
         tensors = _arrays(path)
     return "\n".join([f"{path}: weights alone", *_rows(tensors, "  "), _total(tensors)])
@@ -117,26 +120,48 @@ def _walk(group: Group, path: str, seen: set[int]) -> Iterator[Tensor]:
 
 
 def _model(found: Contents, places: list[Place], tensors: list[Tensor]) -> Iterator[str]:
-    stack = found.stack
-    shape: Any = stack.input_shape
+    model = found.model
     compiled = "compiled" if found.training else "not compiled"
-    yield f"{found.file}: Sequential '{stack.name}', input {shape}, {compiled}"
-    parts, own, counts = [], dict[str, dict[str, Tensor]](), collections.Counter[str]()
-    for part in locations.parts(stack.layers, shape):
-        if part.level is not None:  # what is in a wrapper is shown with it
-            parts.append(part)
-        own[part.native] = {} if part.level is not None else own[parts[-1].native]
-    for place, tensor in zip(places, tensors, strict=True):
-        path = place.part.native
-        own[path][place.native] = tensor
-        while path:
-            counts[path] += math.prod(tensor.shape)
-            path = path.rpartition("/")[0]
-    for part in parts:
-        layer, indent = part.layer, "  " * (1 + (part.level or 0))
-        yield f"{indent}{layer}: {layer.compute_output_shape(part.input_shape)}, {counts[part.native]:,} parameters"
-        yield from _rows(own[part.native], f"{indent}  ")
-    yield _total({place.native: tensor for place, tensor in zip(places, tensors, strict=True)})
+    inputs = model.input_shape if isinstance(model, Sequential) else ", ".join(
+        f"{name!r} {symbol.shape}" for name, symbol in zip(model.input_names, model.inputs))
+    yield f"{found.file}: {_kind(model)} '{model.name}', input {inputs}, {compiled}"
+    stored = {place.native: tensor for place, tensor in zip(places, tensors, strict=True)}
+    yield from _layers(model, {id(part.layer): part.native for part in locations.parts(model)}, stored, "  ")
+    if not isinstance(model, Sequential):
+        yield f"  output {', '.join(_reference(symbol, model.graph) for symbol in model.outputs)}"
+    yield _total(stored)
+
+
+def _layers(model: Any, natives: dict[int, str], stored: dict[str, Tensor], indent: str) -> Iterator[str]:
+    """The layers of a model, what each is called on, and its arrays; what is in a wrapper is shown with it."""
+    for layer in model.layers:
+        path = natives[id(layer)]
+        own = {name: tensor for name, tensor in stored.items() if name.startswith(f"{path}/")}
+        count = sum(math.prod(tensor.shape) for tensor in own.values())
+        calls = [] if model.graph is None else model.graph.nodes_of(layer)
+        shapes = [symbol.shape for symbol in calls[0].outputs] if calls else [layer.batch_shape]
+        line = f"{indent}{_kind(layer)} '{layer.name}': {', '.join(map(str, shapes))}"
+        if not isinstance(layer, InputLayer):
+            line += f", {count:,} parameters"
+        if not isinstance(model, Sequential) and calls:
+            line += f", on {'; '.join(', '.join(_reference(s, model.graph) for s in reads(call)) for call in calls)}"
+        yield line
+        if isinstance(layer, Network):
+            yield from _layers(layer, natives, stored, f"{indent}  ")
+        else:
+            yield from _rows(own, f"{indent}  ")
+
+
+def _kind(layer: Any) -> str:
+    return type(layer).__name__
+
+
+def _reference(symbol: Any, graph: Any) -> str:
+    """A symbol by its layer; where that is called several times, which call; where it has several outputs, which:
+    "'encoder' call 2 [1]"."""
+    calls = [id(node) for node in graph.nodes_of(symbol.node.layer)]
+    call = f" call {calls.index(id(symbol.node)) + 1}" if len(calls) > 1 else ""
+    return f"'{symbol.name}'{call}{'' if symbol.node.single else f' [{symbol.index}]'}"
 
 
 def _graph(graph: Graph) -> Iterator[str]:

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from fastrnn.layers import Bidirectional, InputLayer, TimeDistributed
-from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers import Bidirectional, TimeDistributed
+from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.table import is_known, is_operation
+from fastrnn.layers.variable import Variable
 from fastrnn.registry import snake_case
 
-#: Names, in Keras's files, of the layers inside a layer; those inside a `Sequential` are counted as a model's own.
+#: Names, in Keras's files, of the layers inside a layer; those inside a model are counted as a model's own.
 _INSIDE: dict[type[Layer], tuple[str, ...]] = {
     Bidirectional: ("forward_layer", "backward_layer"),
     TimeDistributed: ("layer",),
@@ -25,31 +25,32 @@ class Part(NamedTuple):
 
     Attributes:
         layer: the layer.
-        top: index in the model of the layer that it is, or is inside of.
+        top: the layer of the model that it is, or is inside of.
         level: how many models around it are themselves layers; None in a wrapper as `Bidirectional`.
         trainable: whether it and all around it, but for the model, are.
         keras: where Keras 3's files have its weights: "layers/bidirectional/forward_layer/cell/vars".
         native: where native files have them: "bidirectional/forward_layer". By class and number, not by name: the names
             that layers get by themselves differ from model to model.
-        input_shape: of what it gets, batch first; () where it was not asked for.
     """
 
     layer: Layer
-    top: int
+    top: Layer
     level: int | None
     trainable: bool
     keras: str
     native: str
-    input_shape: Shape
 
 
 class Place(NamedTuple):
-    """A weight, made or not, and where files keep it."""
+    """A weight, and where files keep it."""
 
     part: Part
     number: int
-    name: str
-    shape: tuple[int, ...]
+    variable: Variable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.variable.shape
 
     @property
     def keras(self) -> str:
@@ -57,7 +58,7 @@ class Place(NamedTuple):
 
     @property
     def native(self) -> str:
-        return f"{self.part.native}/{self.name}"
+        return f"{self.part.native}/{self.variable.name}"
 
 
 class _Around(NamedTuple):
@@ -65,7 +66,7 @@ class _Around(NamedTuple):
 
     keras: str = ""
     native: str = ""
-    top: int | None = None
+    top: Layer | None = None
     level: int | None = 0
     trainable: bool = True
 
@@ -73,63 +74,69 @@ class _Around(NamedTuple):
 _MODEL = _Around()
 
 
-def parts(layers: Sequence[Layer], input_shape: Shape = (), around: _Around = _MODEL) -> Iterator[Part]:
-    """The layers of a stack and those inside them, in the order of their weights."""
-    shape, counts = input_shape, dict[str, int]()
-    stack = [layer for layer in layers if not isinstance(layer, InputLayer)]
-    for index, layer in enumerate(stack):
-        name = snake_case(type(layer).__name__)     # Keras counts the layers of each class
-        number = counts[name] = counts.get(name, -1) + 1
-        name = f"{name}_{number}" if number else name
-        yield from _inside(layer, shape, around._replace(
-            keras=f"{around.keras}layers/{name}", native=f"{around.native}{name}",
-            top=index if around.top is None else around.top))
-        if shape:
-            shape = layer.compute_output_shape(shape)
+def parts(model: Any) -> Iterator[Part]:
+    """The layers of a model and those inside them, in the order of their weights; each once, be it shared or not."""
+    yield from _layers(model, _MODEL, set())
 
 
-def _inside(layer: Layer, shape: Shape, at: _Around) -> Iterator[Part]:
+def places(model: Any) -> list[Place]:
+    """Every weight of a model that is built, in Keras's order."""
+    return [Place(part, number, variable)
+            for part in parts(model) for number, variable in enumerate(part.layer._variables)]
+
+
+def _layers(model: Any, around: _Around, seen: set[int]) -> Iterator[Part]:
+    """The parts of a model's layers."""
+    counts: dict[str, int] = {}
+    for layer in model.layers:
+        name = class_name(layer)
+        counts[name] = counts.get(name, -1) + 1     # Keras counts the layers of each class
+        name = f"{name}_{counts[name]}" if counts[name] else name
+        yield from _inside(layer, around._replace(
+            keras=f"{around.keras}layers/{name}", native=f"{around.native}{name}", top=around.top or layer), seen)
+
+
+def class_name(layer: Layer) -> str:
+    """The name of a layer's class as files have it.
+
+    >>> import fastrnn
+    >>> x = fastrnn.Input((3,))
+    >>> class_name(fastrnn.Model(x, fastrnn.layers.Dense(2)(x)))
+    'functional'
+    """
+    cls = type(layer)
+    if is_operation(layer):     # which is no layer to Keras, so that it counts none
+        return f"operation_{snake_case(cls.__name__)}"
+    return snake_case(getattr(cls, "keras_name", cls.__name__) if is_known(layer) else cls.__name__)
+
+
+def _inside(layer: Layer, at: _Around, seen: set[int]) -> Iterator[Part]:
     """The parts of a layer; `at` has its own paths."""
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
     assert at.top is not None
     cell = "/cell" if isinstance(layer, Recurrent) else ""
     trainable = at.trainable and layer.trainable
-    yield Part(layer, at.top, at.level, trainable, f"{at.keras}{cell}/vars", at.native, shape)
+    yield Part(layer, at.top, at.level, trainable, f"{at.keras}{cell}/vars", at.native)
     at = at._replace(keras=f"{at.keras}/", native=f"{at.native}/", trainable=trainable)
     if isinstance(layer, Network):
-        level = None if at.level is None else at.level + 1
-        yield from parts(layer.layers, shape and layer.takes(shape), at._replace(level=level))
+        yield from _layers(layer, at._replace(level=None if at.level is None else at.level + 1), seen)
         return
-    names = _INSIDE.get(type(layer), ())
     inner = layer.sublayers()
-    if len(names) != len(inner):
-        raise TypeError(f"{layer}: files have no place for the layers inside {type(layer).__name__}")
-    if isinstance(layer, TimeDistributed):
-        shape = (*shape[:1], *shape[2:])
-    for name, sublayer in zip(names, inner):
-        yield from _inside(sublayer, shape, at._replace(
-            keras=f"{at.keras}{name}", native=f"{at.native}{name}", level=None))
+    for name, sublayer in zip(_names_inside(layer), inner, strict=True):
+        yield from _inside(sublayer, at._replace(keras=f"{at.keras}{name}", native=f"{at.native}{name}", level=None),
+                           seen)
 
 
-def places(layers: Sequence[Layer], input_shape: Shape = ()) -> list[Place]:
-    """Every weight of a stack of layers, in Keras's order, from the layers' arguments alone: nothing is made.
-
-    Args:
-        layers: built, or not.
-        input_shape: batch first; not needed of layers that are built.
-
-    Raises:
-        ValueError, TypeError: a layer does not fit the one before.
-    """
-    found = []
-    for part in parts(layers, input_shape):
-        layer = part.layer
-        if layer.built:
-            shapes = {variable.name: variable.shape for variable in layer._variables}
-        elif isinstance(layer, Network):
-            shapes = {}
-        else:       # no sample is enough to ask whether the layer can take the shape
-            kind = np.int32 if layer.input_kind == "index" else layer.dtype
-            layer.check_input(np.zeros((0, *(1 if size is None else size for size in part.input_shape[1:])), kind))
-            shapes = layer.weight_shapes(part.input_shape)
-        found += [Place(part, number, name, shape) for number, (name, shape) in enumerate(shapes.items())]
-    return found
+def _names_inside(layer: Layer) -> tuple[str, ...]:
+    """The names of the layers inside a layer: in a class of the user's own, of the attributes that have them."""
+    if type(layer) in _INSIDE:
+        return _INSIDE[type(layer)]
+    names = []
+    for inner in layer.sublayers():
+        name = next((name for name, value in vars(layer).items() if value is inner), None)
+        if name is None:
+            raise TypeError(f"{layer}: files have no place for {inner}, which no attribute of it has")
+        names.append(name)
+    return tuple(names)

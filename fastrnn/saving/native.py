@@ -13,6 +13,8 @@ import numpy as np
 from fastrnn._version import __version__
 from fastrnn.saving import config, locations, safetensors, state
 from fastrnn.saving.contents import Contents
+from fastrnn.saving.entries import Objects
+from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
@@ -27,7 +29,7 @@ def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], inclu
     if training is not None:
         arrays |= {f"{_OPTIMIZER}{i}": array for i, array in enumerate(state.optimizer_arrays(model))}
     metadata = {"format": "fastrnn", "fastrnn_version": __version__, "config": json.dumps(model_config),
-                "compile_config": json.dumps(training), "random": json.dumps(state.random_states(model.layers))}
+                "compile_config": json.dumps(training), "random": json.dumps(state.random_states(model))}
     safetensors.write(file, arrays, metadata)
 
 
@@ -36,7 +38,7 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
     safetensors.write(file, _weights(model), {"format": "fastrnn", "fastrnn_version": __version__})
 
 
-def read_model(data: memoryview, file: str) -> Contents:
+def read_model(data: memoryview, file: str, custom_objects: Objects | None = None) -> Contents:
     """A file that `write_model` wrote."""
     # Where a mapped file cannot be replaced, as on Windows, the mapping must not last.
     stored, metadata = safetensors.read(data, file, copy=os.name == "nt")
@@ -46,7 +48,7 @@ def read_model(data: memoryview, file: str) -> Contents:
     model_config, training, random = (config.parse_json(metadata.get(key, "null"), file, key)
                                       for key in ("config", "compile_config", "random"))
     return Contents(
-        file, 3, config.read_stack(model_config, file, 3), lambda places: find(stored, places, file),
+        file, 3, read_model_config(model_config, file, 3, custom_objects), lambda places: find(stored, places, file),
         training, lambda: _optimizer(stored), random)
 
 
@@ -67,7 +69,7 @@ def find(stored: dict[str, Tensor], places: Sequence[Place], file: str) -> list[
 
 
 def _weights(model: Any) -> dict[str, np.ndarray]:
-    places, variables = locations.places(model.layers), model.weights
+    places, variables = locations.places(model), model.weights
     return {place.native: variable.data for place, variable in zip(places, variables, strict=True)}
 
 

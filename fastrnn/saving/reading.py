@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn.layers import InputLayer
-from fastrnn.models.sequential import Sequential
+from fastrnn.models import Model  # which enters the models into the table of layers
 from fastrnn.saving import contents, files, native
 from fastrnn.saving.contents import Contents
+from fastrnn.saving.entries import Objects
 from fastrnn.saving.errors import ModelFileError
 from fastrnn.saving.keras import archive as keras_archive
 from fastrnn.saving.keras import legacy as keras_legacy
@@ -18,7 +18,8 @@ READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model
             ".hdf5": keras_legacy.read_model}
 
 
-def load_model(filepath: Any, compile: bool = True) -> Sequential:
+def load_model(filepath: Any, custom_objects: Objects | None = None, compile: bool = True,
+               safe_mode: bool = True) -> Model:
     """The model in a file that fastrnn or Keras (3, 2 or 1) saved.
 
     Nothing that the file names is imported, evaluated or called; see docs/security.md. A `.safetensors` file is mapped
@@ -26,7 +27,13 @@ def load_model(filepath: Any, compile: bool = True) -> Sequential:
 
     Args:
         filepath: a `.safetensors`, `.keras` or `.h5` file; without a suffix, that of a `.safetensors` file.
+        custom_objects: your own classes of layers, models, losses, metrics and optimizers, by the names that the file
+            has; nothing else that it names is run.
         compile: compile the model as it was, with its optimizer's state, so that training goes on where it stopped.
+        safe_mode: without effect, as there is no other mode.
+
+    Returns:
+        A `Sequential`, or a `Model` with branches.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or has something that fastrnn does not: says what, and where.
@@ -42,10 +49,10 @@ def load_model(filepath: Any, compile: bool = True) -> Sequential:
     ...     os.listdir(folder), load_model(os.path.join(folder, "encoder")).count_params()
     (['encoder.safetensors'], 128)
     """
-    return build(open_model(filepath), compile)
+    return build(open_model(filepath, custom_objects), compile, custom_objects)
 
 
-def open_model(filepath: Any) -> Contents:
+def open_model(filepath: Any, custom_objects: Objects | None = None) -> Contents:
     """What a file has, without its weights being read."""
     check_no_state_dict(filepath)
     path = files.existing(filepath)
@@ -53,23 +60,13 @@ def open_model(filepath: Any) -> Contents:
     if suffix not in READERS:
         raise ModelFileError(path, "", f"{suffix} files have weights alone; make the model and load them by "
                                        "load_weights")
-    return READERS[suffix](files.mapped(path), path)
+    return READERS[suffix](files.mapped(path), path, custom_objects)
 
 
-def build(found: Contents, compile: bool = True) -> Sequential:
+def build(found: Contents, compile: bool = True, custom_objects: Objects | None = None) -> Model:
     """The model of what a file has."""
-    stack = found.stack
-    has_layers = any(not isinstance(layer, InputLayer) for layer in stack.layers)
-    if has_layers:
-        contents.give_weights(found)
-    model = Sequential(name=stack.name, trainable=stack.trainable)
-    try:
-        for layer in stack.layers:
-            model.add(layer)
-        if has_layers and not model.built:
-            model.build(stack.input_shape)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(found.file, "config", str(error)[:500]) from None
+    contents.give_weights(found)
     if compile:
-        contents.restore_training(model, found)
+        contents.restore_training(found.model, found, custom_objects)
+    model: Model = found.model
     return model

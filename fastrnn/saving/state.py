@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn import losses, metrics, optimizers
-from fastrnn.layers.base import Layer
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import ModelFileError, shown
@@ -23,6 +22,8 @@ _OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentu
 _OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
 #: Metrics, and thresholds of one, which cost memory.
 _MAX_METRICS, _MAX_THRESHOLDS = 100, 10_000
+
+Objects = Mapping[str, Any]
 
 # compile ------------------------------------------------------------------------------------------------------------
 
@@ -51,8 +52,8 @@ def compile_config(model: Any) -> dict[str, Any] | None:
 
 
 def _of_outputs(values: list[Any]) -> Any:
-    """One for each output; of a single one the value itself."""
-    return values[0] if len(values) == 1 else values
+    """One for each output; of a single one the value itself, and None if there is none."""
+    return values[0] if len(values) == 1 or values.count(None) == len(values) else values
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -60,52 +61,59 @@ def _leaves(value: Any) -> list[Any]:
     return [leaf for part in value for leaf in _leaves(part)] if isinstance(value, list) else [value]
 
 
-def compile_model(model: Any, config: Any, file: str) -> None:
-    """Compile a model as a file says.
+def compile_model(model: Any, config: Any, file: str, custom_objects: Mapping[str, Any] | None = None) -> None:
+    """Compile a model as a file says; `custom_objects` has the caller's own classes and functions by name.
 
     Raises:
         ModelFileError: something in it is unknown; says what, and how to load the model without it.
     """
     if not isinstance(config, dict):
         raise ModelFileError(file, "compile", f"expected a dictionary, got {shown(config)}")
-    check_names(config, file, "compile")
+    custom = dict(custom_objects or {})
+    check_names(config, file, "compile", custom)
     try:
         model.compile(
-            optimizer=_optimizer(config.get("optimizer", config.get("optimizer_config", "rmsprop"))),
-            loss=_loss(config.get("loss")),
+            optimizer=_optimizer(config.get("optimizer", config.get("optimizer_config", "rmsprop")), custom),
+            loss=_loss(config.get("loss"), custom),
             loss_weights=config.get("loss_weights") or None,
-            metrics=_metrics(config.get("metrics")),
-            weighted_metrics=_metrics(config.get("weighted_metrics")),
+            metrics=_metrics(config.get("metrics"), custom),
+            weighted_metrics=_metrics(config.get("weighted_metrics"), custom),
         )
     except Exception as error:  # whatever the values of a file can provoke in what they are arguments of
         hint = "load the model without it by compile=False"
         raise ModelFileError(file, "compile", f"{str(error)[:500]}; {hint}") from None
 
 
-def _loss(config: Any) -> Any:
+def _loss(config: Any, custom: Objects) -> Any:
     """One, or one for each output; Keras 2 has other words for the defaults, and may keep a list of one."""
     if isinstance(config, list):
-        return [_loss(one) for one in config]
+        return [_loss(one, custom) for one in config]
     if isinstance(config, dict) and "class_name" not in config:
-        return {name: _loss(one) for name, one in config.items()}
+        return {name: _loss(one, custom) for name, one in config.items()}
+    if isinstance(config, str) and config in custom:
+        return custom[config]
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         return config
+    if config.get("class_name") in custom:
+        return losses.deserialize(config, custom)
     inner = {key: value for key, value in config["config"].items() if key != "fn"}
     if inner.get("reduction") == "auto":
         inner["reduction"] = "sum_over_batch_size"
     return {**config, "config": inner}
 
 
-def _optimizer(config: Any) -> Any:
+def _optimizer(config: Any, custom: Objects) -> Any:
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         return config
+    if config.get("class_name") in custom:
+        return optimizers.deserialize(config, custom)
     inner = {key: value for key, value in config["config"].items() if key not in _OLD_ARGUMENTS}
     if "lr" in inner:
         inner["learning_rate"] = inner.pop("lr")
     return {**config, "class_name": str(config.get("class_name")).removeprefix("Custom>"), "config": inner}
 
 
-def _metrics(config: Any) -> Any:
+def _metrics(config: Any, custom: Objects) -> Any:
     """Metrics in the structure that the file has, for each output or for one."""
     count = 0
 
@@ -118,19 +126,21 @@ def _metrics(config: Any) -> Any:
         count += part is not None
         if count > _MAX_METRICS:
             raise ValueError(f"expected at most {_MAX_METRICS} metrics, got more")
-        return None if part is None else _metric(part)
+        return None if part is None else _metric(part, custom)
 
     return walk(config) if config else None
 
 
-def _metric(config: Any) -> Any:
+def _metric(config: Any, custom: Objects) -> Any:
     if isinstance(config, dict) and config.get("class_name") == "MeanMetricWrapper":    # Keras 2's form of a function
         inner = config["config"]
         return inner["name"] if inner.get("name") in ("accuracy", "acc", "crossentropy", "ce") else inner["fn"]
     thresholds = config["config"].get("num_thresholds", 0) if isinstance(config, dict) else 0
     if thresholds > _MAX_THRESHOLDS:
         raise ValueError(f"expected at most {_MAX_THRESHOLDS} thresholds of a metric, got {shown(thresholds)}")
-    return config if isinstance(config, str) else metrics.deserialize(config)
+    if isinstance(config, str):
+        return custom.get(config, config)
+    return metrics.deserialize(config, custom)
 
 
 # the optimizer ------------------------------------------------------------------------------------------------------
@@ -213,10 +223,10 @@ def _scalar(tensor: Tensor, kinds: str, file: str) -> Any:
 # random numbers -----------------------------------------------------------------------------------------------------
 
 
-def random_states(layers: Sequence[Layer]) -> dict[str, list[int]]:
+def random_states(model: Any) -> dict[str, list[int]]:
     """Where the generators of the layers with a seed stand, by their place in native files."""
     found = {}
-    for part in locations.parts(layers):
+    for part in locations.parts(model):
         generator = getattr(part.layer, "_rng", None)
         if generator is not None:
             state = generator.bit_generator.state
@@ -224,11 +234,11 @@ def random_states(layers: Sequence[Layer]) -> dict[str, list[int]]:
     return found
 
 
-def restore_random(layers: Sequence[Layer], stored: Any, file: str) -> None:
+def restore_random(model: Any, stored: Any, file: str) -> None:
     """Set the generators of the layers with a seed to where they stood; those that `stored` does not have stay."""
     if not isinstance(stored, dict):
         raise ModelFileError(file, "random", f"expected a dictionary, got {shown(stored)}")
-    for part in locations.parts(layers):
+    for part in locations.parts(model):
         generator, state = getattr(part.layer, "_rng", None), stored.get(part.native)
         if generator is None or state is None:
             continue

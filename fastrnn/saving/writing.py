@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable
 from typing import IO, Any
 
+from fastrnn.graph.blueprint import is_functional
+from fastrnn.graph.configuration import configuration
 from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
-from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
-from fastrnn.saving import config as configs
-from fastrnn.saving import contents, files, locations, native
+from fastrnn.layers.table import own_classes
+from fastrnn.saving import contents, entries, files, locations, native
 from fastrnn.saving.keras import archive as keras_archive
 from fastrnn.saving.keras import legacy as keras_legacy
 from fastrnn.saving.keras import weights as keras_weights
@@ -25,9 +26,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     The file is written as a whole or not at all: a process that is killed leaves the old file or the new one.
 
     Args:
-        model: a built `Sequential`.
-        filepath: the name chooses the format: `.keras`, or `.safetensors`, fastrnn's own and the fastest, which is also
-            taken, and added, where the name has no suffix.
+        model: a built one.
+        filepath: the name chooses the format: `.keras`, Keras's older `.h5`, or `.safetensors`, fastrnn's own and the
+            fastest, which is also taken, and added, where the name has no suffix.
         overwrite: replace a file that is there.
         include_optimizer: save how the model was compiled, and its optimizer's state.
 
@@ -35,7 +36,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         ValueError: the model is not built, the suffix is not known, or stands for weights alone, or for a format of
             Keras's while a layer is none that Keras has.
         FileExistsError: there is a file and `overwrite` is False.
-        ImportError: h5py, which `.keras` needs, is not installed.
+        ImportError: h5py, which Keras's formats need, is not installed.
         OSError: the file cannot be written; an old one is as it was.
 
     Example:
@@ -52,10 +53,12 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     kinds: dict[str, Callable[[IO[bytes]], None]] = {
         ".safetensors": lambda file: native.write_model(model, file, config, include_optimizer),
         ".keras": lambda file: keras_archive.write_model(model, file, config, include_optimizer),
+        **dict.fromkeys((".h5", ".hdf5"),
+                        lambda file: keras_legacy.write_model(model, file, config, include_optimizer)),
     }
     suffix = files.suffix_of(path)
     if suffix not in kinds:
-        raise ValueError(f"{model}: whole models are saved as .safetensors or .keras, not as {suffix}; {suffix} takes "
+        raise ValueError(f"{model}: whole models are saved as {', '.join(kinds)}, not as {suffix}; {suffix} takes "
                          "weights, by save_weights")
     _check_for(model, suffix)
     files.write_whole(path, kinds[suffix])
@@ -65,7 +68,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     """Save a model's weights alone.
 
     Args:
-        model: a built `Sequential`.
+        model: a built one.
         filepath: the name chooses the format: `.weights.h5` (Keras 3's), `.h5` (Keras 2's), or `.safetensors`, which is
             also taken, and added, where the name has no suffix.
         overwrite: replace a file that is there.
@@ -103,7 +106,7 @@ def load_weights(model: Any, filepath: Any) -> None:
     After an error the model has the weights it had before, all of them.
 
     Args:
-        model: a built `Sequential` of the same layers.
+        model: a built one of the same layers.
         filepath: of the file.
 
     Raises:
@@ -129,10 +132,10 @@ def load_weights(model: Any, filepath: Any) -> None:
         raise ValueError(f"{model}: build the model before load_weights, by build(input_shape) or a first call")
     kinds = {".safetensors": native.read_weights, ".keras": keras_archive.read_weights,
              **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), keras_legacy.read_weights)}
-    data, places = files.mapped(path), locations.places(model.layers)
+    data, places = files.mapped(path), locations.places(model)
     tensors, version = kinds[files.suffix_of(path)](data, path, places)
     contents.check(places, tensors, path)
-    new = contents.of_today(model.layers, places, tensors, version, path)
+    new = contents.of_today(model, places, tensors, version, path)
     for variable, value in zip(model.weights, new):
         variable.assign(value)
 
@@ -142,34 +145,42 @@ def model_config(model: Any) -> dict[str, Any]:
     was given, beside the layers where data showed it."""
     if not model.built:
         raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
-    whole = {**_entry(model), "build_config": {"input_shape": model.input_shape}}
+    whole = _entry(model)
+    if not is_functional(whole["config"]):
+        whole["build_config"] = {"input_shape": model.input_shape}
     try:    # what cannot be read again is not to be written: a function of the user's own, a layer
-        configs.read_stack(json.loads(json.dumps(whole)), str(model), 3)
+        found = entries.read_model(json.loads(json.dumps(whole)), str(model), 3, own_classes(model))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
+    lost = {place.native for place in locations.places(found)} ^ {place.native for place in locations.places(model)}
+    if lost:
+        raise ValueError(f"{model}: cannot be saved whole: a layer is in two models inside each other, which would be "
+                         f"two layers in the file ({min(lost)}); save its weights by save_weights")
     return whole
 
 
-def _entry(layer: Layer) -> dict[str, Any]:
+def _entry(layer: Any) -> dict[str, Any]:
     """The configuration of a layer, or a model, by itself: what says the shape of its input is `_input`'s."""
     entry = serialize(layer)
     config = entry["config"] = dict(entry["config"])
     config.pop("batch_input_shape", None)
-    if isinstance(layer, Network):
+    if is_functional(config):
+        config.update(configuration(layer.graph, _entry))
+    elif isinstance(layer, Network):
         config["layers"] = [*_input(layer), *map(_entry, layer.layers)]
     elif isinstance(layer, TimeDistributed):
         config["layer"] = _entry(layer.layer)
     return entry
 
 
-def _input(chain: Network) -> list[dict[str, Any]]:
-    """The input of a model whose user said its shape, be it in an `Input` or in the first layer."""
-    if not getattr(chain, "_strict", True):
+def _input(line: Any) -> list[dict[str, Any]]:
+    """The input of a line of layers whose user said its shape, be it in an `Input` or in the first layer."""
+    if not line._strict:
         return []
-    layer = chain._input or InputLayer(batch_shape=chain.input_shape, name=chain.input_name)
+    layer = line._input or InputLayer(batch_shape=line.input_shape, name=line.input_name)
     entry = serialize(layer)
     if entry["config"].get("dtype") is None:
-        entry["config"]["dtype"] = "int32" if chain.input_kind == "index" else chain.dtype
+        entry["config"]["dtype"] = "int32" if line.input_kind == "index" else line.dtype
     return [entry]
 
 

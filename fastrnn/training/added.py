@@ -41,9 +41,26 @@ class Added:
         metric = Mean(name) if aggregation == "mean" else Sum(name)
         return Added(self.losses, (*self.measured, symbol), (*self.metrics, metric))
 
+    def __bool__(self) -> bool:
+        return bool(self.losses or self.measured)
+
     def graph(self, model: Any) -> Graph:
         """The model's graph with what was added after its outputs."""
-        return _extended(model, [*self.losses, *self.measured]) if self.losses or self.measured else model.graph
+        return _extended(model, [*self.losses, *self.measured]) if self else model.graph
+
+    def packed(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A model's state for a copy of it: its graph and what was added as one graph, since a copy of a graph has
+        symbols of its own."""
+        graph: Graph = state["_graph"]
+        whole = Graph(graph.input_structure, [graph.output_structure, list(self.losses), list(self.measured)])
+        return {**state, "_graph": whole, "added": Added((), (), self.metrics)}
+
+    def unpacked(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state that `packed` was given."""
+        whole: Graph = state["_graph"]
+        outputs, losses, measured = whole.output_structure
+        graph = Graph(whole.input_structure, outputs)
+        return {**state, "_graph": graph, "added": Added(losses, measured, self.metrics)}
 
 
 def _extended(model: Any, symbols: Sequence[Symbol]) -> Graph:

@@ -42,7 +42,7 @@ class Objective:
                     _metrics(weighted_metrics, "weighted_metrics", outputs), _weights(loss_weights, outputs))
         self.heads = [Head(*arguments, index, "" if outputs.single else outputs.names[index], outputs.titles[index])
                       for index, arguments in enumerate(given)]
-        with_loss = [self.heads[index] for index in outputs.order if self.heads[index].has_loss]
+        with_loss = [self.heads[index] for index in outputs.order(loss) if self.heads[index].has_loss]
         self.has_loss = bool(with_loss)
         self._shown = with_loss if len(with_loss) > 1 else []      # whose losses are in the logs, each by itself
         self._measured = [head for head in self.heads if any(head.given)]

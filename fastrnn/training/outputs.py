@@ -29,7 +29,6 @@ class Outputs:
     Attributes:
         names: as given.
         titles: what the logs call the loss of each: the way to it, "a" or "pair/a".
-        order: their indices in the order of the structure, where dictionaries are not sorted.
         by_key: the structure is a dictionary.
 
     Example:
@@ -44,9 +43,9 @@ class Outputs:
         self._structure = structure
         self.single = len(self.names) == 1
         self.by_key = isinstance(structure, Mapping)
-        self.titles, self.order = [""] * len(self.names), list[int]()
-        places = _places(structure)
-        self._walk(structure, places, ())
+        self.titles = [""] * len(self.names)
+        self._order: list[tuple[int, Any]] = []     # the places in the structure's order, with the key outermost there
+        self._walk(structure, _places(structure), ())
 
     def _walk(self, structure: Any, places: Any, path: tuple[Any, ...]) -> None:
         """Name the outputs of a part of the structure."""
@@ -57,10 +56,16 @@ class Outputs:
             for index, part in enumerate(structure):
                 self._walk(part, places[index], (*path, index))
         else:
-            self.order.append(places)
+            self._order.append((places, path[0] if path else None))
             if not path or isinstance(path[-1], int):
                 path = (*path[:-1], self.names[places])
             self.titles[places] = "/".join(map(str, path))
+
+    def order(self, given: Any) -> list[int]:
+        """The indices of the outputs in the order in which they, or else the outputs, are listed; `spread` sorts
+        dictionaries, here they are as the user wrote them."""
+        keys = list(given) if self.by_key and isinstance(given, Mapping) else []
+        return [place for place, _ in sorted(self._order, key=lambda one: keys.index(one[1]) if one[1] in keys else -1)]
 
     def spread(self, given: Any, what: str) -> list[Any]:
         """One for each output, in their flat order.

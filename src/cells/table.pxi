@@ -23,6 +23,7 @@ cdef struct Cell:
     StepBack step_back[2]       # from the last step to the first, but the phases in this order; gives dz
     int through[2]              # the first block of dz that flows to h through U after the phase,
     int through_count[2]        # and how many do
+    int block_room              # vectors of each gate that a block has room for
 
 
 include "cells/simple_rnn.pxi"
@@ -34,11 +35,19 @@ cdef enum:
     CELL_COUNT = 5
 
 cdef Cell* TABLE[CELL_COUNT]
-TABLE[0] = &SIMPLE_RNN
-TABLE[1] = &LSTM
-TABLE[2] = &GRU
-TABLE[3] = &GRU_RESET_BEFORE
-TABLE[4] = &MIN_GRU
+
+
+cdef int enter(int number, Cell* cell) except -1:
+    cell.block_room = BLOCK // cell.blocks
+    TABLE[number] = cell
+    return 0
+
+
+enter(0, &SIMPLE_RNN)
+enter(1, &LSTM)
+enter(2, &GRU)
+enter(3, &GRU_RESET_BEFORE)
+enter(4, &MIN_GRU)
 
 
 cdef const Cell* cell_of(long number) except NULL:

@@ -44,7 +44,7 @@ cdef inline int block_width(int R, int left) noexcept nogil:
 
 cdef inline long block_units(const Rnn* p, long rows, long u0, long u1) noexcept nogil:
     """Vectors of units to take at a time: more where the rows are few."""
-    return max(1, min(u1 - u0, <long>BLOCK_UNITS, BLOCK // p.cell.blocks // max(1, min(rows, <long>BLOCK_ROWS))))
+    return max(1, min(u1 - u0, <long>BLOCK_UNITS, p.cell.block_room // max(1, min(rows, <long>BLOCK_ROWS))))
 
 
 cdef inline void start_blocks(const Rnn* p, Block* b, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -62,7 +62,7 @@ cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long 
     cdef long n
     while b.u < b.u1:
         b.vectors = min(b.vectors, b.u1 - b.u)
-        most = <int>min(<long>BLOCK_ROWS, BLOCK // p.cell.blocks // b.vectors)
+        most = <int>min(<long>BLOCK_ROWS, p.cell.block_room // b.vectors)
         b.R = next_rows(p, s, &b.n, b.n1, most, b.rows)
         if b.R > 0:
             b.size = b.R * b.vectors * VL

@@ -11,6 +11,7 @@ import pytest
 
 import fastrnn
 from fastrnn.graph.schedule import Schedule
+from fastrnn.layers.base import reset_names
 from tests.graph import graphs as zoo
 
 graphs = pytest.mark.parametrize("graph", zoo.GRAPHS.values(), ids=zoo.GRAPHS)
@@ -119,6 +120,8 @@ def test_a_training_schedule_goes_where_there_is_something_to_train(graph):
 @graphs
 def test_as_keras(graph):
     """From the same weights: predictions, three epochs' history, and the weights they end with."""
+    keras.utils.clear_session()         # names of layers that have none begin anew
+    reset_names()
     inputs, outputs = graph.make(keras)
     theirs = keras.Model(inputs, outputs)
     inputs, outputs = graph.make(fastrnn)

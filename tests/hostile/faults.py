@@ -45,7 +45,7 @@ def write(path: Path, config: Json, training: Json, model: fastrnn.Sequential | 
     suffix = path.suffix
     config, training = (text if isinstance(text, str) else json.dumps(text) for text in (config, training))
     if suffix == ".safetensors":
-        arrays = {place.native: v.data for place, v in zip(locations.places(model.layers), model.weights, strict=True)}
+        arrays = {place.native: place.variable.data for place in locations.places(model)}
         arrays |= {f"optimizer/vars/{i}": array for i, array in enumerate(optimizer)}
         path.write_bytes(native_bytes(arrays, {"config": config, "compile_config": training, "random": "{}"}))
     elif suffix == ".keras":

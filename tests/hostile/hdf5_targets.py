@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ class KerasWeights(Target):
 
     suffix = ".weights.h5"
 
-    def __init__(self) -> None:
-        self._model = small_model()
+    def __init__(self, make: Callable[[], Any] = small_model) -> None:
+        self._model = make()
         super().__init__({"file": hdf5_tree(bytes(keras_weights.pack(self._model)))})
 
     def assemble(self, trees: dict[str, Json]) -> bytes:
@@ -101,8 +102,8 @@ class Legacy(Target):
 
     suffix = ".h5"
 
-    def __init__(self) -> None:
-        model = small_model()
+    def __init__(self, make: Callable[[], Any] = small_model) -> None:
+        model = make()
         data = legacy_bytes(model, json.dumps(model_config(model)), json.dumps(state.compile_config(model)))
         tree = hdf5_tree(data)
         super().__init__({"file": tree, **{name: json.loads(tree["/"].pop(name))
@@ -125,8 +126,8 @@ class Keras(Target):
 
     suffix = ".keras"
 
-    def __init__(self, folder: Path) -> None:
-        small_model().save(folder / "m.keras")
+    def __init__(self, folder: Path, make: Callable[[], Any] = small_model) -> None:
+        make().save(folder / "m.keras")
         found = archive.Archive(memoryview((folder / "m.keras").read_bytes()), "m.keras")
         self._members = {name: bytes(found.read(name, 1 << 20)) for name in found.names}
         config = json.loads(self._members["config.json"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, TimeDistributed
+from fastrnn.layers import GRU, LSTM, Add, Bidirectional, Dense, Embedding, TimeDistributed
 from fastrnn.saving import archive, inspect
 from tests.hostile.changes import Edit, edited_bytes, edited_tree
 
@@ -30,6 +30,23 @@ def small_model() -> fastrnn.Sequential:
         TimeDistributed(Dense(2, use_bias=False), name="steps"), LSTM(1, use_bias=False, name="top")], name="good")
     model.compile("sgd", "mse", metrics=["mae"])
     model.fit(np.ones((2, 3)), np.ones((2, 1)), verbose=0)
+    return model
+
+
+def small_graph() -> fastrnn.Model:
+    """Each kind of call that a configuration can have, with few arrays."""
+    fastrnn.utils.set_random_seed(0)
+    words, signal = fastrnn.Input((3,), dtype="int32", name="words"), fastrnn.Input((None, 2), name="signal")
+    encoder = GRU(2, use_bias=False, return_state=True, name="encoder")
+    one, state = encoder(Embedding(5, 2, mask_zero=True, name="table")(words))
+    two, _ = encoder(signal, initial_state=state)
+    x = fastrnn.Input((2,), name="x")
+    inside = fastrnn.Model(x, Dense(2, use_bias=False, name="dense")(x), name="inside")
+    line = fastrnn.Sequential([fastrnn.Input((2,)), Dense(2, use_bias=False, name="deep")], name="line")
+    both = Add(name="both")([inside(one), line(inside(two))]) * 2.0
+    model = fastrnn.Model([words, signal], Dense(1, use_bias=False, name="out")(both[:, :1]), name="good")
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit([np.ones((2, 3)), np.ones((2, 3, 2))], np.ones((2, 1)), verbose=0)
     return model
 
 

@@ -8,12 +8,13 @@ import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fastrnn.saving import load_model
 from tests.hostile.faults import tensors
 from tests.hostile.hdf5_targets import Keras, KerasWeights, Legacy
 from tests.hostile.onnx_target import Onnx, OnnxExternal
-from tests.hostile.target import Json, Target, look, small_model, touch
+from tests.hostile.target import Json, Target, look, small_graph, small_model, touch
 from tests.hostile.torch_targets import TorchLegacy, TorchPickle, TorchTensors
 
 
@@ -27,8 +28,8 @@ class Native(Target):
 
     suffix = ".safetensors"
 
-    def __init__(self, folder: Path) -> None:
-        small_model().save(folder / "m.safetensors")
+    def __init__(self, folder: Path, make: Callable[[], Any] = small_model) -> None:
+        make().save(folder / "m.safetensors")
         header, self._body = _split((folder / "m.safetensors").read_bytes())
         texts = header.pop("__metadata__")
         super().__init__({"arrays": header, "texts": texts,
@@ -45,15 +46,17 @@ class Native(Target):
         touch(load_model(path).get_weights())
 
 
-def in_folder(make: Callable[[Path], Target]) -> Callable[[], Target]:
+def in_folder(make: Callable[..., Target], *args: Any) -> Callable[[], Target]:
     """A target that needs a folder to be made."""
     def target() -> Target:
         with tempfile.TemporaryDirectory() as folder:
-            return make(Path(folder))
+            return make(Path(folder), *args)
     return target
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
+    "graph.safetensors": in_folder(Native, small_graph), "graph.keras": in_folder(Keras, small_graph),
+    "graph.h5": lambda: Legacy(small_graph), "graph.weights.h5": lambda: KerasWeights(small_graph),
     ".safetensors": in_folder(Native), ".keras": in_folder(Keras), ".h5": Legacy, ".weights.h5": KerasWeights,
     ".pt": TorchPickle, "legacy.pt": TorchLegacy, "torch.safetensors": TorchTensors, ".onnx": Onnx,
     "external.onnx": OnnxExternal}

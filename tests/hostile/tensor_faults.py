@@ -65,7 +65,7 @@ for _name, _content in SAFETENSORS.items():
 def _arrays(change: Callable[[dict[str, np.ndarray]], None]) -> Callable[[Path, str], Path]:
     def make(path: Path, suffix: str) -> Path:
         model = good_model()
-        arrays = {place.native: v.data for place, v in zip(locations.places(model.layers), model.weights, strict=True)}
+        arrays = {place.native: place.variable.data for place in locations.places(model)}
         arrays |= {f"optimizer/vars/{i}": array for i, array in enumerate(state.optimizer_arrays(model))}
         change(arrays)
         path.write_bytes(native_bytes(arrays, {"config": json.dumps(model_config(model)),

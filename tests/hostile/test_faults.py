@@ -17,6 +17,7 @@ from fastrnn.saving import to_torch
 from tests.hostile import (
     archive_faults,
     config_faults,
+    functional_faults,
     hdf5_faults,
     legacy_faults,
     pickles,
@@ -26,7 +27,7 @@ from tests.hostile import (
 from tests.hostile.faults import FAULTS, good_model
 
 #: What enters files into `FAULTS`.
-ENTERED = (config_faults, archive_faults, hdf5_faults, tensor_faults, torch_faults, legacy_faults)
+ENTERED = (config_faults, functional_faults, archive_faults, hdf5_faults, tensor_faults, torch_faults, legacy_faults)
 #: A second, and beside twice the weights, which are small here, 64 MB.
 SECONDS, MEMORY = 1.0, 64 << 20
 

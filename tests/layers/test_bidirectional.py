@@ -11,9 +11,8 @@ import pytest
 import fastrnn
 from fastrnn.layers import Bidirectional
 from tests import reference
-from tests.conftest import assert_close, states_of
+from tests.conftest import CELLS, assert_close, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 MERGE_MODES = ["concat", "sum", "ave", "mul", None]
 N, T, D, H = 5, 7, 3, 6
 

@@ -24,20 +24,27 @@ from fastrnn.layers import (
     Average,
     Bidirectional,
     Concatenate,
+    Cropping1D,
     Dense,
     Dot,
     Dropout,
     Embedding,
+    Flatten,
     Input,
     InputLayer,
     LayerNormalization,
+    Masking,
     Maximum,
     MinGRU,
     Minimum,
     Multiply,
+    Permute,
+    RepeatVector,
+    Reshape,
     SimpleRNN,
     Subtract,
     TimeDistributed,
+    ZeroPadding1D,
     deserialize,
     serialize,
 )
@@ -118,6 +125,15 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                     "steps": Recipe(wrapped(Concatenate, 1), [(N, T, D)] * 2)},
     "Dot": {"": Recipe(wrapped(Dot, (2, 1)), [(N, T, D), (N, D, 2)], masks=False),
             "cosine": Recipe(wrapped(Dot, 1, normalize=True), [(N, D)] * 2, masks=False)},
+    "Flatten": {"": Recipe(wrapped(Flatten)),
+                "channels": Recipe(wrapped(Flatten, "channels_first"), (N, T, 2, D))},
+    "Masking": {"": Recipe(wrapped(Masking, 0.25))},
+    "Reshape": {"": Recipe(wrapped(Reshape, (D, -1)))},
+    "Permute": {"": Recipe(wrapped(Permute, (2, 1))), "three": Recipe(wrapped(Permute, (3, 1, 2)), (N, T, 2, D))},
+    "RepeatVector": {"": Recipe(wrapped(RepeatVector, 3), (N, D), masks=False)},
+    "Cropping1D": {"": Recipe(wrapped(Cropping1D)), "start": Recipe(wrapped(Cropping1D, (2, 0)))},
+    "ZeroPadding1D": {"": Recipe(wrapped(ZeroPadding1D, (1, 2))),
+                      "channels": Recipe(wrapped(ZeroPadding1D, 1, "channels_first"))},
     **{cell.__name__: {
         "": Recipe(wrapped(cell, 3)),
         "sequences": Recipe(wrapped(cell, 3, return_sequences=True)),
@@ -225,7 +241,7 @@ def assert_same(one: list, two: list) -> None:
 
 def test_every_layer_has_a_recipe():
     assert fastrnn.Sequential.__name__ in registry.objects      # enters itself when it is first asked for
-    assert set(RECIPES) == set(registry.objects)
+    assert set(RECIPES) == {cls.__name__ for cls in registry.objects.values()}
     for name, forms in RECIPES.items():
         for recipe in forms.values():
             assert type(recipe.make()).__name__ == name

@@ -11,9 +11,8 @@ import pytest
 
 import fastrnn
 from tests import reference
-from tests.conftest import VARIANTS, assert_close, make_layer, states_of
+from tests.conftest import CELLS, VARIANTS, assert_close, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-10}  # of a sum whose terms may cancel
 SHAPES = list(itertools.product([1, 5, 33], [1, 2, 7], [1, 3, 16, 37]))  # N, T, H
 

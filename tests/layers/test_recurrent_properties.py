@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 import fastrnn
 from tests import reference
-from tests.conftest import VARIANTS, assert_close, make_layer, states_of
-
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
+from tests.conftest import CELLS, VARIANTS, assert_close, make_layer, states_of
 
 
 @st.composite

@@ -15,9 +15,8 @@ import pytest
 import fastrnn
 from fastrnn._core import threads as team
 from tests import reference
-from tests.conftest import VARIANTS, make_layer, states_of
+from tests.conftest import CELLS, VARIANTS, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU", "MinGRU"]
 THREADS = [1, 2, 3, 5]
 # One sequence of a wide layer (split over units), batches that split evenly, with a remainder, and not at all; and one
 # long enough for its weights' gradients to be summed in two halves, some steps at a time.

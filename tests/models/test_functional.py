@@ -220,8 +220,8 @@ def circle():
 REFUSED = {
     "a gap": (lambda s, y: Model(Input((T, D)), y), ValueError, "needs the input 'x', which is not among the model's"),
     "a circle": (lambda s, y: circle(), ValueError, "the graph has a circle at Dense 'two'"),
-    "an array as input": (lambda s, y: Model(np.ones(3), y), TypeError, "inputs: expected symbols.*got ndarray; make it"),
-    "a layer as output": (lambda s, y: Model(s, Dense(2)), TypeError, "outputs: expected symbols.*got Dense; call it on"),
+    "an array as input": (lambda s, y: Model(np.ones(3), y), TypeError, "inputs: expected symbols.*got ndarray; make"),
+    "a layer as output": (lambda s, y: Model(s, Dense(2)), TypeError, "outputs: expected symbols.*got Dense; call it"),
     "no output": (lambda s, y: Model(s, []), ValueError, "expected at least one symbol"),
     "an input twice": (lambda s, y: Model([s, s], y), ValueError, "a symbol is listed twice: x, x"),
     "names twice": (lambda s, y: Model(s, Dense(1, name="encoder")(y)), ValueError, "two layers named 'encoder'"),
@@ -232,7 +232,7 @@ REFUSED = {
     "a width": (lambda s, y: LSTM(2)(y), ValueError, r"expected input \(batch, time, features\).*got \(.*3\)"),
     "a state's width": (lambda s, y: LSTM(2)(s, initial_state=[y, y]), ValueError,
                         r"initial_state: expected \(batch, units\) = \(None, 2\), got \(None, 3\)"),
-    "a state too few": (lambda s, y: LSTM(3)(s, initial_state=[y]), ValueError, "initial_state: expected 2 arrays, got 1"),
+    "a state too few": (lambda s, y: LSTM(3)(s, initial_state=[y]), ValueError, "initial_state: expected 2 arrays"),
     "an array as state": (lambda s, y: GRU(3)(s, initial_state=np.ones((1, 3))), TypeError, "expected symbols alone"),
     "a second input": (lambda s, y: Dense(2)([y, y]), ValueError, "Dense 'dense.*': expected one input, got 2"),
 }  # fmt: skip

@@ -32,7 +32,7 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     @property
-    def output_activation(self) -> str:  # type: ignore[override]
+    def output_activation(self) -> str:
         return self.activation.name
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:

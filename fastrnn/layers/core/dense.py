@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from fastrnn import _core, activations, arrays, constraints, initializers, regularizers, runtime
+from fastrnn import _core, activations, arrays, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
@@ -40,6 +40,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    described = ("kernel", "bias")
 
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True,
                  kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
@@ -53,12 +54,7 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.describe(locals())
         # An activation that the kernel knows is applied there.
         codes = _core.kernels(self.dtype).ACTIVATIONS
         name = self.activation.name
@@ -68,7 +64,7 @@ class Dense(Layer):
         self._after = None if plain or self._softmax else self.activation
 
     @property
-    def output_activation(self) -> str:  # type: ignore[override]
+    def output_activation(self) -> str:
         return self.activation.name
 
     def forget(self) -> None:
@@ -85,12 +81,10 @@ class Dense(Layer):
                              f"got {tuple(input_shape)}")
         shapes = self.weight_shapes(input_shape)
         self._runner = None
-        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
-                                      self.kernel_constraint)
+        self.kernel = self.described_weight("kernel", shapes["kernel"])
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", shapes["bias"], self.bias_initializer, self.bias_regularizer,
-                                        self.bias_constraint)
+            self.bias = self.described_weight("bias", shapes["bias"])
         self.built = True
 
     def compute_output_shape(self, *input_shapes: Any) -> Shape:
@@ -145,10 +139,5 @@ class Dense(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias, "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "use_bias": self.use_bias,
         }

@@ -143,7 +143,7 @@ class Bidirectional(Layer):
         return 2
 
     @property
-    def masks(self) -> str:  # type: ignore[override]
+    def masks(self) -> str:
         return "pass" if self.return_sequences else "drop"
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:

@@ -58,7 +58,7 @@ class GRU(Recurrent):
         super().__init__(**handed_on(locals(), "reset_after"))
 
     def _bias_shape(self) -> tuple[int, ...]:
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+        return (2, *super()._bias_shape()) if self.reset_after else super()._bias_shape()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),

@@ -81,7 +81,7 @@ class LSTM(Recurrent):
 
     def _bias_initializer(self) -> Any:
         if not self.unit_forget_bias:
-            return self.bias_initializer
+            return None
         n = self.units
 
         def initializer(shape: Any, dtype: Any = "float32") -> np.ndarray:

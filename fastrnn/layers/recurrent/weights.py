@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import _core, activations, constraints, initializers, regularizers
+from fastrnn import _core, activations
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.variable import Variable
@@ -47,6 +47,9 @@ class RecurrentWeights(Layer):
     cell_name: str          # in the kernels' table of cells
     gates = OfCell("gates")
     state_count = OfCell("states")
+    described = ("kernel", "recurrent", "bias")
+    kernel_initializer: Any
+    bias_initializer: Any
     has_recurrent_kernel = OfCell("has_recurrent_kernel")
     recurrent_kernel: Variable      # if the cell has one
     reset_after = True      # GRU's own argument
@@ -73,15 +76,7 @@ class RecurrentWeights(Layer):
         self.activation = self._kernel_activation("activation", activation)
         self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.describe(locals())
         self.dropout = self._rate("dropout", dropout)
         self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
         self.seed = seed
@@ -125,23 +120,20 @@ class RecurrentWeights(Layer):
                              f"got {tuple(input_shape)}{rank_hint(input_shape)}")
         shapes = self.weight_shapes(input_shape)
         self._runner = None
-        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
-                                      self.kernel_constraint)
+        self.kernel = self.described_weight("kernel", shapes["kernel"])
         if self.has_recurrent_kernel:
-            self.recurrent_kernel = self.add_weight("recurrent_kernel", shapes["recurrent_kernel"],
-                                                    self.recurrent_initializer, self.recurrent_regularizer,
-                                                    self.recurrent_constraint)
+            self.recurrent_kernel = self.described_weight("recurrent_kernel", shapes["recurrent_kernel"], "recurrent")
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", shapes["bias"], self._bias_initializer(), self.bias_regularizer,
-                                        self.bias_constraint)
+            self.bias = self.described_weight("bias", shapes["bias"], initializer=self._bias_initializer())
         self.built = True
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
     def _bias_initializer(self) -> Any:
-        return self.bias_initializer
+        """In the place of the argument, if not None."""
+        return None
 
     def kernel_runner(self) -> Any:
         """The compiled object that runs the layer and differentiates it."""
@@ -166,7 +158,7 @@ class RecurrentWeights(Layer):
         return 2
 
     @property
-    def masks(self) -> str:  # type: ignore[override]
+    def masks(self) -> str:
         return "pass" if self.return_sequences else "drop"
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:

@@ -13,11 +13,14 @@ from fastrnn._version import __version__
 from fastrnn.saving import archive, config, state
 from fastrnn.saving.archive import Archive
 from fastrnn.saving.contents import Contents, places_of
+from fastrnn.saving.entries import Objects
+from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import MAX_TEXT, ModelFileError, shown
 from fastrnn.saving.keras import hdf5, weights
 from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
+from fastrnn.saving.versions import major_version
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose form is written.
@@ -33,7 +36,7 @@ def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], inclu
     metadata = {
         "keras_version": _KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "fastrnn": {"version": __version__, "random": state.random_states(model.layers)},
+        "fastrnn": {"version": __version__, "random": state.random_states(model)},
     }
     archive.write(file, {
         _METADATA: json.dumps(metadata).encode(),
@@ -42,21 +45,21 @@ def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], inclu
     })
 
 
-def read_model(data: memoryview, file: str) -> Contents:
+def read_model(data: memoryview, file: str, custom_objects: Objects | None = None) -> Contents:
     """A file that Keras, or `write_model`, wrote."""
     members = Archive(data, file)
     model_config, (metadata, version) = _json(members, _CONFIG, file), _metadata(members, file)
-    stack = config.read_stack(model_config, file, version)
+    model = read_model_config(model_config, file, version, custom_objects)
     ours = metadata.get("fastrnn")
     opened: list[Group] = []
 
     def root() -> Group:
         if not opened:
-            opened.append(_weights(members, file, places_of(stack, file)))
+            opened.append(_weights(members, file, places_of(model, file)))
         return opened[0]
 
     return Contents(
-        file, version, stack, lambda places: weights.find(root(), places, file),
+        file, version, model, lambda places: weights.find(root(), places, file),
         model_config.get("compile_config"), lambda: weights.optimizer(root()),
         ours.get("random") if isinstance(ours, dict) else None)
 
@@ -87,13 +90,3 @@ def _weights(members: Archive, file: str, places: Sequence[Place]) -> Group:
     needed = sum(math.prod(place.shape) for place in places) * 8
     content = members.read(_WEIGHTS, _ARRAYS * (needed + _OVERHEAD * (len(places) + 64)))
     return hdf5.open_file(content, file, _WEIGHTS)
-
-
-def major_version(text: Any, file: str, place: str) -> int:
-    """The 3 of "3.8.0"; 1 where no version is given, as Keras 1 gave none."""
-    if text is None:
-        return 1
-    major = str(text).split(".")[0]
-    if not major.isascii() or not major.isdigit() or not 1 <= len(major) <= 2 or not 1 <= int(major) <= 3:
-        raise ModelFileError(file, place, f"expected a version of Keras, 1 to 3, got {shown(text)}")
-    return int(major)

@@ -5,43 +5,79 @@ their configuration in attributes."""
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
 
+from fastrnn import losses, metrics
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
-from fastrnn.saving import config, layouts, locations
+from fastrnn.layers.table import is_operation
+from fastrnn.saving import config, layouts, locations, state
 from fastrnn.saving.contents import Contents
+from fastrnn.saving.entries import Objects
+from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import ModelFileError
-from fastrnn.saving.keras import hdf5, weights
-from fastrnn.saving.keras.archive import major_version
+from fastrnn.saving.keras import hdf5, legacy_config, weights
 from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
+from fastrnn.saving.versions import major_version
 
 _MODEL, _OPTIMIZER = "model_weights", "optimizer_weights"
+_VERSION = {"backend": "tensorflow", "keras_version": "3.0.0"}
+
+
+def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], include_optimizer: bool) -> None:
+    """Write a model: configuration, weights, and how far its training has come."""
+    arrays, texts = _weights(model, f"{_MODEL}/")
+    texts[_MODEL] = dict(texts[""])
+    texts[""] = {**_VERSION, "model_config": json.dumps(legacy_config.old_entry(model_config))}
+    training = state.compile_config(model) if include_optimizer else None
+    if training is not None:
+        optimizer = training.pop("optimizer")
+        training["optimizer_config"] = legacy_config.old_optimizer(optimizer)
+        training["loss"] = _spelled_out(training["loss"], losses)
+        training |= {key: _spelled_out(training[key], metrics) for key in ("metrics", "weighted_metrics")}
+        texts[""]["training_config"] = json.dumps(training)
+        kept = {f"{model.optimizer.name}/{i}": array for i, array in enumerate(state.optimizer_arrays(model))}
+        arrays |= {f"{_OPTIMIZER}/{name}": array for name, array in kept.items()}
+        texts[_OPTIMIZER] = {"weight_names": list(kept)}
+    file.write(hdf5.write(arrays, texts))
+
+
+def _spelled_out(value: Any, module: Any) -> Any:
+    """Names as configurations: Keras 3 takes few of them for what they are in these files."""
+    if isinstance(value, str) and value not in ("accuracy", "acc", "crossentropy", "ce"):
+        return module.serialize(module.get(value))
+    if isinstance(value, dict) and "class_name" not in value:
+        return {key: _spelled_out(inner, module) for key, inner in value.items()}
+    return [_spelled_out(inner, module) for inner in value] if isinstance(value, list) else value
 
 
 def write_weights(model: Any, file: IO[bytes]) -> None:
     """Write a model's weights alone."""
+    file.write(hdf5.write(*_weights(model, "")))
+
+
+def _weights(model: Any, prefix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A model's weights as arrays by path, and the texts of their groups."""
     arrays: dict[str, np.ndarray] = {}
     names: dict[int, list[str]] = {}
-    pairs = zip(locations.places(model.layers), model.weights, strict=True)
-    for place, variable in sorted(pairs, key=lambda pair: _frozen(pair[0])):
-        layer = model.layers[place.part.top].name
+    for place in sorted(locations.places(model), key=_frozen):
         name = f"{place.native}:0"
-        names.setdefault(place.part.top, []).append(name)
-        arrays[f"{layer}/{name}"] = variable.data
-    texts: dict[str, Any] = {
-        "": {"layer_names": [layer.name for layer in model.layers], "backend": "tensorflow", "keras_version": "3.0.0"}}
-    for top, layer in enumerate(model.layers):
-        texts[layer.name] = {"weight_names": names.get(top, [])}
-    file.write(hdf5.write(arrays, texts))
+        names.setdefault(id(place.part.top), []).append(name)
+        arrays[f"{prefix}{place.part.top.name}/{name}"] = place.variable.data
+    layers = [layer for layer in model.layers if not is_operation(layer)]      # which Keras does not list
+    texts: dict[str, Any] = {"": {**_VERSION, "layer_names": [layer.name for layer in layers]}}
+    for layer in layers:
+        texts[f"{prefix}{layer.name}"] = {"weight_names": names.get(id(layer), [])}
+    return arrays, texts
 
 
-def read_model(data: memoryview, file: str) -> Contents:
+def read_model(data: memoryview, file: str, custom_objects: Objects | None = None) -> Contents:
     """A whole model that Keras 1, 2 or 3 wrote."""
     root = hdf5.open_file(data, file)
     text = root.text("model_config")
@@ -51,7 +87,7 @@ def read_model(data: memoryview, file: str) -> Contents:
     training = root.text("training_config")
     version = major_version(_version(root), file, "@keras_version")
     return Contents(
-        file, version, config.read_stack(config.parse_json(text, file, "@model_config"), file, version),
+        file, version, read_model_config(config.parse_json(text, file, "@model_config"), file, version, custom_objects),
         lambda places: find(root.group(_MODEL), places, file),
         None if training is None else config.parse_json(training, file, "@training_config"),
         lambda: _optimizer(root), None)
@@ -75,7 +111,7 @@ def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:
     stored = [tensors for tensors in (_layer(group, name) for name in group.texts("layer_names")) if tensors]
     wanted: dict[int, list[Place]] = {}
     for place in places:
-        wanted.setdefault(place.part.top, []).append(place)
+        wanted.setdefault(id(place.part.top), []).append(place)
     if len(stored) != len(wanted):
         raise ModelFileError(file, group.place, f"expected {len(wanted)} layers with weights, got {len(stored)}; the "
                                                 "weights are of another model")

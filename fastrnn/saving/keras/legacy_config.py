@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Keras 1 and 2 wrote, in the words of Keras 3."""
+"""What Keras 1 and 2 wrote, in the words of Keras 3; and back."""
 
 from __future__ import annotations
 
@@ -65,3 +65,76 @@ def _of_keras_1(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name == "Embedding" and not found.get("dropout"):
         found.pop("dropout", None)
     return found
+
+
+# back --------------------------------------------------------------------------------------------------------------
+
+def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """A layer's or model's configuration in the form of version 2, as far as it has one: Keras 2 and 3 read it.
+
+    A call with symbols among its keywords, and an operation on arrays, stay in the form of version 3.
+
+    >>> old_entry({"module": "keras.layers", "class_name": "Dropout", "config": {"rate": 0.5}, "registered_name": None})
+    {'class_name': 'Dropout', 'config': {'rate': 0.5}}
+    """
+    found = dict(entry)
+    module = str(found.get("module"))
+    if module.startswith("keras.src.ops"):
+        return found
+    if module.startswith("keras"):
+        del found["module"], found["registered_name"]
+    config = dict(found["config"])
+    if "layers" in config:
+        models = {layer["config"]["name"] for layer in config["layers"] if layer["class_name"] == "Functional"}
+        config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
+    for key in ("layer", "backward_layer"):     # which have their module in both versions
+        if isinstance(config.get(key), dict):
+            config[key] = {**config[key], **old_entry(config[key])}
+    if found["class_name"] == "InputLayer":
+        config["batch_input_shape"] = config.pop("batch_shape")
+    if not config.get("zero_output_for_mask", True):        # which version 2 does not know
+        del config["zero_output_for_mask"]
+    if "recurrent_dropout" in config and config.get("seed", 0) is None:
+        del config["seed"]
+    found["config"] = config
+    return found
+
+
+def old_optimizer(config: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's configuration without what is as it is by default, of which versions know different parts.
+
+    >>> old_optimizer({"class_name": "SGD", "config": {"learning_rate": 0.1, "clipnorm": None, "use_ema": False,
+    ...                                               "ema_momentum": 0.99}})
+    {'class_name': 'SGD', 'config': {'learning_rate': 0.1}}
+    """
+    inner = {key: value for key, value in config["config"].items() if value is not None}
+    if not inner.get("use_ema"):
+        inner = {key: value for key, value in inner.items() if key not in ("use_ema", "ema_momentum")}
+    return {"class_name": config["class_name"], "config": inner}
+
+
+def _old_calls(entry: dict[str, Any], models: set[str]) -> dict[str, Any]:
+    """A layer with its calls in the form of version 2, if it has one for all: not where it is called on the output of
+    a model, whose calls versions count differently."""
+    if "module" in entry or "inbound_nodes" not in entry:
+        return entry
+    nodes = [_old_call(node) for node in entry["inbound_nodes"]]
+    if None in nodes or any(reference[0] in models for node in nodes for reference in node):
+        return entry
+    return {**entry, "inbound_nodes": nodes}
+
+
+def _old_call(node: dict[str, Any]) -> Any:
+    """A call in the form of version 2; None if it has none."""
+    args, kwargs = node["args"], node["kwargs"]
+    if len(args) != 1 or not all(value is None or isinstance(value, (bool, int, float, str))
+                                 for value in kwargs.values()):
+        return None
+    kwargs = {key: bool(value) if key == "training" else value for key, value in kwargs.items()}
+    found = [_history(arg) for arg in (args[0] if isinstance(args[0], list) else args)]
+    return None if None in found else [[*history, kwargs] for history in found]
+
+
+def _history(value: Any) -> Any:
+    return value["config"]["keras_history"] if (
+        isinstance(value, dict) and value.get("class_name") == "__keras_tensor__") else None

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from fastrnn.layers.table import is_operation
 from fastrnn.saving import locations
 from fastrnn.saving.errors import MAX_COUNT, ModelFileError
 from fastrnn.saving.keras import hdf5
@@ -26,12 +27,12 @@ def write(model: Any, file: IO[bytes]) -> None:
 
 def pack(model: Any, optimizer: Sequence[np.ndarray] = ()) -> memoryview:
     """The bytes of a file with a model's weights, and what its optimizer keeps."""
-    places, variables = locations.places(model.layers), model.weights
-    arrays = {place.keras: variable.data for place, variable in zip(places, variables, strict=True)}
+    arrays = {place.keras: place.variable.data for place in locations.places(model)}
     arrays |= {f"{OPTIMIZER}/{i}": array for i, array in enumerate(optimizer)}
     # Keras looks for a group of every layer, and of the cell in it, and names them.
-    texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in locations.parts(model.layers)}
-    texts |= {part.keras: {"name": part.layer.name} for part in locations.parts(model.layers)}
+    found = [part for part in locations.parts(model) if not is_operation(part.layer)]
+    texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in found}
+    texts |= {part.keras: {"name": part.layer.name} for part in found}
     texts["vars"] = {"name": model.name}
     if len(optimizer):
         texts[OPTIMIZER] = {"name": model.optimizer.name}
@@ -45,7 +46,7 @@ def find(root: Group, places: Sequence[Place], file: str) -> list[Tensor]:
         ModelFileError: one is missing, or there are more.
     """
     stored = sum(1 for name in root.group("layers").names() if not name.startswith("input_layer"))
-    expected = len({place.part.top for place in places})
+    expected = len({id(place.part.top) for place in places})
     if stored < expected:
         raise ModelFileError(file, f"{root.place}/layers", f"expected {expected} layers with weights, got {stored}")
     groups = {path: root.group(path) for path in {place.part.keras: None for place in places}}

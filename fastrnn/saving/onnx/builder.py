@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ class GraphBuilder:
         self.outputs: list[Any] = []
         self.final: list[tuple[str, str, Any]] = []     # last states: value, name of the output, shape
         self.scope = ""             # the layer that nodes are made for, which is in their names
+        self.kinds: dict[str, str] = {}     # of the values that are not of the graph's own dtype: "int64", "bool"
         self._names: dict[str, int] = {}
+        self._shared: dict[Any, str] = {}
 
     def unique(self, name: str) -> str:
         """A name that nothing in the graph has."""
@@ -36,11 +39,29 @@ class GraphBuilder:
         return f"{name}_{count}" if count else name
 
     def constant(self, value: Any, name: str, dtype: Any = None) -> str:
-        """A tensor of the file; of the graph's own dtype if none is named."""
-        name = self.unique(f"{self.scope}/{name}")
+        """A tensor of the file, which has each once; of the graph's own dtype if none is named."""
         array = np.array(value, dtype or self.dtype, order="C")
-        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
-        return name
+        key = array.shape, array.dtype.str, hashlib.sha256(array.data).digest()
+        if key not in self._shared:
+            self._shared[key] = name = self.unique(f"{self.scope}/{name}")
+            self.constants.append(self.onnx.numpy_helper.from_array(array, name))
+        return self._shared[key]
+
+    def kind(self, value: str) -> str:
+        """The dtype of a value."""
+        return self.kinds.get(value, self.dtype)
+
+    def of_kind(self, value: str, kind: str) -> str:
+        """A value as one of another dtype."""
+        if self.kind(value) == kind:
+            return value
+        number = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+        return self.as_kind(self.add("Cast", value, to=number), kind)
+
+    def as_kind(self, value: str, kind: str) -> str:
+        """Take down of which dtype a value is."""
+        self.kinds[value] = kind
+        return value
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """A node with one output, whose name is given back."""
@@ -57,13 +78,13 @@ class GraphBuilder:
         """An input of the graph, whose name is given back."""
         name = self.unique(name)
         self.inputs.append(self._information(name, dtype, shape))
-        return name
+        return self.as_kind(name, dtype)
 
     def add_output(self, value: str, name: str, shape: Any) -> None:
         """Give a value out under this name."""
         name = self.unique(name)
         self.nodes.append(self.onnx.helper.make_node("Identity", [value], [name], self.unique("Identity")))
-        self.outputs.append(self._information(name, self.dtype, shape))
+        self.outputs.append(self._information(name, self.kind(value), shape))
 
     def _information(self, name: str, dtype: str, shape: Any) -> Any:
         kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))

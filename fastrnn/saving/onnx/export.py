@@ -6,8 +6,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from fastrnn.layers.base import Shape
 from fastrnn.layers.network import Network
+from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files
 from fastrnn.saving.onnx import layers
 from fastrnn.saving.onnx.builder import GraphBuilder
@@ -21,16 +24,18 @@ _LARGEST = (2 << 30) - 1
 def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False, overwrite: bool = True) -> None:
     """Write a model to an ONNX file, for ONNX Runtime and others that read the format.
 
-    The graph has the input "input", the batch first, and the output "output"; sizes that may vary are free in it.
+    The graph of a `Sequential` has the input "input", the batch first, and the output "output", that of another model
+    its `input_names` and `output_names` ("x_out" for an output whose name an input has); sizes that may vary are free
+    in it. A layer that is called several times has its weights in the file once.
     Dropout, which acts in training alone, is left out. Layers after an `Embedding` with mask_zero ignore what it
     masks, wherever in a sequence that is: the steps that count are moved to its front, the node is given their number
     as sequence_lens, and its outputs are moved back.
 
     Args:
-        model: a built `Sequential`.
+        model: a built one.
         filepath: of the file, usually with the suffix `.onnx`.
         opset: version of ONNX's operators, 14 to 21.
-        states: the graph takes the first states of each recurrent layer as inputs, "lstm_h" and "lstm_c" for a layer
+        states: the graph takes the first states of each recurrent layer that is not given any as inputs, "lstm_h" and "lstm_c" for a layer
             named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`, "encoder_lstm_h" in a `Sequential`
             named "encoder"), each (batch, units), and gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
             to feed a long sequence in pieces (but not to layers that go backwards, which begin with the last piece).
@@ -38,7 +43,7 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         overwrite: replace a file that is there.
 
     Raises:
-        TypeError: it is no `Sequential`.
+        TypeError: it is no model.
         ValueError: the model is not built, or has something that ONNX lacks; says which layer and what.
         FileExistsError: there is a file and `overwrite` is False.
         ImportError: onnx is not installed.
@@ -64,7 +69,7 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
 def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     """A model as onnx's ModelProto; see `export_onnx`."""
     if not isinstance(model, Network):
-        raise TypeError(f"export_onnx model: expected a Sequential, got {type(model).__name__}; put layers into one")
+        raise TypeError(f"export_onnx model: expected a Sequential or a Model, got {type(model).__name__}; put layers into one")
     if opset not in OPSETS:
         raise ValueError(f"{model}: export_onnx expected an opset from {OPSETS[0]} to {OPSETS[-1]}, got {opset!r}")
     if not model.built:
@@ -72,18 +77,33 @@ def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     if sum(weight.data.nbytes for weight in model.weights) > _LARGEST - (1 << 20):
         raise ValueError(f"{model}: an ONNX file holds 2 GB; save the model as .safetensors")
     graph = GraphBuilder(model.dtype, opset, states)
-    kind = "int64" if model.input_kind == "index" else model.dtype
-    x: str = graph.add_input("input", kind, _free(model.input_shape))
-    x, _ = layers.add_all(graph, model, x, None)
+    line = isinstance(model, Sequential)
+    inputs = [graph.add_input(name, _kind(model, index), _free(symbol.shape, "" if line else name))
+              for index, (name, symbol) in enumerate(zip(["input"] if line else model.input_names, model.inputs))]
+    outputs, _ = layers.add_all(graph, model, inputs, [None] * len(inputs))
     graph.scope = ""
-    graph.add_output(x, "output", _free(model.output_shape))
+    for y, name, symbol in zip(outputs, ["output"] if line else _output_names(model, graph), model.outputs):
+        graph.add_output(y, name, _free(symbol.shape, "" if line else name))
     for value, name, shape in graph.final:
         graph.add_output(value, name, shape)
     return graph.model(model.name, "")
 
 
-def _free(shape: Shape) -> list[Any]:
-    """A shape in ONNX's terms: sizes that may vary have names."""
-    names = ("batch", "time")
-    return [(names[axis] if axis < len(names) else f"size_{axis}") if size is None else size
-            for axis, size in enumerate(shape)]
+def _kind(model: Any, index: int) -> str:
+    """The dtype of an input: whole numbers where a layer that reads it needs them."""
+    kinds = {taker.kind for taker in model.schedule().takers[index]}
+    whole = "index" in kinds or np.dtype(model.inputs[index].dtype).kind in "iu"
+    return "int64" if whole else model.dtype
+
+
+def _output_names(model: Any, graph: GraphBuilder) -> list[str]:
+    """The names of the outputs; one that an input has gets an ending."""
+    taken = {value.name for value in graph.inputs}
+    return [f"{name}_out" if name in taken else name for name in model.output_names]
+
+
+def _free(shape: Shape, name: str) -> list[Any]:
+    """A shape in ONNX's terms: sizes that may vary have names, which are those of one input or output if it is named."""
+    names = ("batch", f"{name}_time" if name else "time")
+    return [(names[axis] if axis < len(names) else f"{name}_size_{axis}" if name else f"size_{axis}")
+            if size is None else size for axis, size in enumerate(shape)]

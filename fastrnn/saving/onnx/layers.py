@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each layer but the recurrent ones as ONNX's operators: one table, from the class to what adds its nodes."""
+"""A model's layers as ONNX's operators, call by call: one table, from the class to what adds its nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,38 +22,74 @@ from fastrnn.layers import (
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
+from fastrnn.layers.mask_operations import MaskOperation
 from fastrnn.layers.network import Network
+from fastrnn.layers.operation import Operation
 from fastrnn.saving.onnx import recurrent_layers
 from fastrnn.saving.onnx.builder import GraphBuilder
+from fastrnn.saving.onnx.merges import MERGES, Given
+from fastrnn.saving.onnx.operations import mask_operation, operation
 
 #: What adds a layer's nodes: given the graph, the layer, its input (batch first) and its mask or None, it gives the
 #: output and the mask that goes with it. A mask has all axes but the last of what it goes with, as an Embedding's has.
 Adds = Callable[[GraphBuilder, Any, str, str | None], tuple[str, str | None]]
+#: Outputs, and their masks.
+Outputs = tuple[list[str], list[str | None]]
 
 
-def add(graph: GraphBuilder, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
+def add(graph: GraphBuilder, layer: Layer, given: Given) -> Outputs:
     """Add a layer's nodes to a graph.
 
     Raises:
         ValueError: the layer has no form in ONNX.
     """
-    adds: Adds | None = add_all if isinstance(layer, Network) else _LAYERS.get(type(layer))
-    if adds is None:
-        raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are "
-                         f"{', '.join(sorted(cls.__name__ for cls in _LAYERS))}")
     above = graph.scope
     graph.scope = f"{above}/{layer.name}" if above else layer.name
     try:
-        return adds(graph, layer, x, mask)
+        return _add(graph, layer, given)
     finally:
         graph.scope = above
 
 
-def add_all(graph: GraphBuilder, chain: Network, x: str, mask: str | None) -> tuple[str, str | None]:
-    """Add the nodes of all layers of a model, each fed with what the one before gives."""
-    for layer in chain.layers:
-        x, mask = add(graph, layer, x, mask)
-    return x, mask
+def _add(graph: GraphBuilder, layer: Any, given: Given) -> Outputs:
+    if isinstance(layer, Network):
+        return add_all(graph, layer, given.xs, given.masks)
+    if isinstance(layer, Operation):
+        return [operation(graph, layer, given.xs, given.ranks)], [None]
+    if isinstance(layer, MaskOperation):
+        return [mask_operation(graph, layer, given.xs)], [None]
+    if layer.input_kind != "any":
+        kind = "int64" if layer.input_kind == "index" else graph.dtype
+        given = given._replace(xs=[graph.of_kind(x, kind) for x in given.xs])
+    x, *states = given.xs
+    if isinstance(layer, Bidirectional):
+        return recurrent_layers.bidirectional(graph, layer, x, given.masks[0], states)
+    if type(layer) in (SimpleRNN, LSTM, GRU):
+        return recurrent_layers.recurrent(graph, layer, x, given.masks[0], states)
+    if type(layer) in MERGES:
+        y, mask = MERGES[type(layer)](graph, layer, given)
+    elif type(layer) in _LAYERS:
+        y, mask = _LAYERS[type(layer)](graph, layer, x, given.masks[0])
+    else:
+        known = sorted(cls.__name__ for cls in (*_LAYERS, *MERGES, Bidirectional, SimpleRNN, LSTM, GRU))
+        raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are {', '.join(known)}")
+    return [y], [mask]
+
+
+def add_all(graph: GraphBuilder, network: Network, xs: Sequence[str], masks: Sequence[str | None]) -> Outputs:
+    """Add the nodes of all calls in a model."""
+    values = {id(symbol): given for symbol, given in zip(network.graph.inputs, zip(xs, masks))}
+    for node in network.graph.nodes:
+        own = [values[id(symbol)] for symbol in node.inputs]
+        told = [mask for _, mask in own]
+        for index, symbol in enumerate(node.masks):
+            if symbol is not None:
+                told[index] = graph.of_kind(values[id(symbol)][0], "bool")
+        given = Given([x for x, _ in own], told, [len(symbol.shape) for symbol in node.inputs])
+        made = add(graph, node.layer, given)
+        values.update((id(symbol), value) for symbol, value in zip(node.outputs, zip(*made)))
+    found = [values[id(symbol)] for symbol in network.graph.outputs]
+    return [y for y, _ in found], [mask for _, mask in found]
 
 
 # layers -------------------------------------------------------------------------------------------------------------
@@ -125,7 +161,8 @@ def _time_distributed(graph: GraphBuilder, layer: TimeDistributed, x: str, mask:
         raise ValueError(f"{layer}: there are no states to give in and out of a layer inside TimeDistributed; export "
                          "with states=False")
     inner_mask = None if mask is None or not recurrent else fold(mask)      # other layers pass it by
-    y, inner_mask = add(graph, layer.layer, fold(x), inner_mask)
+    rank = len(layer.layer.graph.inputs[0].shape) if isinstance(layer.layer, Network) else 0    # which no other needs
+    (y,), (inner_mask,) = add(graph, layer.layer, Given([fold(x)], [inner_mask], [rank]))
     graph.states = states
     if mask is not None and recurrent:
         mask = unfold(inner_mask) if inner_mask is not None else _any_step(graph, mask, outer)
@@ -143,8 +180,7 @@ def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
 _LAYERS: dict[type[Layer], Adds] = {
     Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
     LayerNormalization: _layer_normalization,
-    TimeDistributed: _time_distributed, Bidirectional: recurrent_layers.bidirectional,
-    **dict.fromkeys((SimpleRNN, LSTM, GRU), recurrent_layers.recurrent),
+    TimeDistributed: _time_distributed,
 }
 
 # activations --------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class _Outputs(NamedTuple):
 
     steps: str              # (N, T, H), in the order of time
     last: str               # (N, H)
+    final: list[str]        # the states
 
 
 def is_recurrent(layer: Layer) -> bool:
@@ -47,30 +48,40 @@ def is_recurrent(layer: Layer) -> bool:
 # layers -------------------------------------------------------------------------------------------------------------
 
 
-def recurrent(graph: GraphBuilder, layer: Recurrent, x: str, mask: str | None) -> tuple[str, str | None]:
-    """Add the nodes of a recurrent layer."""
+def recurrent(graph: GraphBuilder, layer: Recurrent, x: str, mask: str | None,
+              states: Sequence[str] = ()) -> tuple[list[str], list[str | None]]:
+    """Add the nodes of a recurrent layer, which begins with these states if there are any."""
     steps = _steps(graph, x, mask)
-    outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")])
+    outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")], [states])
+    final = list(outputs.final) if layer.return_state else []
     if not layer.return_sequences:
-        return outputs.last, None
-    return _flip(graph, outputs.steps) if layer.go_backwards else outputs.steps, mask
+        return [outputs.last, *final], [None] * (1 + len(final))
+    y = _flip(graph, outputs.steps) if layer.go_backwards else outputs.steps
+    return [y, *final], [mask, *[None] * len(final)]
 
 
-def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str | None) -> tuple[str, str | None]:
+def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str | None,
+                  states: Sequence[str] = ()) -> tuple[list[str], list[str | None]]:
     """Add the nodes of both directions, and what merges them."""
+    half = layer.forward_layer.state_count
+    given = [states[:half], states[half:]]
     pair = [layer.forward_layer, layer.backward_layer]
     names = [f"{graph.scope}_{direction}".replace("/", "_") for direction in ("forward", "backward")]
     if pair[0].go_backwards:
-        pair, names = pair[::-1], names[::-1]
+        pair, names, given = pair[::-1], names[::-1], given[::-1]
     steps = _steps(graph, x, mask)
     if type(pair[0]) is type(pair[1]) and pair[0].units == pair[1].units \
             and pair[0].reset_after == pair[1].reset_after and pair[0].use_peepholes == pair[1].use_peepholes:
-        outputs = _run(graph, pair, steps, names)
+        outputs = _run(graph, pair, steps, names, given)
     else:
-        outputs = [_run(graph, [one], steps, [name])[0] for one, name in zip(pair, names)]
+        outputs = [_run(graph, [one], steps, [name], [own])[0] for one, name, own in zip(pair, names, given)]
     if pair[0] is not layer.forward_layer:
         outputs = outputs[::-1]
     both = [one.steps if layer.return_sequences else one.last for one in outputs]
+    final = [state for one in outputs for state in one.final] if layer.return_state else []
+    if layer.merge_mode is None:
+        own = mask if layer.return_sequences else None
+        return [*both, *final], [own, own, *[None] * len(final)]
     if layer.merge_mode == "concat":
         y = graph.add("Concat", *both, axis=-1)
     elif layer.merge_mode == "mul":
@@ -79,20 +90,26 @@ def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str |
         y = graph.add("Add", *both)
         if layer.merge_mode == "ave":
             y = graph.add("Mul", y, graph.constant(0.5, "half"))
-    return y, mask if layer.return_sequences else None
+    return [y, *final], [mask if layer.return_sequences else None, *[None] * len(final)]
 
 
 # the node -----------------------------------------------------------------------------------------------------------
 
 
-def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names: Sequence[str]) -> list[_Outputs]:
-    """The node of one layer, or of a forward and a backward one, and the outputs of each."""
+def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names: Sequence[str],
+         states: Sequence[Sequence[str]]) -> list[_Outputs]:
+    """The node of one layer, or of a forward and a backward one, and the outputs of each.
+
+    states: of each layer, those that it is called with.
+    """
     first = layers[0]
     weights = [layouts.onnx_weights(layer) for layer in layers]
     w, r, b = (graph.constant(np.stack(parts), name) for parts, name in zip(zip(*weights), "WRB"))
     letters = "hc"[:first.state_count]
-    given: list[list[str]] = [[], []]       # by state, then by layer
-    if graph.states:
+    # By state, then by layer. Those of a call are no inputs of the graph, and need not go out of it.
+    given: list[list[str]] = [list(of_layers) for of_layers in zip(*states)] if states[0] else [[], []]
+    own = graph.states and not states[0]
+    if own:
         given = [[graph.add_input(f"{name}_{letter}", graph.dtype, ["batch", first.units]) for name in names]
                  for letter in letters]
     initial = [graph.add("Concat", *(_first_axis(graph, state) for state in of_layers), axis=0) if of_layers else ""
@@ -112,17 +129,17 @@ def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names:
     for number, (layer, name) in enumerate(zip(layers, names)):
         index = graph.constant(number, "direction", "int64")
         last = [graph.add("Gather", state, index, axis=0) for state in final]
-        if graph.states:
-            if steps.mask is not None:
-                last = [_kept(graph, steps, value, of_layers[number]) for value, of_layers in zip(last, given)]
+        if given[0] and steps.mask is not None:
+            last = [_kept(graph, steps, value, of_layers[number]) for value, of_layers in zip(last, given)]
+        if own:
             graph.final += [(value, f"{name}_{letter}_out", ["batch", layer.units])
                             for value, letter in zip(last, letters)]
         if layer.return_sequences:
             sequence = graph.add("Transpose", graph.add("Gather", y, index, axis=1), perm=[1, 0, 2])
             initial_h = given[0][number] if given[0] else None
-            found.append(_Outputs(_spread(graph, layer, sequence, steps, initial_h), last[0]))
+            found.append(_Outputs(_spread(graph, layer, sequence, steps, initial_h), last[0], last))
         else:
-            found.append(_Outputs("", _last(graph, layer, last[0], steps.mask)))
+            found.append(_Outputs("", _last(graph, layer, last[0], steps.mask), last))
     return found
 
 

@@ -261,7 +261,7 @@ class TestFiles:
 
     def test_refused(self, tmp_path):
         for other in (3, None, LSTM(2)):
-            with pytest.raises(TypeError, match="expected a Sequential, got"):
+            with pytest.raises(TypeError, match="expected a Sequential or a Model, got"):
                 export_onnx(other, tmp_path / "m.onnx")
         with pytest.raises(ValueError, match="build the model before it is exported"):
             export_onnx(fastrnn.Sequential([LSTM(2)]), tmp_path / "m.onnx")
