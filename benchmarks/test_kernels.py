@@ -136,8 +136,7 @@ def test_pack(measure, cell):
 
     def pack():
         layer.kernel.touch()
-        layer._pack()
-        layer._pack_transposed()
+        layer.kernel_runner().pack(True)
 
     measure("pack, H 512", pack, moved=4.0 * layer.kernel.data.nbytes * 2)
 

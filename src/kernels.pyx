@@ -3,7 +3,7 @@
 Everything here takes NumPy arrays that the caller owns, checks their type and shape, and runs without the GIL.
 """
 cimport numpy as cnp
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from numpy cimport ndarray
 from dims cimport *
 from team cimport *
@@ -16,24 +16,28 @@ include "base/blas.pxi"
 include "product/tile.pxi"
 include "base/activations.pxi"
 include "product/pack.pxi"
+include "product/rows.pxi"
+include "product/weight_gradients.pxi"
+include "product/blas_weights.pxi"
+include "serving/runner.pxi"
 include "recurrent/states.pxi"
 include "recurrent/projection.pxi"
 include "recurrent/block.pxi"
 include "recurrent/states_back.pxi"
-include "product/weight_gradients.pxi"
-include "product/blas_weights.pxi"
 include "cells/table.pxi"
 include "recurrent/plan.pxi"
 include "recurrent/call.pxi"
 include "recurrent/forward.pxi"
 include "recurrent/split.pxi"
-include "recurrent/inference.pxi"
 include "recurrent/groups.pxi"
 include "recurrent/backward.pxi"
-include "layers/dense.pxi"
+include "recurrent/runner.pxi"
+include "recurrent/packing.pxi"
 include "layers/pointwise.pxi"
 include "layers/embedding.pxi"
 include "layers/softmax.pxi"
+include "layers/dense.pxi"
+include "serving/line.pxi"
 include "training/crossentropy.pxi"
 include "training/accuracy.pxi"
 include "training/updates.pxi"

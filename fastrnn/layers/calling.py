@@ -78,6 +78,8 @@ class Calling:
             for ability in ("reads_rows", "gives_rows"):
                 if ability not in vars(cls):
                     setattr(cls, ability, False)
+            if "runner" not in vars(cls):
+                cls.runner = Calling.runner     # type: ignore[method-assign]
 
     # on arrays -----------------------------------------------------------------------------------------------------
 
@@ -271,6 +273,11 @@ class Calling:
     def output_dtypes(self, inputs: list[Symbol], count: int) -> list[str]:
         """The dtypes of so many outputs."""
         return [inputs[0].dtype if self.input_kind == "any" and inputs else self.dtype] * count
+
+    def runner(self) -> Any:
+        """What does the same as a built layer's `forward` in inference without a mask: a runner of the kernels of its
+        dtype, which goes by the weights as they are at each call. None if nothing does."""
+        return None
 
     def unrolled(self) -> Graph | None:
         """The graph that takes the layer's place in a schedule, if it is one."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastrnn import runtime
 from fastrnn.graph import blueprint, configuration
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Flat, Graph
@@ -36,6 +37,7 @@ class Network(Ports):
     first_call_number = 1
     takes_many = True
     _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
+    _direct: Any = None                         # see `direct`; False where there is no such way
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name, trainable=trainable)
@@ -59,11 +61,13 @@ class Network(Ports):
             floats = [symbol.dtype for symbol in graph.outputs if symbol.dtype.startswith("float")]
             self.dtype = floats[0] if floats else "float32"
         self._schedules = {}
+        self._direct = None
         self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
 
     def forget(self) -> None:
         super().forget()
         self._schedules = {}
+        self._direct = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, whose graph has nodes of its own."""
@@ -239,6 +243,8 @@ class Network(Ports):
         Raises:
             ValueError: the inputs do not fit; names the layer, what was expected and what came.
         """
+        if not training and mask is None and (y := self.direct(x)) is not None:
+            return y
         if has_symbols(x):
             made = self.connect(self.arrange(x), (x,), {}, training, mask)
             return self.pack(made if isinstance(made, list) else [made])
@@ -250,6 +256,20 @@ class Network(Ports):
         if self._stateful:
             return self.all_or_none(self.schedule().infer, xs)
         return self.schedule().infer(xs)
+
+    def direct(self, x: Any) -> np.ndarray | None:
+        """The output for an input as users pass it, if one compiled call gives it: from a ready array, by a line of
+        layers. Else None: then it goes by `prepare` and `run`."""
+        if self._direct is None and self._graph is not None:
+            self._direct = self._as_runner() or False
+        return self._direct.output(x, runtime.get_num_threads()) if self._direct else None
+
+    def _as_runner(self) -> Any:
+        runner = self.schedule().runner
+        if runner is None or self.unrolled() is None or isinstance(self.graph.output_structure, Mapping):
+            return None
+        sizes = self.demanded_shape(0)[1:]
+        return type(runner)([runner], (-1, *(-1 if size is None else size for size in sizes)))
 
     def all_or_none(self, run: Any, xs: Sequence[np.ndarray], masks: Any = None) -> Any:
         """Run; if it fails, no layer has gone on to other states."""

@@ -411,7 +411,8 @@ class Model(Network):
         >>> model.predict_on_batch(sequence[None]).shape
         (1, 2)
         """
-        return self.pack(self.run(self.prepare(x))[0])
+        y = self.direct(x)
+        return y if y is not None else self.pack(self.run(self.prepare(x))[0])
 
     def summary(self, line_length: int | None = None, positions: Sequence[float] | None = None,
                 print_fn: Callable[[str], Any] | None = None) -> None:

@@ -56,19 +56,10 @@ cdef const Cell* cell_of(long number) except NULL:
     return TABLE[number]
 
 
-cdef tuple gates_in(const int* block, int gates, int first, int count):
-    """The gates whose columns `count` blocks from the first one on hold, in the order of the blocks."""
-    return tuple([g for at in range(first, first + count) for g in range(gates) if block[g] == at])
-
-
 cdef dict description(int number):
-    """What Python must know of a cell: besides the number that it has here, the gates in the order of the blocks that
-    gradients flow through to the input, and for each phase to the state."""
+    """What Python must know of a cell, and the number that it has here."""
     cdef const Cell* c = TABLE[number]
-    return {"number": number, "gates": c.gates, "states": c.states, "has_recurrent_kernel": bool(c.has_recurrent_kernel),
-            "input_blocks": gates_in(c.w_block, c.gates, 0, c.blocks),
-            "state_blocks": tuple([gates_in(c.u_block, c.gates, c.through[i], c.through_count[i])
-                                   for i in range(c.phases if c.has_recurrent_kernel else 0)])}
+    return {"number": number, "gates": c.gates, "states": c.states, "has_recurrent_kernel": bool(c.has_recurrent_kernel)}
 
 
 #: The cells by name.

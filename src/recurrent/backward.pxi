@@ -1,4 +1,4 @@
-# The backward pass over all time steps with all gradients, and its entry point from Python.
+# The backward pass over all time steps with all gradients, of one layer or of two at once.
 
 cdef bint steps_back(const Rnn* p, bint dh0, long chunk, long t0, long t1, Share* s, Barrier* barrier) noexcept nogil:
     """A share's dz and dx of steps t0 to t1; dh0: whether that is asked for. False if the thread left."""
@@ -29,6 +29,24 @@ cdef bint steps_back(const Rnn* p, bint dh0, long chunk, long t0, long t1, Share
         elif s.u1 - s.u0 == p.P:        # else it waits for the others' units: see all_steps_back
             input_gradient(p, t1, end, s.n0, s.n1)
     return True
+
+
+cdef Gradients gradients_of(const Rnn* p) noexcept nogil:
+    """What the layer's outer products share."""
+    cdef Gradients d
+    d.dz = p.dz
+    d.slots = p.dz_slots
+    d.N = p.N
+    d.T = p.T
+    d.J = p.J
+    d.H = p.H
+    d.HP = p.HP
+    d.P = p.P
+    d.mask = p.mask
+    d.mask_n = p.mask_n
+    d.mask_t = p.mask_t
+    d.from_zero = p.from_zero
+    return d
 
 
 cdef int weight_products(Rnn* p, long n0, long n1, real* dW, real* dU, real* db, Outer* outer) noexcept nogil:
@@ -65,28 +83,6 @@ cdef int weight_products(Rnn* p, long n0, long n1, real* dW, real* dU, real* db,
     return count
 
 
-cdef void weights_share(const Rnn* p, const Outer* outer, int products, long groups, long t0, long t1, long i, long team,
-                        real* scratch) noexcept nogil:
-    """Thread i's share of what steps t0 to t1 add to each outer product, of each group four; the last steps, which come
-    first, store it."""
-    cdef uint64_t state = denormals_off()
-    cdef int k = 0
-    while k < products:
-        if outer[k].blas:
-            blas_outer_product(p, &outer[k], t0, t1, i, team, scratch)
-        else:
-            outer_shares(p, &outer[k], groups, t0, t1, i, team, scratch)
-        k += 2 if outer[k].with_next else 1
-    denormals_restore(state)
-
-
-def backward_scratch(int cell, long N, long T, long D, long H, long threads, bint peepholes=False):
-    """Elements of scratch that a backward pass needs."""
-    cdef Rnn p = problem(cell_of(cell), N, T, D, H, 0, 0, False, True, 0)
-    p.dz_slots = steps_at_once(&p)
-    return scratch_size(&p, threads, peepholes)
-
-
 cdef long scratch_size(const Rnn* p, long threads, bint peepholes) noexcept nogil:
     """Elements of dh, du and dc, of the peepholes' gradients, of dz, of the groups' sums, and of the threads' scratch."""
     return regions_size(p, CARRIED, threads) + peephole_sums(p, peepholes) + own_dz(p) + sums_size(p) \
@@ -113,6 +109,7 @@ cdef struct Backward:
     real* db
     long biases                 # elements of it
     real* dpeephole             # (3, H) or NULL
+    Gradients dz                # the factor that the outer products share
     real* sums                  # each group's dW, dU and db, where there are two
     Outer outer[8]              # four of each group
     int products                # that it has
@@ -121,73 +118,69 @@ cdef struct Backward:
     Barrier barrier
 
 
-cdef int take_backward(Backward* f, tuple arguments, long threads) except -1:
-    """Check a call's arguments, see `backward`; what it points to belongs to them."""
-    cdef const Cell* cell
-    cdef int activation, recurrent_activation
-    cdef bint zero_output, from_zero
-    cdef ndarray x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT, tape, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole
-    cdef long N, T, D, H, k
-    cdef real* db_
+cdef int take_backward(RecurrentRunner r, Backward* f, RecurrentTape tape, ndarray dy, ndarray dhT, ndarray dcT,
+                       ndarray dx, ndarray dW, ndarray dU, ndarray db, ndarray dpeephole, ndarray dh0, ndarray dc0,
+                       long threads) except -1:
+    """Check a call's arguments, see `RecurrentRunner.backward_call`; what it points to belongs to them, the runner, and the
+    tape."""
+    cdef const Cell* cell = r.cell
+    cdef ndarray x = tape.x
+    cdef long N = extent(x, 0), T = extent(x, 1), D = r.D, H = r.H, k
+    cdef bint peepholes = r.peephole is not None
     cdef real* sums
-    (number, H, activation, recurrent_activation, zero_output, x, WT, UT, mask, x_drop, h_drop, dy, dhT, dcT,
-     tape, from_zero, scratch, dx, dW, dU, db, dh0, dc0, peephole, dpeephole) = arguments
-    require(x, "x")
-    require(tape, "tape")
-    require(scratch, "scratch")
-    N = extent(x, 0)
-    T = extent(x, 1)
-    D = extent(x, 2)
-    cell = cell_of(number)
-    f.how = plan_now(cell, N, T, D, H, from_zero, threads)
-    f.p = problem(cell, N, T, D, H, activation, recurrent_activation, zero_output, True, 0)
+    if cell.states == 1 and not (dcT is None and dc0 is None):
+        raise ValueError("kernel arguments 'dcT', 'dc0': this cell has one state")
+    pack_changed(r)
+    f.how = plan_now(cell, N, T, D, H, tape.from_zero, threads)
+    f.p = problem(cell, N, T, D, H, r.activation, r.recurrent_activation, tape.zero_output, True, 0)
     f.p.dz_slots = steps_at_once(&f.p)
+    take_weights(r, &f.p)
     f.dhT = matrix(dhT, N, H, "dhT")
     f.dcT = matrix(dcT, N, H, "dcT")
     f.dh0 = matrix_out(dh0, N, H, "dh0")
     f.dc0 = matrix_out(dc0, N, H, "dc0")
-    f.p.peephole = take_peephole(&f.p, peephole)
-    f.dpeephole = NULL if peephole is None else matrix_out(dpeephole, PEEPHOLES, H, "dpeephole")
+    f.dpeephole = matrix_out(dpeephole, PEEPHOLES, H, "dpeephole") if peepholes else NULL
     f.biases = f.p.G * H * (2 if cell.two_biases else 1)
-    db_ = vector_out(db, f.biases, "db")
+    f.db = elements_out(db, f.biases, "db")
     f.p.x = sequence(x, N, T, D, &f.p.x_n, &f.p.x_t, "x")
     f.p.dy = sequence(dy, N, T, H, &f.p.dy_n, &f.p.dy_t, "dy")
     f.p.dx = sequence_out(dx, N, T, D, &f.p.dx_n, &f.p.dx_t, "dx")
-    f.p.mask = booleans(mask, N, T, &f.p.mask_n, &f.p.mask_t)
-    f.p.x_drop = matrix(x_drop, N, D, "x_drop")
-    f.p.h_drop = matrix(h_drop, N, H, "h_drop")
-    f.p.from_zero = from_zero
+    f.p.mask = booleans(tape.mask, N, T, &f.p.mask_n, &f.p.mask_t)
+    f.p.x_drop = matrix(tape.x_drop, N, D, "x_drop")
+    f.p.h_drop = matrix(tape.h_drop, N, H, "h_drop")
+    f.p.from_zero = tape.from_zero
     if dx is not None:
-        require(WT, "WT")
-        f.p.WT = aligned_const(vector(WT, f.p.G * f.p.HP * ((D + VL - 1) // VL * VL) + SLACK, "WT"))
+        pack_input_gradient(r)
+        f.p.WT = r.WT.at
     if cell.has_recurrent_kernel:
-        require(UT, "UT")
-        f.p.UT = aligned_const(vector(UT, f.p.G * f.p.HP * f.p.HP + SLACK, "UT"))
-    carve(&f.p, vector_out(tape, carve(&f.p, NULL, h_drop is not None), "tape"), h_drop is not None)
+        pack_state_gradient(r)
+        f.p.UT = r.UT.at
+    carve(&f.p, <real*>cnp.PyArray_DATA(tape.memory), tape.h_drop is not None)
     f.p.near = NULL
     f.per_thread = thread_scratch(&f.p)
     f.groups = row_groups(&f.p)
-    f.p.dh = aligned(vector_out(scratch, scratch_size(&f.p, threads, peephole is not None), "scratch"))
+    f.p.dh = tape.work(scratch_size(&f.p, threads, peepholes))
     f.p.dpeephole = f.p.dh + regions_size(&f.p, CARRIED, threads)
-    f.sums = f.p.dpeephole + peephole_sums(&f.p, peephole is not None)
+    f.sums = f.p.dpeephole + peephole_sums(&f.p, peepholes)
     f.p.dz = f.p.z
     if not dz_on_tape(&f.p):
         f.p.dz = f.sums
         f.sums += own_dz(&f.p)
     f.work = aligned(f.sums + sums_size(&f.p))
+    f.dz = gradients_of(&f.p)
     f.products = 0
     if dW is not None and (dU is not None or not cell.has_recurrent_kernel):
         f.dW = matrix_out(dW, D, f.p.G * H, "dW")
         f.dU = matrix_out(dU, H, f.p.G * H, "dU")
-        f.db = db_
         if f.groups == 1:
             f.products = weight_products(&f.p, 0, N, f.dW, f.dU, f.db, f.outer)
         else:
             for k in range(2):
                 sums = f.sums + k * group_size(&f.p)
                 f.products = weight_products(&f.p, share(N, k, 2), share(N, k + 1, 2), sums, sums + D * f.p.G * H,
-                                             NULL if db_ == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
-    start_barrier(&f.barrier, <long long>3 * N * (1 if f.how.split_units and cell.has_recurrent_kernel else T) * (D + H) * f.p.G * H // f.how.team)
+                                             NULL if f.db == NULL else sums + (D + H) * f.p.G * H, f.outer + 4 * k)
+    start_barrier(&f.barrier, <long long>3 * N * (1 if f.how.split_units and cell.has_recurrent_kernel else T)
+                  * (D + H) * f.p.G * H // f.how.team)
     return 0
 
 
@@ -219,7 +212,7 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
         if apart:
             input_gradient(&f.p, t0 + share(t1 - t0, s.i, s.threads), t0 + share(t1 - t0, s.i + 1, s.threads), 0, f.p.N)
         if f.products > 0:
-            weights_share(&f.p, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
+            weights_share(&f.dz, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
         if t0 == 0:
             break
         if not meets(&f.barrier, s, together(f, s), f.p.P):     # their dz makes room for that of the steps before
@@ -253,36 +246,31 @@ cdef bint share_back(Backward* f, Share* s, long t0, long t1) noexcept nogil:
     return True
 
 
-def backward(long threads, tuple first not None, tuple second=None):
-    """Gradients of one layer, or of two at once, by up to `threads` threads, after `forward` with training on the same tape
-    (whose gates may be overwritten). Of a layer come in: cell, H, activation, recurrent_activation, zero_output,
-    x (N, T, D), WT, UT, packed, mask, x_drop, h_drop, dy (N, T, H), dhT, dcT (N, H) or None, tape,
-    from_zero (`forward` had no h0), scratch; and go out, each None where it is not wanted (dW, dU together): dx (N, T, D),
-    dW (D, G H), dU (H, G H; None for a cell without a U), db (G H, or 2 G H with two biases), dh0, dc0 (N, H). Last, for an LSTM with peepholes:
-    these, packed, comes in; their gradient (3, H) goes out."""
-    cdef Backward f[2]
-    cdef int k, j, calls = 1 if second is None else 2
+cdef int run_backward(Backward* f, Backward* other, long threads) except -1:
+    """One call, or, unless `other` is NULL, two at once, with `threads` for all."""
+    cdef Backward* both[2]
+    cdef int k, j, calls = 1 if other == NULL else 2
     cdef long long work = 0
-    cdef long team, each = threads if second is None else threads_each(threads)
+    cdef long team
     cdef bint blas = False
     cdef Pair pair
+    both[0] = f
+    both[1] = other
     for k in range(calls):
-        take_backward(&f[k], first if k == 0 else second, each)
-        for j in range(f[k].products):
-            blas = blas or f[k].outer[j].blas
-        work += 3 * call_work(f[k].p.cell, f[k].p.N, f[k].p.T, f[k].p.D, f[k].p.H, f[k].p.from_zero)
+        blas = blas or (both[k].products > 0 and (both[k].outer[0].blas or both[k].outer[1].blas))
+        work += 3 * call_work(both[k].p.cell, both[k].p.N, both[k].p.T, both[k].p.D, both[k].p.H, both[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):
-        for j in range(f[k].products):
-            f[k].outer[j].blas = blas and f[k].outer[j].blas
+        for j in range(both[k].products):
+            both[k].outer[j].blas = blas and both[k].outer[j].blas
     team = pair_team(calls, threads, work)
     with nogil:
         if team > 1:
             pair.part = backward_part
-            pair.first = &f[0]
-            pair.second = &f[1]
+            pair.first = f
+            pair.second = other
             run_parts(pair_part, &pair, team, True, work)
         else:
             for k in range(calls):
-                run_parts(backward_part, &f[k], f[k].how.team, True, work)
+                run_parts(backward_part, both[k], both[k].how.team, True, work)
     blas_leave(blas)

@@ -83,18 +83,3 @@ cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil
     if blas:
         return blas_steps(N, T)
     return 0 if how.fused else how.chunk
-
-
-def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
-    """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
-    cdef const Cell* c = cell_of(cell)
-    # from zeros or not: a call alone on its thread never needs more than one that is shared out
-    cdef Plan how = plan(c, N, T, D, H, False, threads)
-    cdef bint blas = goes_to_blas(FORWARD, N * T, c.gates * H, D)
-    # BLAS may yet refuse x's strides
-    cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
-    if not c.has_recurrent_kernel:      # with fewer threads it may be rows that are shared, with more steps to each
-        chunk = max(chunk, min(T, PROJECT_ROWS // max(1, N // max(1, threads))))
-    cdef Rnn p = problem(c, N, T, D, H, 0, 0, False, training, chunk)
-    p.regions = threads
-    return carve(&p, NULL, dropout)

@@ -25,7 +25,7 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
         t = t0
         n = n0
         while True:
-            R = <int>next_cells(p, &t, &n, t1, n0, n1, MR, times, rows)
+            R = <int>next_cells(p.mask, p.mask_n, p.mask_t, &t, &n, t1, n0, n1, MR, times, rows)
             if R == 0:
                 break
             for r in range(R):

@@ -143,8 +143,8 @@ cdef inline bint is_active(const Rnn* p, const Step* s, long n) noexcept nogil:
 
 
 cdef inline long unit_width(const Rnn* p, long u) noexcept nogil:
-    """Units of vector u that exist: VL, fewer in the last."""
-    return min(<long>VL, p.H - u * VL)
+    """Units of vector u that exist."""
+    return vector_width(p.H, u)
 
 
 cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int most, long* rows) noexcept nogil:
@@ -155,25 +155,6 @@ cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int mo
             rows[count] = n[0]
             count += 1
         n[0] += 1
-    return count
-
-
-cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, long n1, long most,
-                            long* times, long* rows) noexcept nogil:
-    """The next `most` active (time, row) pairs of steps up to t1 and rows n0 to n1, in the order of time."""
-    cdef long count = 0
-    if n0 == n1:
-        t[0] = t1
-        return 0
-    while t[0] < t1 and count < most:
-        if p.mask == NULL or p.mask[n[0] * p.mask_n + t[0] * p.mask_t]:
-            times[count] = t[0]
-            rows[count] = n[0]
-            count += 1
-        n[0] += 1
-        if n[0] == n1:
-            n[0] = n0
-            t[0] += 1
     return count
 
 

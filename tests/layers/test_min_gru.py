@@ -65,31 +65,19 @@ def test_arguments_about_a_recurrent_kernel_are_refused():
         MinGRU(3, droput=0.1)
 
 
-@pytest.mark.parametrize("cell", _core.kernels("float32").CELLS)
-def test_a_tape_for_many_threads_is_large_enough_for_fewer(cell):
-    """How many there are is known when the kernel runs, after the tape was made."""
-    kernels = _core.kernels("float32")
-    number = kernels.CELLS[cell]["number"]
-    for N, T, D, H in (1, 200, 8, 300), (7, 100, 64, 64), (20, 50, 128, 128), (33, 200, 4, 16), (200, 9, 30, 30):
-        for training in False, True:
-            sizes = [kernels.tape_size(number, N, T, D, H, training, False, threads) for threads in range(1, 17)]
-            assert sizes == sorted(sizes)
-
-
 def test_kernels_refuse_what_the_cell_does_not_have(rng):
     layer = make_layer("MinGRU", 3, 5, rng, return_sequences=True, return_state=True)
     x, state = rng.standard_normal((2, 4, 3)).astype("f4"), np.zeros((2, 5), "f4")
-    kernels = _core.kernels("float32")
-    arguments = list(layer.forward_call(x, None, True, None, [state], 1).arguments)
-    at = {name: [a is array for a in arguments].index(True) for name, array in {"h0": state}.items()}["h0"]
-    c0, h_drop, cT = at + 1, at + 3, at + 6
-    for index, message in (c0, "this cell has one state"), (cT, "this cell has one state"), (h_drop, "'h_drop'"):
-        assert arguments[index] is None
-        wrong = arguments.copy()
-        wrong[index] = np.zeros((2, 5), "f4")
+    runner, tape = layer.kernel_runner(), _core.kernels("float32").RecurrentTape()
+    for wrong, message in (({"c0": state}, "this cell has one state"), ({"final": 2}, "this cell has one state"),
+                           ({"h_drop": state, "tape": tape}, "'h_drop'")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
-            kernels.forward(1, tuple(wrong))
-    kernels.forward(1, tuple(arguments))
+            runner.forward_call(1, x, **wrong)
+    runner.forward_call(1, x, h0=state, tape=tape).run()
+    for wrong in "dcT", "dc0":
+        with pytest.raises(ValueError, match="this cell has one state"):
+            runner.backward_call(1, tape, **{wrong: state})
+    runner.backward_call(1, tape, dhT=state, dh0=state).run()
 
 
 def test_units_are_shared_where_rows_are_few():

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import activations
+from fastrnn import _core, activations
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -40,6 +40,9 @@ class Activation(Layer):
         if call.taped:
             call.kept = x, y
         return y
+
+    def runner(self) -> Any:
+        return _core.kernels(self.dtype).LineRunner([]) if activations.serialize(self.activation) == "linear" else None
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)

@@ -45,16 +45,16 @@ class Recurrent(RecurrentBackward):
         >>> layer([[[1.0, 2.0]]]).shape
         (1, 2)
         """
-        self._states = None if states is None else self._states_of(states)
+        self._states = None if states is None else self.states_of(states)
 
-    def _states_of(self, given: Any) -> list[np.ndarray]:
+    def states_of(self, given: Any) -> list[np.ndarray]:
         """Copies of the states that the user gave, checked."""
         if not self.stateful:
             raise ValueError(f"{self}: reset_states can set the states of a stateful layer alone; make it with "
                              "stateful=True, or pass them as initial_state")
         given = given if isinstance(given, (list, tuple)) else [given]
         batch = len(np.atleast_1d(arrays.as_array(given[0], f"{self} states"))) if given else 0
-        return [np.array(state) for state in self._initial_states(given, batch, "states")]
+        return [np.array(state) for state in self.initial_states(given, batch, "states")]
 
     reset_state = reset_states
 

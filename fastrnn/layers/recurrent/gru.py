@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import numpy as np
-
 from fastrnn import activations
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
 from fastrnn.layers.recurrent.base import Recurrent
@@ -61,16 +59,6 @@ class GRU(Recurrent):
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, *super()._bias_shape()) if self.reset_after else super()._bias_shape()
-
-    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
-        if not self.reset_after:
-            return super()._biases()
-        n = self.units
-        if self.bias is None:
-            return np.zeros((1, self.gates * n), self.dtype), np.zeros((1, n), self.dtype)
-        both = self.bias.data[0].copy()
-        both[:2 * n] += self.bias.data[1, :2 * n]
-        return both[None], self.bias.data[1:, 2 * n:].copy()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),

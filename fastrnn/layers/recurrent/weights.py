@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments and weights of recurrent layers, and the weights in the layout of the kernels."""
+"""The arguments and weights of recurrent layers, and what runs them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import _core, activations, arrays
+from fastrnn import _core, activations
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.variable import Variable
@@ -88,8 +88,7 @@ class RecurrentWeights(Layer):
 
     def forget(self) -> None:
         super().forget()
-        self._packed: tuple[Any, ...] = ()
-        self._packed_t: dict[str, tuple[int, np.ndarray]] = {}
+        self._runner: Any = None            # see kernel_runner
 
     def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
         activation = activations.get(identifier)
@@ -120,6 +119,7 @@ class RecurrentWeights(Layer):
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
                              f"got {tuple(input_shape)}{rank_hint(input_shape)}")
         shapes = self.weight_shapes(input_shape)
+        self._runner = None
         self.kernel = self.described_weight("kernel", shapes["kernel"])
         if self.has_recurrent_kernel:
             self.recurrent_kernel = self.described_weight("recurrent_kernel", shapes["recurrent_kernel"], "recurrent")
@@ -135,72 +135,17 @@ class RecurrentWeights(Layer):
         """In the place of the argument, if not None."""
         return None
 
-    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """(1, gates * units): what the projection adds; and what a GRU with reset_after adds to h U_h, or None."""
-        if self.bias is None:
-            return np.zeros((1, self.gates * self.units), self.dtype), None
-        return self.bias.data.reshape(1, -1), None
-
-    def _versions(self) -> tuple[int, ...]:
-        return (self.kernel.version, self.recurrent_kernel.version if self.has_recurrent_kernel else 0,
-                self.bias.version if self.bias is not None else 0,
-                self.peephole_kernel.version if self.peephole_kernel is not None else 0)
-
-    def _padded(self, width: int) -> int:
-        """The next whole number of the kernels' vectors."""
-        vector = _core.kernels(self.dtype).VECTOR_LENGTH
-        return -(-width // vector) * vector
-
-    def _pack(self) -> tuple[Any, ...]:
-        """The versions of the weights, and in the layout of the kernels W, U, b, a GRU's recurrent bias and an LSTM's
-        peepholes, None where there are none; packed anew after an update only."""
-        packed = self._packed
-        versions = self._versions()
-        if packed and packed[0] == versions:
-            return packed
-        kernels, padded = _core.kernels(self.dtype), self._padded(self.units)
-        order = tuple(range(self.gates))
-        bias, recurrent_bias = self._biases()
-        peepholes = None if self.peephole_kernel is None else self.peephole_kernel.data.reshape(1, -1)
-        recurrent = self.recurrent_kernel.data if self.has_recurrent_kernel else None
-        sources = [(self.kernel.data, order), (recurrent, order), (bias, order),
-                   (recurrent_bias, (0,)), (peepholes, (0, 1, 2))]
-        targets = packed[1:] or [None if source is None else
-                                 arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
-                                 for source, gates in sources]
-        for (source, gates), target in zip(sources, targets):
-            if source is not None:
-                kernels.pack(source, self.units, gates, target)
-        self._packed = (versions, *targets)
-        return self._packed
-
-    def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """The transposed weights that gradients go through: the input's if its gradient is wanted, and the state's if
-        there are any."""
-        kernels = _core.kernels(self.dtype)
-        cell = kernels.CELLS[self.cell_name]
-        padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
-        w = u = None
-        if input_gradient:
-            w, stale = self._transposed("kernel", self.kernel.version, self.gates * padded * width)
-            if stale:
-                kernels.pack_t(self.kernel.data, self.units, cell["input_blocks"], w)
-        if not self.has_recurrent_kernel:
-            return w, u
-        u, stale = self._transposed("recurrent_kernel", self.recurrent_kernel.version, self.gates * padded * padded)
-        if stale:
-            start = 0
-            for gates in cell["state_blocks"]:  # products of their own, one after the other
-                kernels.pack_t(self.recurrent_kernel.data, self.units, gates, u[start:])
-                start += len(gates) * padded * padded
-        return w, u
-
-    def _transposed(self, name: str, version: int, size: int) -> tuple[np.ndarray, bool]:
-        """Where the transpose of a weight is kept, and whether that is of another version than its data."""
-        kept = self._packed_t.get(name)
-        array = arrays.aligned_empty(size, self.dtype) if kept is None else kept[1]
-        self._packed_t[name] = version, array
-        return array, kept is None or kept[0] != version
+    def kernel_runner(self) -> Any:
+        """The compiled object that runs the layer and differentiates it."""
+        if self._runner is None:
+            recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
+            kernels = _core.kernels(self.dtype)
+            codes = kernels.ACTIVATIONS
+            self._runner = kernels.RecurrentRunner(
+                kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
+                codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
+                self.units, self.return_sequences)
+        return self._runner
 
     # shapes --------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import runtime
+from fastrnn import _core, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -45,6 +45,9 @@ class Dropout(Layer):
         if call.taped:
             call.kept = x.shape, factors
         return x if factors is None else x * factors
+
+    def runner(self) -> Any:
+        return _core.kernels(self.dtype).LineRunner([])
 
     def _draw(self, x: np.ndarray, call: Call) -> np.ndarray:
         """What the inputs are multiplied by, in the call's buffer."""
