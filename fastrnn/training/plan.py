@@ -68,10 +68,11 @@ def _fuses(model: Any, head: Head, schedule: Schedule) -> bool:
     loss, index = head.loss, head.index
     last = schedule.maker(index)
     activation = None if last is None else last.output_activation
-    if getattr(loss, "wants_probabilities", False) and activation not in _PROBABILITIES and index not in model.warned:
+    said = activation or getattr(getattr(last, "activation", None), "name", None)
+    if getattr(loss, "wants_probabilities", False) and index not in model.warned and said not in (*_PROBABILITIES, None):
         model.warned |= {index}
         warnings.warn(f"{model}: loss {loss.name!r} expects probabilities, but the last layer "
-                      f"'{model.outputs[index].name}' ends in activation {activation or 'linear'!r}; give it "
+                      f"'{model.outputs[index].name}' ends in activation {said!r}; give it "
                       "activation 'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=7)
     fused = getattr(loss, "fused_activation", None)
     return fused is not None and fused == activation and schedule.fuse(index)

@@ -32,8 +32,8 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     @property
-    def output_activation(self) -> str:
-        return self.activation.name
+    def output_activation(self) -> str | None:
+        return activations.plain_name(self.activation)
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         y = self.activation(x)
@@ -42,7 +42,7 @@ class Activation(Layer):
         return y
 
     def runner(self) -> Any:
-        return _core.kernels(self.dtype).LineRunner([]) if activations.serialize(self.activation) == "linear" else None
+        return _core.kernels(self.dtype).LineRunner([]) if activations.plain_name(self.activation) == "linear" else None
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)

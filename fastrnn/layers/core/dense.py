@@ -58,14 +58,14 @@ class Dense(Layer):
         # An activation that the kernel knows is applied there.
         codes = _core.kernels(self.dtype).ACTIVATIONS
         name = self.activation.name
-        plain = name in codes and activations.serialize(self.activation) == name
+        plain = name in codes and activations.plain_name(self.activation) == name
         self._code = codes[name] if plain else codes["linear"]
-        self._softmax = activations.serialize(self.activation) == "softmax"
+        self._softmax = activations.plain_name(self.activation) == "softmax"
         self._after = None if plain or self._softmax else self.activation
 
     @property
-    def output_activation(self) -> str:
-        return self.activation.name
+    def output_activation(self) -> str | None:
+        return activations.plain_name(self.activation)
 
     def forget(self) -> None:
         super().forget()

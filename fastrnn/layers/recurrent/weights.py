@@ -93,7 +93,7 @@ class RecurrentWeights(Layer):
     def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
         activation = activations.get(identifier)
         known = _core.kernels(self.dtype).ACTIVATIONS
-        if activation.name not in known or activations.serialize(activation) != activation.name:
+        if activation.name not in known or activations.plain_name(activation) != activation.name:
             raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
         return activation
 
