@@ -283,7 +283,7 @@ class TestTraining:
         model.save(tmp_path / f"m{suffix}")
         loaded = load_model(tmp_path / f"m{suffix}")
         assert loaded.optimizer.learning_rate == 0.0123
-        assert loaded.objective.loss.get_config() == model.objective.loss.get_config()
+        assert loaded.objective.heads[0].loss.get_config() == model.objective.heads[0].loss.get_config()
         x = zoo.inputs("LSTM-forward-1")
         assert model.evaluate(x, np.ones((5, 2)), verbose=0) == loaded.evaluate(x, np.ones((5, 2)), verbose=0)
 
