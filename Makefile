@@ -79,7 +79,8 @@ sanitize: $(VENV)/.test
 	@$(MAKE) --no-print-directory sanitized
 
 # A build of its own, by GCC, whose library of checks must be there before Python's first allocation. With few
-# optimizations it compiles in a fraction of the time, and the checks are the same.
+# optimizations it compiles in a fraction of the time, and the checks are the same. What they find ends the process:
+# pytest must not hold its standard error back.
 sanitized:
 	rm -rf build/sanitize
 	mkdir -p build/sanitize
@@ -90,8 +91,8 @@ sanitized:
 	    FASTRNN_BUILD=$$(echo $(ISAS) | tr " " ,) $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
 	@for isa in $(ISAS); do echo "== kernels for $$isa, sanitized"; \
 	    cd $(CURDIR)/build/sanitize && FASTRNN_ISA=$$isa ASAN_OPTIONS=detect_leaks=0 \
-	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
-	    $(SANITIZED_TESTS) || exit 1; done
+	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q --capture=sys \
+	    -p no:cacheprovider $(SANITIZED_TESTS) || exit 1; done
 
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx
