@@ -11,6 +11,7 @@ from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.input import Input, InputLayer
 from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
 from fastrnn.layers.merge.concatenate import Concatenate, concatenate
@@ -20,7 +21,6 @@ from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
-from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
@@ -40,5 +40,6 @@ if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
 for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
-               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed, *_MASK_OPERATIONS):
+               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed,
+               *_MASK_OPERATIONS):
     register(_layer)
