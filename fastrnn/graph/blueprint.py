@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A graph as plain values, from a configuration: read and checked before there is a layer.
 
-Keras 3 writes a layer's calls as `{"args": ..., "kwargs": ...}` with `__keras_tensor__` for each symbol, Keras 2 as lists
-of `[layer, call, output, kwargs]`.
+Keras 3 writes a layer's calls as `{"args": ..., "kwargs": ...}` with `__keras_tensor__` for each symbol, Keras 2 as
+lists of `[layer, call, output, kwargs]`.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class _Reader:
             if not isinstance(args, (list, tuple)) or not isinstance(kwargs, Mapping):
                 raise ValueError(f"{place}: expected a list of 'args' and a dictionary of 'kwargs', got {_shown(node)}")
             call = CallPlan(tuple(self._value(arg, place) for arg in args), self._keywords(kwargs, place))
-            if "training" in call.kwargs:       # Keras 3 writes false where nobody said anything, and fastrnn 0 for false
+            if "training" in call.kwargs:   # Keras 3 writes false where nobody said anything, and fastrnn 0 for false
                 said = call.kwargs.pop("training")
                 call.kwargs.update({} if said is False or said is None else {"training": bool(said)})
         else:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class MaskOperation(Layer):
     masks = "drop"
     takes_many = True
     #: Names of the arguments, and what they are if they are not given.
-    arguments: dict[str, Any] = {}
+    arguments: ClassVar[Mapping[str, Any]] = {}
     #: Whether the operands must be booleans.
     booleans = True
 
@@ -81,7 +82,7 @@ class MaskOperation(Layer):
             call.kept = len(xs)
         return self.value(*xs)
 
-    def backward(self, dy: Any, *, call: Call | None = None) -> Any:
+    def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
         call = self.taped(call)
         return None if call.kept == 1 else [None] * call.kept
 
@@ -112,7 +113,7 @@ class LogicalOr(MaskOperation):
 class ExpandDims(MaskOperation):
     """A further axis of length 1."""
 
-    arguments = {"axis": -1}
+    arguments: ClassVar[Mapping[str, Any]] = {"axis": -1}
 
     def value(self, *xs: np.ndarray) -> np.ndarray:
         return np.expand_dims(xs[0], self.axis(xs[0].ndim + 1))
@@ -125,7 +126,7 @@ class ExpandDims(MaskOperation):
 class ZerosLike(MaskOperation):
     """All False, of an array's shape."""
 
-    arguments = {"dtype": "bool"}
+    arguments: ClassVar[Mapping[str, Any]] = {"dtype": "bool"}
     booleans = False
 
     def value(self, *xs: np.ndarray) -> np.ndarray:
@@ -142,10 +143,10 @@ class OnesLike(ZerosLike):
 class Any_(MaskOperation):
     """Whether any along an axis is True."""
 
-    arguments = {"axis": -1, "keepdims": False}
+    arguments: ClassVar[Mapping[str, Any]] = {"axis": -1, "keepdims": False}
 
     def value(self, *xs: np.ndarray) -> np.ndarray:
-        return np.logical_or.reduce(xs[0], axis=self.axis(xs[0].ndim), keepdims=bool(self._arguments["keepdims"]))
+        return np.asarray(xs[0].any(axis=self.axis(xs[0].ndim), keepdims=bool(self._arguments["keepdims"])))
 
     def shape(self, *shapes: Shape) -> Shape:
         axis = self.axis(len(shapes[0]))
@@ -155,7 +156,7 @@ class Any_(MaskOperation):
 class ConcatenateMasks(MaskOperation):
     """End to end along an axis."""
 
-    arguments = {"axis": -1}
+    arguments: ClassVar[Mapping[str, Any]] = {"axis": -1}
 
     def value(self, *xs: np.ndarray) -> np.ndarray:
         return np.concatenate(xs, self.axis(xs[0].ndim))

@@ -9,31 +9,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastrnn.layers import Dense, Embedding, Input
+from fastrnn.models.cloning import clone_model
 from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files
 from fastrnn.saving.errors import ModelFileError, shown
 from fastrnn.saving.files import ONNX
-from fastrnn.saving.onnx.export import export_onnx
+from fastrnn.saving.onnx.export import export_onnx, input_kinds
 from fastrnn.saving.onnx.model import OnnxModel, load_onnx
 from fastrnn.saving.reading import load_model
 from fastrnn.saving.torch.reading import from_torch, is_state_dict
 
 _SAMPLES, _STEPS = 8, 16
 #: Formats that hold weights alone.
-_WEIGHTS = (".weights.h5", ".h5", ".hdf5")
+_WEIGHTS = (".weights.h5",)
 
 
 class Parity(NamedTuple):
     """How near two models' predictions for the same random batch are.
 
     Attributes:
-        shape: of the batch.
+        shape: of the batch; of several inputs a tuple of shapes.
         values: numbers compared.
         largest: the largest difference between two of them.
         scale: the largest of them.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]
     values: int
     largest: float
     scale: float
@@ -56,8 +57,8 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
 
     Args:
         source: a `.safetensors`, `.keras` or `.h5` file; or a state dict of PyTorch's, in a file of any name.
-        target: a name with the suffix `.safetensors`, `.keras` or `.onnx`, which takes what is computed, without how
-            the model is trained; `.weights.h5` or `.h5` take the weights alone.
+        target: a name with the suffix `.safetensors`, `.keras`, `.h5` or `.onnx`, which takes what is computed, without
+            how the model is trained; `.weights.h5` takes the weights alone.
         prefix: which module of a state dict is wanted, "encoder.lstm"; None where there is but one.
         key: of the state dict in a PyTorch checkpoint, "model_state_dict".
 
@@ -92,7 +93,7 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
         other = load_onnx(target)
     elif files.suffix_of(target) in _WEIGHTS:
         model.save_weights(target)
-        other = Sequential.from_config(model.get_config())
+        other = clone_model(model)
         other.load_weights(target)
     else:
         model.save(target)
@@ -119,14 +120,22 @@ def _open(path: str, prefix: str | None, key: str | None) -> Any:
 
 
 def parity(first: Any, second: Any) -> Parity:
-    """Compare two models of the same input on a random batch, the same each time; the second may be an ONNX graph."""
-    def outputs(model: Any, x: np.ndarray) -> Any:
-        return model.run(x)[0] if isinstance(model, OnnxModel) else model.predict_on_batch(x)
-
-    shape = (_SAMPLES, *(_STEPS if size is None else size for size in first.input_shape[1:]))
+    """Compare two models of the same inputs on a random batch, the same each time; the second may be an ONNX graph."""
     rng = np.random.default_rng(0)
-    words = next((layer.input_dim for layer in first.walk() if isinstance(layer, Embedding)), 0)
-    indices = first.input_kind == "index"
-    x = rng.integers(0, words, shape) if indices else rng.standard_normal(shape).astype(first.dtype)
-    one, two = (np.asarray(outputs(model, x), "float64") for model in (first, second))
-    return Parity(shape, one.size, float(np.abs(one - two).max()), float(np.abs(one).max()))
+    words = min((layer.input_dim for layer in first.walk() if isinstance(layer, Embedding)), default=2)
+    xs = [_sample(rng, symbol, kind, words) for symbol, kind in zip(first.inputs, input_kinds(first))]
+    one = first.run(first.prepare(xs))[0]
+    two = second.run(xs) if isinstance(second, OnnxModel) else second.run(second.prepare(xs))[0]
+    pairs = [(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(one, two, strict=True)]
+    shapes = tuple(x.shape for x in xs)
+    return Parity(shapes if len(shapes) > 1 else shapes[0], sum(a.size for a, _ in pairs),
+                  max(float(np.abs(a - b).max()) for a, b in pairs), max(float(np.abs(a).max()) for a, _ in pairs))
+
+
+def _sample(rng: np.random.Generator, symbol: Any, kind: str, words: int) -> np.ndarray:
+    """A random input."""
+    shape = (_SAMPLES, *(_STEPS if size is None else size for size in symbol.shape[1:]))
+    if kind == "index":
+        return rng.integers(0, words, shape)
+    dtype = symbol.dtype if symbol.dtype.startswith("float") else "float32"
+    return rng.standard_normal(shape).astype(dtype)

@@ -18,7 +18,7 @@ from fastrnn.layers.table import deserialize, table_of
 from fastrnn.layers.variable import hollow
 from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
-from fastrnn.saving.errors import MAX_COUNT, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, check_name, shown
 from fastrnn.saving.keras import legacy_config
 from fastrnn.saving.keras.legacy_operations import with_operations
 
@@ -53,8 +53,8 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
         raise ModelFileError(file, "config", f"expected a Sequential or Functional model, got {shown(entry.name)}")
     entry.check()       # all of them by name, before the first is made
     if entry.calls() > MAX_COUNT:
-        raise ModelFileError(file, "config", f"expected at most {MAX_COUNT} calls of layers, got {entry.calls()}, those "
-                                             "of the models inside for each call of these")
+        raise ModelFileError(file, "config", f"expected at most {MAX_COUNT} calls of layers, got {entry.calls()}, "
+                                             "those of the models inside for each call of these")
     model = entry.layer()
     if entry.plan is None and not model.built and any(not isinstance(layer, InputLayer) for layer in model.layers):
         shape = entry.config.get("build_input_shape") or model._batch_input_shape
@@ -64,7 +64,7 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
 
 
 def _shape(value: Any, file: str) -> Shape:
-    if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 8 or not all(
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_RANK or not all(
             size is None or (type(size) is int and 0 < size < 1 << 31) for size in value):
         raise ModelFileError(file, "config", f"expected the input's shape, batch first, got {shown(value)}")
     return tuple(value)
@@ -198,6 +198,8 @@ class Entry:
             self._custom if own is None else {**self._custom, self.name: own})
         if not isinstance(layer, Layer):
             raise ModelFileError(self.file, self.place, "expected a layer")
+        if layer._batch_input_shape is not None:
+            _shape(layer._batch_input_shape, self.file)
         for part in layer.walk():
             part.first_values = None if self._source.values else hollow
         return layer

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn.models import Model  # which enters the models into the table of layers
+from fastrnn.models.model import Model
+from fastrnn.models.sequential import Sequential
 from fastrnn.saving import contents, files, native
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.entries import Objects
@@ -19,7 +20,7 @@ READERS = {".safetensors": native.read_model, ".keras": keras_archive.read_model
 
 
 def load_model(filepath: Any, custom_objects: Objects | None = None, compile: bool = True,
-               safe_mode: bool = True) -> Model:
+               safe_mode: bool = True) -> Sequential | Model:
     """The model in a file that fastrnn or Keras (3, 2 or 1) saved.
 
     Nothing that the file names is imported, evaluated or called; see docs/security.md. A `.safetensors` file is mapped
@@ -63,10 +64,10 @@ def open_model(filepath: Any, custom_objects: Objects | None = None) -> Contents
     return READERS[suffix](files.mapped(path), path, custom_objects)
 
 
-def build(found: Contents, compile: bool = True, custom_objects: Objects | None = None) -> Model:
+def build(found: Contents, compile: bool = True, custom_objects: Objects | None = None) -> Sequential | Model:
     """The model of what a file has."""
     contents.give_weights(found)
     if compile:
         contents.restore_training(found.model, found, custom_objects)
-    model: Model = found.model
+    model: Sequential | Model = found.model
     return model

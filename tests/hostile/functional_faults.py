@@ -128,7 +128,8 @@ _LAYERS: dict[str, Change] = {
 }
 #: In the place of the inputs or the outputs.
 _ENDS: dict[str, Change] = {
-    "none": lambda s: None, "nothing": lambda s: [], "no_keys": lambda s: {}, "a_number": lambda s: 7, "a_text": lambda s: "a",
+    "none": lambda s: None, "nothing": lambda s: [], "no_keys": lambda s: {}, "a_number": lambda s: 7,
+    "a_text": lambda s: "a",
     "of_none": lambda s: [None], "of_nothing": lambda s: [[]], "deep": lambda s: json.loads("[" * 28 + "]" * 28),
     "dangling": lambda s: [["nowhere", 0, 0]], "a_dictionary_of_nothing": lambda s: {"a": []},
     "one_of_them": lambda s: [["both", 0, 0]] if s else s, "a_later_call": lambda s: [["encoder", 9, 0]],
@@ -224,11 +225,9 @@ GRAPH_FAULTS: dict[str, Callable[[Graph], Json]] = {
     "an_input_that_is_none": lambda g: g["config"].update(input_layers=[["table", 0, 0]]) or g,
     "an_output_of_no_layer": lambda g: g["config"].update(output_layers=[["nowhere", 0, 0]]) or g,
     "inputs_without_end": lambda g: g["config"].update(input_layers=[["words", 0, 0]] * 30_000) or g,
-    "layers_without_end": lambda g: g["config"].update(layers=g["config"]["layers"] * 2_000) or g,
-    "calls_without_end": lambda g: g.layer("steps").update(
-        inbound_nodes=g.layer("steps")["inbound_nodes"] * 12_000) or g,
-    "arguments_without_end": lambda g: g.layer("both")["inbound_nodes"][0].update(
-        args=[[g.layer("both")["inbound_nodes"][0]["args"][0][0]] * 9_000]) or g,
+    "layers_without_end": lambda g: g["config"].update(layers=[g.layer("words")] * 10_500) or g,
+    "calls_without_end": lambda g: g.layer("steps").update(inbound_nodes=[[["table", 0, 0]]] * 12_000) or g,
+    "arguments_without_end": lambda g: g.layer("both").update(inbound_nodes=[[["inside", 0, 0]] * 90_000]) or g,
     "models_called_by_models": lambda g: doubled(6, 40),
     "models_called_by_models_in_a_wrapper": lambda g: g["config"]["layers"].append(
         {**deep(1, doubled(3, 40)), "name": "deep",

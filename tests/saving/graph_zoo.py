@@ -291,8 +291,12 @@ def inputs(model: Any, samples: int = 5, seed: int = 0) -> list[np.ndarray]:
 
 def outputs(model: Any, xs: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs, in a flat list."""
-    given = xs[0] if len(xs) == 1 else dict(zip(sorted(model.input), xs)) if isinstance(model.input, dict) else xs
-    return [np.asarray(y) for y in flat(model.predict_on_batch(given))]
+    return [np.asarray(y) for y in flat(model.predict_on_batch(given(model, xs)))]
+
+
+def given(model: Any, xs: list[np.ndarray]) -> Any:
+    """Inputs as the model takes them."""
+    return xs[0] if len(xs) == 1 else dict(zip(sorted(model.input), xs)) if isinstance(model.input, dict) else xs
 
 
 def flat(value: Any) -> list[Any]:

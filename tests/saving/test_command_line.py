@@ -20,7 +20,7 @@ from fastrnn.__main__ import main
 from fastrnn.layers import Variable
 from fastrnn.saving import conversion, export_onnx, load_model
 from fastrnn.saving.onnx.model import OnnxModel
-from tests.saving import zoo
+from tests.saving import graph_zoo, zoo
 
 
 class TestInspect:
@@ -201,3 +201,29 @@ class TestConvert:
         with pytest.raises(SystemExit, match="the two models give different results"):
             main(["convert", str(tmp_path / "m"), str(tmp_path / "n.keras")])
         assert "largest difference" in capsys.readouterr().out
+
+
+class TestGraphs:
+    @pytest.mark.parametrize("target", ["m.safetensors", "m.h5", "m.weights.h5", "m.onnx"])
+    @pytest.mark.parametrize("name", ["encoder-decoder", "words-and-numbers", "dictionaries", "two-outputs"])
+    def test_converted(self, name, target, tmp_path):
+        model = graph_zoo.make(fastrnn, name)
+        model.save(tmp_path / "a.keras")
+        assert conversion.convert(tmp_path / "a.keras", tmp_path / target).holds
+
+    def test_inspected(self, tmp_path, capsys):
+        """Each layer says what it is called on, and each time it is."""
+        graph_zoo.make(fastrnn, "encoder-decoder").save(tmp_path / "m.keras")
+        main(["inspect", str(tmp_path / "m.keras")])
+        lines = capsys.readouterr().out.splitlines()
+        assert ": Model '" in lines[0]
+        assert lines[0].endswith(", input 'source' (None, None, 3), 'target' (None, None, 3), not compiled")
+        assert "  InputLayer 'source': (None, None, 3)" in lines
+        assert "  LSTM 'encoder': (None, 4), (None, 4), (None, 4), 128 parameters, on 'source'" in lines
+        assert "  LSTM 'decoder': (None, None, 4), 128 parameters, on 'target', 'encoder' [1], 'encoder' [2]" in lines
+        assert lines[-2].startswith("  output 'time_distributed")
+        graph_zoo.make(fastrnn, "shared-layer").save(tmp_path / "s.keras")
+        main(["inspect", str(tmp_path / "s.keras")])
+        lines = capsys.readouterr().out.splitlines()
+        assert "  LSTM 'encoder': (None, 4), 128 parameters, on 'a'; 'b'" in lines
+        assert lines[-2] == "  output 'encoder' call 1, 'encoder' call 2"

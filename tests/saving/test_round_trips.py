@@ -12,7 +12,7 @@ from fastrnn.layers.variable import Hollow
 from fastrnn.saving import ModelFileError, load_model
 from tests.saving import zoo
 
-MODELS = (".safetensors", ".keras")
+MODELS = (".safetensors", ".keras", ".h5")
 WEIGHTS = (".safetensors", ".weights.h5", ".h5", ".hdf5")
 
 
@@ -137,7 +137,7 @@ class TestModels:
         model.save_weights(tmp_path / "m")
         assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
-    @pytest.mark.parametrize("name", ["m.h5", "m.weights.h5", "m.pkl"])
+    @pytest.mark.parametrize("name", ["m.weights.h5", "m.pkl"])
     def test_formats_for_whole_models(self, name, tmp_path):
         with pytest.raises(ValueError, match=r"\.keras"):
             zoo.make(fastrnn, "LSTM-forward-1").save(tmp_path / name)

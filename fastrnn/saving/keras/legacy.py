@@ -27,6 +27,8 @@ from fastrnn.saving.tensors import Tensor
 from fastrnn.saving.versions import major_version
 
 _MODEL, _OPTIMIZER = "model_weights", "optimizer_weights"
+#: An attribute of fastrnn's own, which Keras passes by.
+_OWN = "fastrnn"
 _VERSION = {"backend": "tensorflow", "keras_version": "3.0.0"}
 
 
@@ -34,7 +36,8 @@ def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], inclu
     """Write a model: configuration, weights, and how far its training has come."""
     arrays, texts = _weights(model, f"{_MODEL}/")
     texts[_MODEL] = dict(texts[""])
-    texts[""] = {**_VERSION, "model_config": json.dumps(legacy_config.old_entry(model_config))}
+    texts[""] = {**_VERSION, "model_config": json.dumps(legacy_config.old_entry(model_config)),
+                 _OWN: json.dumps({"random": state.random_states(model)})}
     training = state.compile_config(model) if include_optimizer else None
     if training is not None:
         optimizer = training.pop("optimizer")
@@ -86,11 +89,12 @@ def read_model(data: memoryview, file: str, custom_objects: Objects | None = Non
                                                     "and load them by load_weights")
     training = root.text("training_config")
     version = major_version(_version(root), file, "@keras_version")
+    own = config.parse_json(root.text(_OWN) or "null", file, f"@{_OWN}")
     return Contents(
         file, version, read_model_config(config.parse_json(text, file, "@model_config"), file, version, custom_objects),
         lambda places: find(root.group(_MODEL), places, file),
         None if training is None else config.parse_json(training, file, "@training_config"),
-        lambda: _optimizer(root), None)
+        lambda: _optimizer(root), own.get("random") if isinstance(own, dict) else None)
 
 
 def read_weights(data: memoryview, file: str, places: Sequence[Place]) -> tuple[list[Tensor], int]:

@@ -60,4 +60,4 @@ def _part(value: Any) -> Any:
         ends = [value[key] for key in ("start", "stop", "step")]
         if all(end is None or type(end) is int for end in ends):
             return slice(*ends)
-    return value
+    return ... if isinstance(value, dict) and value.get("class_name") == "__ellipsis__" else value

@@ -35,9 +35,10 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
         model: a built one.
         filepath: of the file, usually with the suffix `.onnx`.
         opset: version of ONNX's operators, 14 to 21.
-        states: the graph takes the first states of each recurrent layer that is not given any as inputs, "lstm_h" and "lstm_c" for a layer
-            named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`, "encoder_lstm_h" in a `Sequential`
-            named "encoder"), each (batch, units), and gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
+        states: the graph takes the first states of each recurrent layer as inputs, where no other layer gives them:
+            "lstm_h" and "lstm_c" for a layer named "lstm" ("bidirectional_forward_h" and so on in a `Bidirectional`,
+            "encoder_lstm_h" in a model named "encoder", "lstm_h_1" at a second call), each (batch, units); and it
+            gives the last ones as outputs, "lstm_h_out" and "lstm_c_out":
             to feed a long sequence in pieces (but not to layers that go backwards, which begin with the last piece).
             Without, every call starts from zeros, stateful layers too.
         overwrite: replace a file that is there.
@@ -69,7 +70,8 @@ def export_onnx(model: Any, filepath: Any, opset: int = 17, states: bool = False
 def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     """A model as onnx's ModelProto; see `export_onnx`."""
     if not isinstance(model, Network):
-        raise TypeError(f"export_onnx model: expected a Sequential or a Model, got {type(model).__name__}; put layers into one")
+        raise TypeError(f"export_onnx model: expected a Sequential or a Model, got {type(model).__name__}; put layers "
+                        "into one")
     if opset not in OPSETS:
         raise ValueError(f"{model}: export_onnx expected an opset from {OPSETS[0]} to {OPSETS[-1]}, got {opset!r}")
     if not model.built:
@@ -78,8 +80,10 @@ def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
         raise ValueError(f"{model}: an ONNX file holds 2 GB; save the model as .safetensors")
     graph = GraphBuilder(model.dtype, opset, states)
     line = isinstance(model, Sequential)
-    inputs = [graph.add_input(name, _kind(model, index), _free(symbol.shape, "" if line else name))
-              for index, (name, symbol) in enumerate(zip(["input"] if line else model.input_names, model.inputs))]
+    names = ["input"] if line else model.input_names
+    inputs = [graph.add_input(name, "int64" if kind == "index" else model.dtype,
+                              _free(symbol.shape, "" if line else name))
+              for name, kind, symbol in zip(names, input_kinds(model), model.inputs)]
     outputs, _ = layers.add_all(graph, model, inputs, [None] * len(inputs))
     graph.scope = ""
     for y, name, symbol in zip(outputs, ["output"] if line else _output_names(model, graph), model.outputs):
@@ -89,11 +93,11 @@ def onnx_model(model: Any, opset: int = 17, states: bool = False) -> Any:
     return graph.model(model.name, "")
 
 
-def _kind(model: Any, index: int) -> str:
-    """The dtype of an input: whole numbers where a layer that reads it needs them."""
-    kinds = {taker.kind for taker in model.schedule().takers[index]}
-    whole = "index" in kinds or np.dtype(model.inputs[index].dtype).kind in "iu"
-    return "int64" if whole else model.dtype
+def input_kinds(model: Any) -> list[str]:
+    """Of each input "index" where it holds whole numbers, as a layer that reads it needs them, else "float"."""
+    takers = model.schedule().takers
+    return ["index" if "index" in {taker.kind for taker in takers[index]} or np.dtype(symbol.dtype).kind in "iu"
+            else "float" for index, symbol in enumerate(model.inputs)]
 
 
 def _output_names(model: Any, graph: GraphBuilder) -> list[str]:
@@ -103,7 +107,7 @@ def _output_names(model: Any, graph: GraphBuilder) -> list[str]:
 
 
 def _free(shape: Shape, name: str) -> list[Any]:
-    """A shape in ONNX's terms: sizes that may vary have names, which are those of one input or output if it is named."""
+    """A shape in ONNX's terms: sizes that may vary have names, those of one input or output where that is named."""
     names = ("batch", f"{name}_time" if name else "time")
     return [(names[axis] if axis < len(names) else f"{name}_size_{axis}" if name else f"size_{axis}")
             if size is None else size for axis, size in enumerate(shape)]

@@ -32,7 +32,8 @@ Merges = Callable[[GraphBuilder, Any, Given], tuple[str, Mask]]
 
 def _raised(graph: GraphBuilder, x: str, rank: int, to: int) -> str:
     """With axes of length 1 behind the batch, up to a rank."""
-    return x if rank == to else graph.add("Unsqueeze", x, graph.constant(list(range(1, 1 + to - rank)), "axes", "int64"))
+    axes = list(range(1, 1 + to - rank))
+    return graph.add("Unsqueeze", x, graph.constant(axes, "axes", "int64")) if axes else x
 
 
 def _aligned(graph: GraphBuilder, given: Given) -> tuple[list[str], list[Mask]]:
@@ -107,7 +108,8 @@ def _ones(graph: GraphBuilder, x: str) -> str:
 
 def _dot(graph: GraphBuilder, layer: Dot, given: Given) -> tuple[str, Mask]:
     if max(given.ranks) > 3:
-        raise ValueError(f"{layer}: has no form in ONNX for inputs of {max(given.ranks)} axes; there is one for up to 3")
+        raise ValueError(f"{layer}: has no form in ONNX for inputs of {max(given.ranks)} axes; there is one for up to "
+                         "3")
     axes = layer._axes([(None,) * rank for rank in given.ranks])
     one, two = (_last(graph, x, rank, axis) for x, rank, axis in zip(given.xs, given.ranks, axes))
     if layer.normalize:

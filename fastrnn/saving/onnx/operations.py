@@ -31,7 +31,8 @@ def operation(graph: GraphBuilder, layer: Operation, xs: Sequence[str], ranks: S
     if name not in _OPERATORS:
         raise ValueError(f"{layer}: {name} has no form in ONNX; there are {', '.join([*_OPERATORS, 'GetItem'])}")
     constants = layer._constants or ()
-    kinds = {graph.kind(x) for x in xs} | {graph.dtype for one in constants if one is not None and one.dtype.kind == "f"}
+    kinds = {graph.kind(x) for x in xs}
+    kinds |= {graph.dtype for one in constants if one is not None and one.dtype.kind == "f"}
     result = layer.function.result
     kind = graph.dtype if graph.dtype in kinds or result == "float" else "bool" if kinds == {"bool"} else "int64"
     inputs = iter(xs)
