@@ -249,8 +249,8 @@ class Layer(Calling):
 
     def add_loss(self, loss: Any) -> None:
         """Refuse a loss of the layer's own; `Model.add_loss` takes symbols."""
-        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass its "
-                                  "symbol to the model's add_loss, or give the weights a regularizer")
+        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass "
+                                  "its symbol to the model's add_loss, or give the weights a regularizer")
 
     # configuration -------------------------------------------------------------------------------------------------
 

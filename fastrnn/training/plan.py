@@ -69,7 +69,8 @@ def _fuses(model: Any, head: Head, schedule: Schedule) -> bool:
     last = schedule.maker(index)
     activation = None if last is None else last.output_activation
     said = activation or getattr(getattr(last, "activation", None), "name", None)
-    if getattr(loss, "wants_probabilities", False) and index not in model.warned and said not in (*_PROBABILITIES, None):
+    misled = getattr(loss, "wants_probabilities", False) and said not in _PROBABILITIES and said is not None
+    if misled and index not in model.warned:
         model.warned |= {index}
         warnings.warn(f"{model}: loss {loss.name!r} expects probabilities, but the last layer "
                       f"'{model.outputs[index].name}' ends in activation {said!r}; give it "

@@ -44,7 +44,7 @@ class Softmax(ActivationWithArguments):
         self.activation = SoftmaxFunction(tuple(axes) if len(axes) > 1 else axes[0])  # type: ignore[arg-type]
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         return "softmax" if self.axis in (-1, [-1], (-1,)) else None
 
     def check_input(self, x: Any) -> np.ndarray:
