@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line of layers in one compiled call: the same bits as layer by layer, and the longer way where it cannot be taken."""
+"""A line of layers in one compiled call: the bits of layer by layer, and the longer way where it cannot be taken."""
 
 from __future__ import annotations
 
