@@ -173,7 +173,8 @@ cdef class RecurrentTape:
     cdef ndarray memory, scratch
     cdef readonly ndarray x     # (N, T, D), dropout applied
     cdef readonly ndarray mask  # (N, T), or None
-    cdef ndarray x_drop, h_drop
+    cdef readonly ndarray x_drop    # (N, D), what x has been multiplied by, or None
+    cdef readonly ndarray h_drop    # (N, H), what U's input is multiplied by, or None
     cdef bint from_zero, zero_output
     cdef public bint given      # the caller's mark: the first states were inputs, whose gradients are wanted
 

@@ -145,8 +145,8 @@ class Problem:
         options = {k: self.options[k] for k in kept if k in self.options}
         options |= {"mask": self.mask, "initial_state": float64(self.initial_state)}
         if training:
-            options["dropout_mask"] = float64(self.tape.dropout)
-            options["recurrent_dropout_mask"] = float64(self.tape.recurrent_dropout)
+            options["dropout_mask"] = float64(self.tape.x_drop)
+            options["recurrent_dropout_mask"] = float64(self.tape.h_drop)
         weights = {variable.name: variable.data for variable in layer.weights}
         return [float64(self.x), *(float64(weights.get(name)) for name in reference.weight_names(self.cell))], options
 
@@ -329,7 +329,7 @@ def test_shapes_that_change_between_calls(cell, rng):
 def dropped(layer):
     """What the last call in training multiplied input and state by."""
     tape = layer.default_call.kept
-    return [tape.dropout, tape.recurrent_dropout][: 1 + layer.has_recurrent_kernel]
+    return [tape.x_drop, tape.h_drop][: 1 + layer.has_recurrent_kernel]
 
 
 @pytest.mark.parametrize("cell", CELLS)

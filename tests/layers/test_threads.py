@@ -121,7 +121,7 @@ def test_plans(cell, shape, rng):
     try:
         for plan in itertools.product((1, 2), (False, True), (False, True)):
             kernels.force_plan(*plan)
-            team, split, fused = kernels.planned(layer.cell, N, T, D, H, 2)
+            team, split, fused = kernels.planned(kernels.CELLS[layer.cell_name]["number"], N, T, D, H, 2)
             assert team == min(plan[0], -(-H // kernels.VECTOR_LENGTH) if plan[1] else N)
             assert (split, fused) == (plan[1] and team > 1, plan[2] and layer.has_recurrent_kernel)
             for name, value in everything(layer, *arguments).items():
