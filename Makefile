@@ -9,24 +9,31 @@ TF_KERAS ?= tf-keras
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -q
-# What runs once more for each further instruction set: what the kernels compute, against the plain NumPy cells.
-KERNEL_TESTS := -m "not slow" -k "not keras and not torch" \
-    tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
-ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*_core.available)")
-OTHER_ISAS = $$($(BIN)/python -c "from fastrnn import _core; print(*[isa for isa in _core.available if isa != _core.isa])")
+# The instruction sets of this processor, once the kernels are built: the one that is used, and the others.
+ISA = $(shell $(BIN)/python -c "from fastrnn import _core; print(_core.isa)")
+ISAS = $(shell $(BIN)/python -c "from fastrnn import _core; print(*_core.available)")
+OTHER_ISAS = $(filter-out $(ISA),$(ISAS))
+
+# The parts of `make test`: the sanitized kernels, what the kernels compute with each further instruction set against
+# the plain NumPy cells, and the tests of each folder, those of saving, which take longest, not last. JOBS of them run at
+# once, each shown as a whole when it is done. Tests that are marked `alone` run after all others; those marked `slow`
+# are left to `make test-full`.
+JOBS ?= 2
+FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -ru)
+KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
+AT_ONCE := -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 # What the kernels with sanitizers run: every cell and option on odd sizes and threads, and bad input. Not the peers, which
 # do not load beside them.
 SANITIZED_TESTS := $(addprefix tests/,layers/test_threads.py layers/test_recurrent_gradients.py layers/test_bad_input.py \
     layers/test_copies.py test_pointwise.py test_blas.py)
 
-.PHONY: help demo test test-full sanitize fuzz bench lint wheel install clean
-.NOTPARALLEL:
+.PHONY: help demo test test-full tests $(FOLDERS) sanitize sanitized fuzz bench lint wheel install clean
 
 help:
-	@echo "make demo       run both examples: plots in plots/, predictions on the screen"
-	@echo "make test       lint, then all tests"
-	@echo "make test-full  all tests for each instruction set of this processor"
+	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
+	@echo "make test       lint, then all tests but those that only take larger samples"
+	@echo "make test-full  lint, then all tests for each instruction set of this processor"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
 	@echo "make fuzz       a million changed files for each reader of models (RUNS=... for another number)"
 	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
@@ -39,33 +46,53 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m fastrnn
 	$(BIN)/python examples/copy_characters.py --out plots
 	$(BIN)/python examples/film_reviews.py --out plots
+	$(BIN)/python examples/seq2seq.py --out plots
+	$(BIN)/python examples/siamese.py --out plots
+	$(BIN)/python examples/two_inputs.py --out plots
 
 test: lint
-	@for isa in $(OTHER_ISAS); do \
-	    echo "== kernels for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) $(KERNEL_TESTS) || exit 1; done
-	@$(MAKE) --no-print-directory sanitize ISAS="$$($(BIN)/python -c 'from fastrnn import _core; print(_core.isa)')"
-	@echo "== all tests"
-	@$(PYTEST)
+	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)
+	@echo "== tests that run alone"
+	@$(PYTEST) -m "alone and not slow"
 
-test-full: lint sanitize
+tests:
+	@echo "== tests of no folder"
+	@$(PYTEST) -m "not alone and not slow" $(wildcard tests/test_*.py)
+
+$(FOLDERS):
+	@echo "== $@"
+	@$(PYTEST) -m "not alone and not slow" $@
+
+kernels-%:
+	@echo "== kernels for $*"
+	@FASTRNN_ISA=$* $(PYTEST) -m "not slow" -k "not keras and not torch" $(KERNEL_TESTS)
+
+test-full: lint
+	@$(MAKE) --no-print-directory sanitized
 	@for isa in $(OTHER_ISAS); do \
 	    echo "== all tests for $$isa"; FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
 	@echo "== all tests"
 	@$(PYTEST)
 
-# A build of its own, by GCC, whose library of checks must be there before Python's first allocation.
 sanitize: $(VENV)/.test
 	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory sanitized
+
+# A build of its own, by GCC, whose library of checks must be there before Python's first allocation. With few
+# optimizations it compiles in a fraction of the time, and the checks are the same. What they find ends the process:
+# pytest must not hold its standard error back.
+sanitized:
 	rm -rf build/sanitize
 	mkdir -p build/sanitize
 	cp -r fastrnn src tests setup.py pyproject.toml build/sanitize/
 	rm -f build/sanitize/fastrnn/_core/*.so
+	sed -i 's/"-O3"/"-O1"/' build/sanitize/setup.py
 	cd build/sanitize && CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
-	    FASTRNN_BUILD=$$(echo $(ISAS) | tr ' ' ',') $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	    FASTRNN_BUILD=$$(echo $(ISAS) | tr " " ,) $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
 	@for isa in $(ISAS); do echo "== kernels for $$isa, sanitized"; \
 	    cd $(CURDIR)/build/sanitize && FASTRNN_ISA=$$isa ASAN_OPTIONS=detect_leaks=0 \
-	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
-	    $(SANITIZED_TESTS) || exit 1; done
+	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q --capture=sys \
+	    -p no:cacheprovider $(SANITIZED_TESTS) || exit 1; done
 
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx

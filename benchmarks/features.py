@@ -25,7 +25,7 @@ from turns import in_turn
 from workloads import sequences
 
 import fastrnn
-from fastrnn import _core, layers, runtime
+from fastrnn import layers, runtime
 
 CELLS = {"LSTM": layers.LSTM, "GRU": layers.GRU, "SimpleRNN": layers.SimpleRNN}
 T, H = 100, 128
@@ -119,7 +119,7 @@ def measure(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
 
 def prediction_memory() -> list[dict[str, Any]]:
     """What predicting the last output takes beside the input, for 100 steps and for 10,000."""
-    kernels, rows = _core.kernels("float32"), []
+    rows = []
     for name, cell in CELLS.items():
         made = cell(H)
         model = fastrnn.Sequential([fastrnn.Input((None, H)), cell(H)])
@@ -128,7 +128,7 @@ def prediction_memory() -> list[dict[str, Any]]:
             x = np.ones((32, steps, H), "float32")
             made(x[:, :10])
             gc.collect()
-            size = kernels.tape_size(made.cell, 32, steps, H, H, False, False, runtime.get_num_threads())
+            size = made.kernel_runner().forward_call(runtime.get_num_threads(), x).tape_size
             held = memory.forget_peak()
             made(x)
             model.predict(x, verbose=0)

@@ -13,7 +13,6 @@ import statistics
 import time
 from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from cases import select
@@ -22,6 +21,20 @@ from keras_engine import FastRnn
 from report import duration, save, table
 
 from fastrnn import _core, runtime
+
+
+class _Ready:
+    """A call that is ready, whose `run` is watched."""
+
+    def __init__(self, call: Any, watches: Watches) -> None:
+        self._call = call
+        self._run = watches._watched(f"{type(call).__name__}.run", call.run)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def run(self, other: _Ready | None = None, threads: int = 0) -> None:
+        self._run(None if other is None else other._call, threads)
 
 
 class Watches:
@@ -44,15 +57,19 @@ class Watches:
             setattr(self.module, name, kernel)
 
     def _watched_class(self, name: str, kind: type) -> Any:
-        """What makes objects of a class whose methods are kernels."""
+        """A class whose methods are watched, as are those of the calls that they make ready."""
+        methods = {method: self._method(f"{name}.{method}", getattr(kind, method))
+                   for method in dir(kind) if not method.startswith("_") and callable(getattr(kind, method))}
+        return type(name, (kind,), methods) if methods else kind
 
-        def make(*arguments: Any) -> Any:
-            instance = kind(*arguments)
-            methods = [method for method in vars(kind) if not method.startswith("_")]
-            return SimpleNamespace(**{method: self._watched(f"{name}.{method}", getattr(instance, method))
-                                      for method in methods})
+    def _method(self, name: str, method: Any) -> Any:
+        watched = self._watched(name, method)
 
-        return make
+        def run(instance: Any, *arguments: Any, **options: Any) -> Any:
+            made = watched(instance, *arguments, **options)
+            return _Ready(made, self) if hasattr(made, "run") else made
+
+        return run
 
     def _watched(self, name: str, kernel: Any) -> Any:
         seconds, calls, clock = self.seconds, self.calls, time.perf_counter

@@ -74,7 +74,7 @@ def measure(case: Case, engine: FastRnn, threads: int, longer: int = 1) -> dict[
     """Seconds under each plan, the chosen one, and its time over the best."""
     kernels, call = _core.kernels("float32"), getattr(engine, case.kind)(case)
     kernels.force_plan()
-    cell = kernels.CELLS[{"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}[case.cell]]
+    cell = kernels.CELLS[{"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}[case.cell]]["number"]
     chosen = kernels.planned(cell, case.N, case.T, case.D, case.H, threads)
     try:
         times = in_turn({choice: forced(choice, call) for choice in choices(case, threads)}, 0.002 * longer,

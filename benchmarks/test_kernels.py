@@ -12,7 +12,7 @@ import pytest
 
 from fastrnn import _core, layers, optimizers, runtime
 
-CELLS = {"lstm": (layers.LSTM, 4), "gru": (layers.GRU, 3), "rnn": (layers.SimpleRNN, 1)}
+CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
 SHAPES = [(1, 1, 128), (1, 100, 128), (1, 100, 512), (8, 100, 128), (32, 50, 64), (32, 100, 128), (128, 5, 128),
           (128, 100, 128), (64, 50, 512)]
 TRAINED = [(1, 100, 128), (32, 50, 64), (128, 5, 128), (128, 100, 128), (64, 50, 512)]
@@ -35,7 +35,7 @@ def normal(*shape, dtype="float32"):
 def recurrent(cell, shape, dtype="float32", **options):
     """The layer, built, and its input."""
     batch, time, units = shape
-    layer = CELLS[cell][0](units, dtype=dtype, **{"return_sequences": True, **options})
+    layer = CELLS[cell](units, dtype=dtype, **{"return_sequences": True, **options})
     layer.build((batch, time, units))
     return layer, normal(batch, time, units, dtype=dtype)
 
@@ -43,7 +43,7 @@ def recurrent(cell, shape, dtype="float32", **options):
 def products(cell, shape):
     """FLOPs of one product for all steps with both the input's and the state's weights."""
     batch, time, units = shape
-    return 4.0 * batch * time * CELLS[cell][1] * units * units
+    return 4.0 * batch * time * CELLS[cell].gates * units * units
 
 
 def rounds_for(flops):
@@ -136,8 +136,7 @@ def test_pack(measure, cell):
 
     def pack():
         layer.kernel.touch()
-        layer._pack()
-        layer._pack_transposed()
+        layer.kernel_runner().pack(True)
 
     measure("pack, H 512", pack, moved=4.0 * layer.kernel.data.nbytes * 2)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrnn import arrays, runtime
+from fastrnn.models.drawing import plot_model
 from fastrnn.preprocessing.sequence import pad_sequences
 from fastrnn.registry import absent_from
 
-__all__ = ["pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["pad_sequences", "plot_model", "set_random_seed", "to_categorical"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)

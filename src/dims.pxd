@@ -1,8 +1,8 @@
 # The scalar and vector types, and the letters that every kernel uses for its shapes:
 #
 #   N batch   T time   D input width   H hidden units   O output width   K length of a product's sum
-#   G gates (1 SimpleRNN, 3 GRU, 4 LSTM)
-#   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J row length of z: gates * HP, and a bit
+#   G gates, as columns of W and U in H
+#   P vectors of VL units that hold H (the last one padded)   HP = P * VL   J row length of z: blocks * HP, and a bit
 #
 # `real` is float or double, as the build says; Cython only needs to know that it is a number.
 cdef extern from "simd/simd.h" nogil:

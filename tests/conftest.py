@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 import fastrnn
-from tests.reference import random_weights
+from tests import reference
 
 # The same examples on every run; a machine under load must not fail a test for being slow.
 settings.register_profile("fastrnn", deadline=None, derandomize=True, max_examples=30)
@@ -29,25 +29,31 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"fastrnn {fastrnn.__version__}: instruction set {fastrnn._core.isa}, {fastrnn.get_num_threads()} threads"
 
 
+#: The recurrent layers, by name: those that the reference has.
+CELLS = list(reference.CELLS)
+
 #: Tests' names for what a cell becomes by one option: the cell, and the option.
 VARIANTS = {"GRU before": ("GRU", {"reset_after": False}), "LSTM peepholes": ("LSTM", {"use_peepholes": True})}
 
 
 def make_layer(cell: str, D: int, H: int, rng: np.random.Generator, **options):
     """The built recurrent layer `cell`, or variant, of D inputs and H units, with random weights where defaults are
-    zero or one."""
+    zero or one; without recurrent dropout where there is no recurrent kernel."""
     cell, option = VARIANTS.get(cell, (cell, {}))
     options |= option
+    if not getattr(fastrnn.layers, cell).has_recurrent_kernel:
+        options.pop("recurrent_dropout", None)
     layer = getattr(fastrnn.layers, cell)(H, **options)
     layer.build((None, None, D))
     kept = {k: options[k] for k in ("use_bias", "reset_after", "use_peepholes") if k in options}
-    layer.set_weights(random_weights(cell, D, H, rng, **kept))
+    layer.set_weights(reference.random_weights(cell, D, H, rng, **kept))
     return layer
 
 
 def states_of(cell: str, N: int, H: int, rng: np.random.Generator, dtype: str = "float64") -> list[np.ndarray]:
-    """Random values for each state of the cell: [h], or [h, c] for the LSTM."""
-    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(2 if cell.startswith("LSTM") else 1)]
+    """Random values for each state of the cell, or variant: [h], or [h, c] for the LSTM."""
+    states = reference.CELLS[VARIANTS.get(cell, (cell, {}))[0]].states
+    return [rng.standard_normal((N, H)).astype(dtype) for _ in range(states)]
 
 
 def assert_close(got, expected, tolerance: float, what: str = "") -> None:
@@ -59,6 +65,23 @@ def assert_close(got, expected, tolerance: float, what: str = "") -> None:
         error = np.abs(got.astype("float64") - expected).max()
         bound = tolerance * max(np.abs(expected).max(), 0.1)
         assert error <= bound, f"{what}: differs by {error:.3g}, at most {bound:.3g} expected"
+
+
+def assert_gradients(layer, xs: list[np.ndarray], **options) -> None:
+    """`backward` gives the gradients of the inputs that central differences give; of a layer of float64."""
+    xs = [x.astype("float64") for x in xs]
+    given = xs if layer.takes_many else xs[0]
+    dy = np.random.default_rng(1).standard_normal(layer(given, training=True, **options).shape)
+    found = layer.backward(dy)
+    for x, dx in zip(xs, found if isinstance(found, list) else [found], strict=True):
+        expected = np.empty_like(x)
+        for at in np.ndindex(x.shape):
+            before, sides = x[at], []
+            for side in before + 1e-6, before - 1e-6:
+                x[at] = side
+                sides.append((layer(given, **options) * dy).sum())
+            x[at], expected[at] = before, (sides[0] - sides[1]) / 2e-6
+        np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 Letters as in the kernels: N batch, T time, D input, H hidden; gradients carry `d`. Weights have Keras's layouts:
 W (D, gates*H), U (H, gates*H), b (gates*H,), gates in the order i, f, c, o (LSTM) and z, r, h (GRU); the bias of a GRU
-with `reset_after` is (2, 3*H): one row for the input, one for the recurrent product.
+with `reset_after` is (2, 3*H): one row for the input, one for the recurrent product. minGRU has no U, and z, h.
 
 Each cell is a class with `step`, one time step forward, and `step_backward`, its derivative; `_forward` and
 `_backward` walk them over time and are where masks, dropout and direction live, the same for every cell.
@@ -40,7 +40,7 @@ class SimpleRNN:
     b: np.ndarray
     activation: str = "tanh"
 
-    states = 1
+    gates, states = 1, 1
 
     def step(self, x, states, drop):
         """x (N, D), states [h (N, H)], drop: what h is multiplied by before U. Returns the new states and what
@@ -71,7 +71,7 @@ class LSTM:
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
 
-    states = 2
+    gates, states = 4, 2
 
     def step(self, x, states, drop):
         h, c = states
@@ -117,7 +117,7 @@ class GRU:
     recurrent_activation: str = "sigmoid"
     reset_after: bool = True
 
-    states = 1
+    gates, states = 3, 1
 
     def step(self, x, states, drop):
         (h,) = states
@@ -159,12 +159,40 @@ class GRU:
 
 
 @dataclass
+class MinGRU:
+    """z = s(x W + b); h = (1 - z) h + z g(x W + b)."""
+
+    W: np.ndarray
+    b: np.ndarray
+    activation: str = "linear"
+    recurrent_activation: str = "sigmoid"
+
+    gates, states = 2, 1
+
+    def step(self, x, states, drop):
+        (h,) = states
+        g, _ = ACTIVATIONS[self.activation]
+        s, _ = ACTIVATIONS[self.recurrent_activation]
+        az, an = np.split(x @ self.W + self.b, 2, axis=1)
+        return [(1 - s(az)) * h + s(az) * g(an)], (x, h, az, an)
+
+    def step_backward(self, dstates, saved):
+        (dh,) = dstates
+        x, h, az, an = saved
+        g, dg = ACTIVATIONS[self.activation]
+        s, ds = ACTIVATIONS[self.recurrent_activation]
+        da = np.concatenate([dh * (g(an) - h) * ds(az), dh * s(az) * dg(an)], axis=1)
+        return da @ self.W.T, [dh * (1 - s(az))], (x.T @ da, None, da.sum(0))
+
+
+@dataclass
 class Gradients:
-    """Of x (N, T, D), W, U, b (None without a bias), each initial state (N, H) and p (None without peepholes)."""
+    """Of x (N, T, D), W, U (None without one), b (None without a bias), each initial state (N, H) and p (None without
+    peepholes)."""
 
     x: np.ndarray
     W: np.ndarray
-    U: np.ndarray
+    U: np.ndarray | None
     b: np.ndarray | None
     initial_state: list[np.ndarray] = field(default_factory=list)
     p: np.ndarray | None = None
@@ -178,7 +206,7 @@ def _forward(cell, x, *, initial_state=None, mask=None, zero_output_for_mask=Fal
     `zero_output_for_mask`). dropout_mask (N, D) and recurrent_dropout_mask (N, H) are shared by all steps.
     """
     N, T, _ = x.shape
-    H = cell.U.shape[0]
+    H = cell.W.shape[1] // cell.gates
     states = [np.zeros((N, H), x.dtype)] * cell.states if initial_state is None else list(initial_state)
     mask = np.ones((N, T), bool) if mask is None else mask
     drop = np.ones((N, H), x.dtype) if recurrent_dropout_mask is None else recurrent_dropout_mask
@@ -202,7 +230,9 @@ def _backward(cell, dy, dstates, x, *, zero_output_for_mask=False, dropout_mask=
     options.update(zero_output_for_mask=zero_output_for_mask, dropout_mask=dropout_mask, go_backwards=go_backwards)
     _, states, tape = _forward(cell, x, **options)
     d = [np.zeros_like(s) for s in states] if dstates is None else list(dstates)
-    grads = Gradients(np.zeros_like(x), np.zeros_like(cell.W), np.zeros_like(cell.U), np.zeros_like(cell.b))
+    U = getattr(cell, "U", None)
+    grads = Gradients(np.zeros_like(x), np.zeros_like(cell.W), None if U is None else np.zeros_like(U),
+                      np.zeros_like(cell.b))
     for t in reversed(range(len(tape))):
         keep, saved = tape[t]
         d[0] = d[0] + (np.where(keep, dy[:, t], 0) if zero_output_for_mask else dy[:, t])
@@ -210,7 +240,8 @@ def _backward(cell, dy, dstates, x, *, zero_output_for_mask=False, dropout_mask=
         d = [new + np.where(keep, 0, s) for new, s in zip(dold, d)]
         grads.x[:, t] = dx
         grads.W += dW
-        grads.U += dU
+        if U is not None:
+            grads.U += dU
         grads.b += db
         if dp:
             grads.p = dp[0] + (0 if grads.p is None else grads.p)
@@ -222,33 +253,42 @@ def _backward(cell, dy, dstates, x, *, zero_output_for_mask=False, dropout_mask=
     return grads
 
 
-CELLS = {"SimpleRNN": (SimpleRNN, 1), "LSTM": (LSTM, 4), "GRU": (GRU, 3)}
+CELLS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU, "MinGRU": MinGRU}
 CELL_OPTIONS = ("activation", "recurrent_activation", "reset_after")
 
 
+def weight_names(name):
+    """Keras's names of the cell's weights, in the order in which `forward` and `backward` take them."""
+    recurrent = [] if name == "MinGRU" else ["recurrent_kernel"]
+    return ["kernel", *recurrent, "bias", *(["peephole_kernel"] if name == "LSTM" else [])]
+
+
 def bias_shape(name, H, reset_after=True):
-    return (2, 3 * H) if name == "GRU" and reset_after else (CELLS[name][1] * H,)
+    return (2, 3 * H) if name == "GRU" and reset_after else (CELLS[name].gates * H,)
 
 
-def _cell(name, W, U, b, p, options):
-    cls, _ = CELLS[name]
-    kept = {k: options.pop(k) for k in CELL_OPTIONS if k in options} | ({} if p is None else {"p": p})
-    if b is None:
-        b = np.zeros(bias_shape(name, U.shape[0], kept.get("reset_after", True)), W.dtype)
-    return cls(W, U, b, **kept)
+def _cell(name, weights, options):
+    cls = CELLS[name]
+    kept = {k: options.pop(k) for k in CELL_OPTIONS if k in options}
+    given = dict(zip(weight_names(name), weights))
+    if given.get("bias") is None:
+        W = given["kernel"]
+        given["bias"] = np.zeros(bias_shape(name, W.shape[1] // cls.gates, kept.get("reset_after", True)), W.dtype)
+    return cls(*given.values(), **kept)
 
 
-def forward(name, x, W, U, b=None, p=None, **options):
-    """Outputs (N, T, H) and the list of final states of the cell `name`; the options are those of the cell
-    (activation, recurrent_activation, reset_after) and of `_forward`."""
-    y, states, _ = _forward(_cell(name, W, U, b, p, options), x, **options)
+def forward(name, x, *weights, **options):
+    """Outputs (N, T, H) and the list of final states of the cell `name`; the weights are those of `weight_names`, None
+    for a bias or peepholes that it does without, the options those of the cell (activation, recurrent_activation,
+    reset_after) and of `_forward`."""
+    y, states, _ = _forward(_cell(name, weights, options), x, **options)
     return y, states
 
 
-def backward(name, dy, dstates, x, W, U, b=None, p=None, **options):
+def backward(name, dy, dstates, x, *weights, **options):
     """The `Gradients` of sum(dy * y) + sum(dstates * states) for the y and states of `forward`."""
-    grads = _backward(_cell(name, W, U, b, p, options), dy, dstates, x, **options)
-    if b is None:
+    grads = _backward(_cell(name, weights, options), dy, dstates, x, **options)
+    if dict(zip(weight_names(name), weights)).get("bias") is None:
         grads.b = None
     return grads
 
@@ -266,14 +306,14 @@ def gru(x, W, U, b=None, **options):
 
 
 def random_weights(name, D, H, rng, use_bias=True, reset_after=True, use_peepholes=False):
-    """[W, U, b] in float64, without b if not `use_bias`, followed by p if `use_peepholes`, of a size that keeps every
-    gate out of saturation."""
-    _, gates = CELLS[name]
+    """[W, U, b] in float64, without U for MinGRU, without b if not `use_bias`, followed by p if `use_peepholes`, of a
+    size that keeps every gate out of saturation."""
+    gates = CELLS[name].gates
     W = rng.standard_normal((D, gates * H)) / np.sqrt(D)
     U = rng.standard_normal((H, gates * H)) * 0.7 / np.sqrt(H)
     b = rng.standard_normal(bias_shape(name, H, reset_after)) * 0.3
     p = [rng.standard_normal((3, H)) * 0.5] if use_peepholes else []
-    return [W, U, *([b] if use_bias else []), *p]
+    return [W, *([] if name == "MinGRU" else [U]), *([b] if use_bias else []), *p]
 
 
 def random_mask(kind, N, T, rng):

@@ -74,7 +74,7 @@ class TestProducts:
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("masked", [False, True])
     @pytest.mark.parametrize("shape", [(1, 9, 4, 5), (6, 1, 4, 5), (5, 11, 13, 19), (40, 12, 37, 70)], ids=str)
-    @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU", "GRU before"])
+    @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU", "GRU before", "MinGRU"])
     def test_weight_gradients(self, cell, shape, masked, dtype, rng):
         N, T, D, H = shape
         options = {"return_sequences": True, "recurrent_dropout": 0.3}
@@ -108,7 +108,7 @@ class TestProducts:
         for name, value in trained_once(layer, x.copy(), dy).items():
             assert_close(found[name], value, 1e-4, name)
 
-    @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+    @pytest.mark.parametrize("cell", ["LSTM", "GRU", "MinGRU"])
     def test_same_bits_for_any_number_of_threads(self, cell, rng):
         N, T, D, H = 31, 9, PARTS + 5, 70
         layer = make_layer(cell, D, H, rng, return_sequences=True)
@@ -134,7 +134,7 @@ class TestProjection:
 
     @pytest.mark.parametrize("go_backwards", [False, True])
     @pytest.mark.parametrize("shape", [(70, 130, 9, 17), (3, 3000, 9, 17)], ids=["a product a step", "a product a row"])
-    @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU", "GRU before"])
+    @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU", "GRU before", "MinGRU"])
     def test_it_gives_what_the_tile_gives(self, cell, shape, go_backwards, rng):
         N, T, D, H = shape
         options = {"reset_after": False} if cell == "GRU before" else {}

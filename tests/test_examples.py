@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ sys.path.insert(0, str(EXAMPLES))  # as for a program that is started from there
 import copy_characters  # noqa: E402
 import film_review_data  # noqa: E402
 import film_reviews  # noqa: E402
+import seq2seq  # noqa: E402
+import siamese  # noqa: E402
+import two_inputs  # noqa: E402
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -82,7 +86,7 @@ class TestCopyCharacters:
 
 
 class TestFilmReviews:
-    @pytest.mark.parametrize("seed", [0, 1, 2])
+    @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
     def test_accuracy(self, reviews, seed):
         texts, labels = film_reviews.shuffle(*reviews, seed)
         model, history, tokenizer = film_reviews.run(texts, labels, epochs=3, seed=seed, verbose=0)
@@ -111,7 +115,225 @@ class TestFilmReviews:
             assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("program", ["copy_characters.py", "film_reviews.py"])
+def for_keras(example):
+    """The example's program for Keras: the same but for its imports."""
+    source = Path(example.__file__).read_text(encoding="utf-8")
+    assert "\nfrom fastrnn" in source
+    program = ModuleType(f"{example.__name__}_for_keras")
+    exec(compile(source.replace("\nfrom fastrnn", "\nfrom keras"), example.__file__, "exec"), program.__dict__)
+    assert program.Model.__module__.startswith("keras")
+    return program
+
+
+def same(ours, theirs, tolerance=2e-4):
+    """Numbers, arrays, and lists and dictionaries of them, are the same."""
+    if isinstance(theirs, dict):
+        assert set(ours) == set(theirs)
+        ours, theirs = [ours[name] for name in theirs], theirs.values()
+    if isinstance(theirs, np.ndarray | np.floating | float):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    else:
+        for one, other in zip(ours, theirs, strict=True):
+            same(one, other, tolerance)
+
+
+class TestSeq2seq:
+    def test_numbers_in_words(self):
+        words = {
+            0: ("zero", "null"), 1: ("one", "eins"), 16: ("sixteen", "sechzehn"), 17: ("seventeen", "siebzehn"),
+            21: ("twenty-one", "einundzwanzig"), 30: ("thirty", "dreißig"), 66: ("sixty-six", "sechsundsechzig"),
+            100: ("one hundred", "einhundert"), 101: ("one hundred one", "einhunderteins"),
+            342: ("three hundred forty-two", "dreihundertzweiundvierzig"),
+            777: ("seven hundred seventy-seven", "siebenhundertsiebenundsiebzig"),
+            912: ("nine hundred twelve", "neunhundertzwölf"),
+        }
+        for number, (english, german) in words.items():
+            assert (seq2seq.english(number), seq2seq.german(number)) == (english, german)
+        for write in (seq2seq.english, seq2seq.german):
+            assert len({write(number) for number in range(1000)}) == 1000
+
+    def test_data(self):
+        [x, behind], y = seq2seq.make_data([342, 1])
+        assert x.shape == (2, 27, 28) and behind.shape == y.shape == (2, 30, 32)
+        read, written = (["".join(seq2seq.GERMAN_LETTERS[i] for i in row) for row in a.argmax(-1)] for a in (behind, y))
+        source = ["".join(seq2seq.ENGLISH_LETTERS[i] for i in row) for row in x.argmax(-1)]
+        assert source == ["three hundred forty-two".rjust(27), "one".rjust(27)]
+        assert written == ["dreihundertzweiundvierzig\n".ljust(30), "eins\n".ljust(30)]
+        assert read == ["\tdreihundertzweiundvierzig".ljust(30), "\teins".ljust(30)]
+        numbers, held_out = seq2seq.split(0)
+        assert len(held_out) == 200 and sorted(numbers + held_out) == list(range(1000))
+
+    @pytest.mark.slow
+    def test_accuracy(self):
+        encoder, decoder, history, accuracy = seq2seq.run(verbose=0)
+        assert accuracy >= 0.95
+        assert len(history.history["val_accuracy"]) == seq2seq.EPOCHS
+        texts = [seq2seq.english(number) for number in range(1000)]
+        alone = [seq2seq.translate(encoder, decoder, [text])[0] for text in texts[::250]]
+        assert alone == seq2seq.translate(encoder, decoder, texts)[::250]
+
+    def test_as_with_keras(self):
+        program = for_keras(seq2seq)
+        numbers, held_out = list(range(100, 164)), list(range(300, 332))
+        ours, theirs = seq2seq.make_models(units=32), program.make_models(units=32)
+        ours[0].set_weights(theirs[0].get_weights())
+        histories = [
+            example.train(model, numbers, held_out, epochs=3, shuffle=False, verbose=0).history
+            for example, model in ((seq2seq, ours[0]), (program, theirs[0]))
+        ]
+        same(*histories)
+        for mine, other in zip(ours, theirs, strict=True):
+            same(mine.get_weights(), other.get_weights())
+        [x, behind], _ = seq2seq.make_data(held_out)
+        same(ours[0].predict([x, behind], verbose=0), theirs[0].predict([x, behind], verbose=0))
+        states = theirs[1].predict(x, verbose=0)
+        same(ours[1].predict(x, verbose=0), states)
+        same(ours[2].predict([behind, *states], verbose=0), theirs[2].predict([behind, *states], verbose=0))
+
+    def test_translates_as_with_keras(self):
+        program = for_keras(seq2seq)
+        encoder, decoder, _, _ = seq2seq.run(epochs=12, units=64, verbose=0)
+        _, their_encoder, their_decoder = program.make_models(units=64)
+        their_encoder.set_weights(encoder.get_weights())
+        their_decoder.set_weights(decoder.get_weights())
+        texts = [seq2seq.english(number) for number in (0, 42, 100, 342, 912)]
+        written = seq2seq.translate(encoder, decoder, texts)
+        assert len(set(written)) > 1
+        assert written == program.translate(their_encoder, their_decoder, texts)
+
+    def test_program(self, tmp_path, capsys):
+        seq2seq.main(["--epochs", "1", "--quiet", "--number", "42", "--out", str(tmp_path)])
+        printed = capsys.readouterr().out
+        assert "800 numbers to train on, 200 held out" in printed
+        assert "right to the last letter: 0.0%" in printed
+        assert "  forty-two -> " in printed and "(right: zweiundvierzig)" in printed
+        assert (tmp_path / "seq2seq.png").read_bytes().startswith(PNG)
+
+    def test_a_number_that_is_too_large(self, capsys):
+        with pytest.raises(SystemExit):
+            seq2seq.main(["--number", "1000"])
+        assert "--number must be from 0 to 999, got 1000" in capsys.readouterr().err
+
+
+class TestSiamese:
+    def test_words(self):
+        words = siamese.load_words()
+        assert len(words) > 1500 and words == sorted(set(words))
+        assert {"expression", "function", "module"} <= set(words)
+        assert all(5 <= len(word) <= 12 and word.isalpha() and word.islower() for word in words)
+        training, held_out = siamese.split(words, 0)
+        assert sorted(training + held_out) == words and len(held_out) == round(len(words) / 5)
+
+    def test_typing_errors(self):
+        rng = np.random.default_rng(0)
+        found = {siamese.mistype("qaz", rng) for _ in range(500)}
+        assert found == {"aqz", "qza", "az", "qz", "qqaz", "qaaz", "waz", "qsz"}
+
+    def test_pairs(self):
+        pairs, labels = siamese.make_pairs(["letter", "lesson", "number", "notice"], 100, 0)
+        assert labels.shape == (100, 1) and labels.sum() == 50
+        assert max(len(word) for pair in pairs for word in pair) <= siamese.LENGTH
+        left, right = siamese.encode(pairs)
+        assert left.shape == right.shape == (100, 14)
+        assert siamese.encode([("ab", "z")])[1].tolist() == [[0] * 13 + [26]]
+
+    def test_accuracy(self):
+        model, history, accuracy = siamese.run(verbose=0)
+        assert accuracy > 0.95
+        assert history.history["val_accuracy"][-1] == pytest.approx(accuracy)
+        assert siamese.predict(model, "receive", "recieve") > 0.9
+        assert siamese.predict(model, "receive", "resolve") < 0.5
+        # The order of the words does not matter.
+        assert siamese.predict(model, "recieve", "receive") == pytest.approx(
+            siamese.predict(model, "receive", "recieve"), abs=1e-6)
+
+    def test_as_with_keras(self):
+        program = for_keras(siamese)
+        words, held_out = siamese.split(siamese.load_words(), 0)
+        data = siamese.make_pairs(words, 96, 0), siamese.make_pairs(held_out, 32, 1)
+        ours, theirs = siamese.make_model(units=16), program.make_model(units=16)
+        ours.set_weights(theirs.get_weights())
+        same(*(
+            example.train(model, *data, epochs=3, shuffle=False, verbose=0).history
+            for example, model in ((siamese, ours), (program, theirs))
+        ))
+        same(ours.get_weights(), theirs.get_weights())
+        x = siamese.encode(data[1][0])
+        same(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
+
+    def test_program(self, tmp_path, capsys):
+        siamese.main(["--epochs", "1", "--quiet", "--words", "model", "modle", "--out", str(tmp_path)])
+        printed = capsys.readouterr().out
+        assert "  accuracy on pairs of held-out words: 0." in printed
+        assert "(model, modle)" in printed
+        assert (tmp_path / "siamese.png").read_bytes().startswith(PNG)
+
+    @pytest.mark.parametrize("word", ["Model", "", "abcdefghijklmno", "a b"])
+    def test_words_of_other_characters(self, word, capsys):
+        with pytest.raises(SystemExit):
+            siamese.main(["--words", "model", word])
+        assert f"--words must be of 1 to 14 letters a-z, got {word!r}" in capsys.readouterr().err
+
+
+class TestTwoInputs:
+    def test_rule(self):
+        assert two_inputs.worth("city", [], 0, 0) == 600
+        assert two_inputs.worth("city", [("brakes", "broken"), ("tyres", "new")], 0, 0) == 540
+        assert two_inputs.worth("racing", [("wheels", "worn")], 1, 1000) == pytest.approx(1200 * 0.9 * 0.98 - 90)
+        assert two_inputs.worth("children's", [("wheels", "broken")], 9, 0) == 20
+        text = two_inputs.make_text("city", [("brakes", "worn"), ("tyres", "good")])
+        assert text == "city bike with worn brakes and good tyres"
+        [row] = two_inputs.encode([text])
+        assert [two_inputs.WORDS[i] for i in row] == [*text.split(), "", "", ""]
+
+    def test_data(self):
+        x, y = two_inputs.make_data(2000, 0)
+        assert x["text"].shape == (2000, 11) and x["figures"].shape == (2000, 3)
+        assert y["worth"].shape == y["sold"].shape == (2000, 1)
+        assert x["figures"].min() >= 0 and x["figures"].max() < 2
+        assert y["sold"].mean() == pytest.approx(0.5, abs=0.03)
+
+    def test_results(self):
+        model, history, results = two_inputs.run(verbose=0)
+        assert results["worth_mae"] < 0.03  # of the mean it would be 0.19
+        assert results["sold_accuracy"] > 0.8
+        assert {"val_loss", "val_worth_mae", "val_sold_accuracy"} <= set(history.history)
+        # The same words in another order: the wheels cost more.
+        brakes, wheels = (
+            two_inputs.predict(model, f"racing bike with {text}", 3, 2400, 760)
+            for text in ("worn brakes and good wheels", "good brakes and worn wheels")
+        )
+        assert brakes[0] > wheels[0] + 20 and brakes[1] > wheels[1]
+
+    def test_as_with_keras(self):
+        program = for_keras(two_inputs)
+        data = two_inputs.make_data(96, 0), two_inputs.make_data(32, 1)
+        ours, theirs = two_inputs.make_model(), program.make_model()
+        ours.set_weights(theirs.get_weights())
+        same(*(
+            example.train(model, *data, epochs=3, shuffle=False, verbose=0).history
+            for example, model in ((two_inputs, ours), (program, theirs))
+        ))
+        same(ours.get_weights(), theirs.get_weights())
+        x, y = data[1]
+        same(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
+        options = {"batch_size": 32, "verbose": 0, "return_dict": True}
+        same(ours.evaluate(x, y, **options), theirs.evaluate(x, y, **options))
+        asked = ("racing bike with worn brakes", 3, 2400, 760)
+        same(two_inputs.predict(ours, *asked), program.predict(theirs, *asked))
+
+    def test_program(self, tmp_path, capsys):
+        two_inputs.main(["--epochs", "1", "--quiet", "--out", str(tmp_path)])
+        printed = capsys.readouterr().out
+        assert "  test: worth right to " in printed and "sold or not right for " in printed
+        assert printed.count("(by the rule 7") == 2
+        assert (tmp_path / "two_inputs.png").read_bytes().startswith(PNG)
+
+
+PROGRAMS = ["copy_characters.py", "film_reviews.py", "seq2seq.py", "siamese.py", "two_inputs.py"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_started_from_another_folder(program, tmp_path):
     command = [sys.executable, str(EXAMPLES / program), "--help"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

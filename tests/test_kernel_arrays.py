@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrnn import _core, arrays, layers
-from tests.conftest import make_layer, states_of
+from fastrnn import _core, arrays
+from fastrnn.layers.variable import Variable
+from tests.conftest import CELLS, make_layer, states_of
 
 N, T, D, H, V = 4, 3, 5, 6, 8
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
 
 #: Functions of the kernels that take no arrays.
-WITHOUT_ARRAYS = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
-                  "set_blas_mode", "set_long_tape", "tape_size", "threads_each"}  # fmt: skip
+WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
+                  "bind_blas", "force_plan", "planned", "set_blas_mode", "set_long_tape", "threads_each"}  # fmt: skip
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -36,22 +36,57 @@ def indices(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, V, shape).astype("int32")
 
 
-def forward_arguments(cell: str, *, training: bool, rows: bool = False) -> tuple[Any, ...]:
-    """Of a call with everything that a kernel can be given or asked for."""
-    rng = np.random.default_rng(0)
-    layer = make_layer(cell, D, H, rng, return_state=True, recurrent_dropout=0.5 if training else 0, seed=0)
-    states = [*states_of(cell, N, H, rng, "float32")]
-    x: Any = arrays.Rows(numbers(V, D), indices(N, T)) if rows else numbers(N, T, D)
-    return layer.forward_call(x, np.zeros((N, T, H), "float32"), training, np.ones((N, T), bool), states, 2).arguments
+def recurrent_layer(cell: str, **options: Any) -> Any:
+    peepholes = {"use_peepholes": True} if cell == "LSTM" else {}
+    return make_layer(cell, D, H, np.random.default_rng(0), **peepholes, **options)
 
 
-def backward_arguments(cell: str) -> tuple[Any, ...]:
-    rng = np.random.default_rng(0)
-    layer = make_layer(cell, D, H, rng, return_sequences=True, return_state=True, dropout=0.5, recurrent_dropout=0.5,
-                       seed=0)  # fmt: skip
-    states = states_of(cell, N, H, rng, "float32")
-    layer(numbers(N, T, D), training=True, mask=np.ones((N, T), bool), initial_state=states)
-    return layer.backward_call(numbers(N, T, H), np.zeros((N, T, D), "float32"), states, 2)
+def weights_of(layer: Any) -> tuple[np.ndarray, ...]:
+    return tuple(variable.data for variable in layer.weights)
+
+
+def forward_arguments(cell: str, *, training: bool = False, rows: bool = False) -> dict[str, np.ndarray]:
+    """Every array that a forward pass can be given."""
+    states = states_of(cell, N, H, np.random.default_rng(0), "float32")
+    given = {"x": numbers(N, T, D), "mask": np.ones((N, T), bool), "y": np.zeros((N, T, H), "f4"),
+             **dict(zip(("h0", "c0"), states))}  # fmt: skip
+    if rows:
+        given.update(x=numbers(V, D), index=indices(N, T))
+    if training:
+        given["x_drop"] = numbers(N, D)
+        if cell != "MinGRU":
+            given["h_drop"] = numbers(N, H)
+    return given
+
+
+def backward_arguments(cell: str, layer: Any) -> dict[str, np.ndarray]:
+    """Every array that a backward pass can be given."""
+    first, last = (states_of(cell, N, H, np.random.default_rng(seed), "float32") for seed in (1, 2))
+    names = ["dW", *(["dU"] if cell != "MinGRU" else []), "db", *(["dpeephole"] if cell == "LSTM" else [])]
+    return {"dy": numbers(N, T, H), "dx": numbers(N, T, D), **dict(zip(("dhT", "dcT"), last)),
+            **dict(zip(("dh0", "dc0"), first)),
+            **{name: numbers(*variable.shape) for name, variable in zip(names, layer.weights, strict=True)}}
+
+
+def forward(layer: Any, training: bool) -> Callable[..., Any]:
+    def run(kernels: Any, weights: Any, given: dict[str, np.ndarray]) -> None:
+        for variable in layer.weights:
+            variable.touch()        # so that it is packed from what it is now
+        tape = kernels.RecurrentTape() if training else None
+        layer.kernel_runner().forward_call(2, **given, final=layer.state_count, tape=tape).run()
+
+    return run
+
+
+def backward(layer: Any) -> Callable[..., Any]:
+    def run(kernels: Any, weights: Any, given: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+        for variable in layer.weights:
+            variable.touch()
+        runner, tape = layer.kernel_runner(), kernels.RecurrentTape()
+        runner.forward_call(2, **given, tape=tape).run()
+        runner.backward_call(2, tape, **wanted).run()
+
+    return run
 
 
 def variable() -> tuple[Any, ...]:
@@ -59,18 +94,26 @@ def variable() -> tuple[Any, ...]:
     return numbers(V, D), -numbers(V, D), np.ones(V, np.uint8), 1.0, 0.1, slots
 
 
-def inference(kernels: Any, *arguments: Any) -> None:
-    *layer, x = arguments
-    kernels.Inference(*layer).output(x, 2, True)
+def output(layer: Any) -> Callable[..., Any]:
+    return lambda kernels, weights, x: layer.runner().output(x, 2)
 
 
-def inference_run(kernels: Any, *arguments: Any) -> None:
-    *layer, x, y, mask, h = arguments
-    kernels.Inference(*layer).run(x, y, mask, h, None, False, 1, 2)
+def dense(kernels: Any, w: np.ndarray, b: np.ndarray, x: np.ndarray) -> None:
+    kernels.DenseRunner(Variable(w, "kernel"), Variable(b, "bias"), 0, True).output(x, 2)
 
 
-def of_layer(name: str) -> Callable[..., Any]:
-    return lambda kernels, *arguments: getattr(kernels, name)(2, arguments)
+def dense_back(kernels: Any, w: np.ndarray, given: dict[str, np.ndarray]) -> None:
+    kernels.DenseRunner(Variable(w, "kernel"), None, 0).backward(**given, wanted=True, threads=2)
+
+
+def dense_arguments(kernels: Any) -> dict[str, np.ndarray]:
+    size = kernels.DenseRunner(Variable(numbers(D, H), "kernel"), None, 0).scratch_size(numbers(N, D), 2)
+    return {"x": numbers(N, D), "dz": numbers(N, H), "dW": numbers(D, H), "db": numbers(H),
+            "scratch": line(size)[:size]}
+
+
+def in_line(kernels: Any, w: np.ndarray, x: np.ndarray) -> None:
+    kernels.LineRunner([kernels.DenseRunner(Variable(w, "kernel"), None, 0)], (-1, D)).output(x, 2)
 
 
 def of_variable(name: str, *numbers: Any) -> Callable[..., Any]:
@@ -85,27 +128,18 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
     """A call of each kernel, under its name: what runs it, and its arguments."""
     kernels = _core.kernels("float32")
     for cell in CELLS:
+        layer = recurrent_layer(cell)
         for training, rows in (True, False), (False, False), (False, True):
-            arguments = forward_arguments(cell, training=training, rows=rows)
-            yield "forward", f"{cell} {training} {rows}", of_layer("forward"), arguments
-        yield "backward", cell, of_layer("backward"), backward_arguments(cell)
-    layer = make_layer("GRU", D, H, np.random.default_rng(0))
-    _, w, u, b, b_recurrent, _ = layer._pack()
-    made_of = layer.cell, H, *layer._codes, True, w, u, b, b_recurrent, layer.kernel.data, layer.weights
-    yield "Inference", "", inference, (*made_of, numbers(N, T, D))
-    yield ("Inference", "with states", inference_run,
-           (*made_of, numbers(N, T, D), np.zeros((N, T, H), "f4"), np.ones((N, T), bool), numbers(N, H)))  # fmt: skip
-    dense = layers.Dense(H)
-    dense.build((None, D))
-    _, w, b = dense._pack()
-    wt = dense._pack_transposed()
-    yield "dense_forward", "", plain("dense_forward"), (numbers(N, D), w, b, 0, numbers(N, H), 2, numbers(D, H))
-    yield ("dense_backward", "", plain("dense_backward"),
-           (numbers(N, D), numbers(N, H), wt, line(kernels.dense_scratch(N, D, H, 2)), numbers(N, D), numbers(D, H),
-            numbers(H), 2, numbers(D, H)))  # fmt: skip
-    yield "pack", "", plain("pack"), (numbers(D, H), H, (0,), line(1000))
-    yield "pack_t", "", plain("pack_t"), (numbers(D, H), H, (0,), line(1000))
-    yield "pack_dense_t", "", plain("pack_dense_t"), (numbers(D, H), line(1000))
+            yield ("RecurrentRunner", f"{cell} {training} {rows}", forward(layer, training),
+                   (weights_of(layer), forward_arguments(cell, training=training, rows=rows)))  # fmt: skip
+        given = forward_arguments(cell, training=True)
+        del given["y"]
+        yield ("RecurrentRunner", f"{cell} back", backward(layer),
+               (weights_of(layer), given, backward_arguments(cell, layer)))  # fmt: skip
+        yield "RecurrentRunner", f"{cell} output", output(layer), (weights_of(layer), numbers(N, T, D))
+    yield "DenseRunner", "output", dense, (numbers(D, H), numbers(H), numbers(N, D))
+    yield "DenseRunner", "back", dense_back, (numbers(D, H), dense_arguments(kernels))
+    yield "LineRunner", "output", in_line, (numbers(D, H), numbers(N, D))
     yield "same_largest", "", plain("same_largest"), (numbers(N, H), numbers(N, H), np.zeros(N, bool), 2)
     yield ("crossentropy_rows", "", plain("crossentropy_rows"),
            (numbers(N, H), numbers(N, H), numbers(N), numbers(N, H), 2))  # fmt: skip
@@ -137,9 +171,9 @@ def arrays_of(arguments: Any) -> list[np.ndarray]:
 CALLS = list(calls())
 
 
-@pytest.mark.parametrize(("name", "run", "arguments"), [(name, *call) for name, _, *call in CALLS],
+@pytest.mark.parametrize(("name", "case", "run", "arguments"), CALLS,
                          ids=[f"{name} {case}".strip() for name, case, *_ in CALLS])  # fmt: skip
-def test_what_is_written_to_must_be_writable_and_nothing_else(name, run, arguments):
+def test_what_is_written_to_must_be_writable_and_nothing_else(name, case, run, arguments):
     """Which arrays a kernel writes to shows in what a call changes: those, and no others, are refused if read-only."""
     kernels = _core.kernels("float32")
     found = arrays_of(arguments)
@@ -159,7 +193,7 @@ def test_what_is_written_to_must_be_writable_and_nothing_else(name, run, argumen
             assert written or argument.split("'")[1] in ("tape", "scratch")     # which small problems leave as they are
         np.testing.assert_array_equal(array, old)
         array.flags.writeable = True
-    assert any(changed) or name in ("Inference", "sum_of_squares")
+    assert any(changed) or case.endswith("output") or name == "sum_of_squares"
 
 
 def test_every_kernel_is_called_above():
@@ -167,3 +201,113 @@ def test_every_kernel_is_called_above():
     functions = {name for name, value in vars(kernels).items() if not name.startswith("_")
                  and (inspect.isbuiltin(value) or inspect.isclass(value))}  # fmt: skip
     assert functions - WITHOUT_ARRAYS == {call[0] for call in CALLS}
+
+
+def wrong_ones(array: np.ndarray, name: str) -> Iterator[tuple[str, np.ndarray]]:
+    """What a kernel must not take in an array's place."""
+    kind = {"f": "f8", "b": "u1", "i": "i8"}[array.dtype.kind]
+    yield "dtype", array.astype(kind)
+    yield "shape", array[..., :-1].copy()
+    yield "rank", array.reshape(-1)[1:].copy()
+    if name not in ("mask", "index"):       # of which any strides will do
+        yield "strides", np.repeat(array, 2, axis=-1)[..., ::2]
+    if array.itemsize > 1:
+        room = np.zeros(array.nbytes + 1, np.uint8)
+        room[1:] = array.reshape(-1).view(np.uint8)
+        yield "alignment", room[1:].view(array.dtype).reshape(array.shape)
+        yield "byte order", array.astype(array.dtype.newbyteorder())
+
+
+NAMED = [(name, case, run, arguments) for name, case, run, arguments in CALLS if isinstance(arguments[-1], dict)
+         and name.endswith("Runner")]
+
+
+@pytest.mark.parametrize(("name", "case", "run", "arguments"), NAMED, ids=[f"{call[0]} {call[1]}" for call in NAMED])
+def test_runners_refuse_an_array_of_another_kind(name, case, run, arguments):
+    """Each array in turn, by an error that names it, or the one that it does not go with."""
+    kernels = _core.kernels("float32")
+    for place, given in enumerate(arguments):
+        for argument in given if isinstance(given, dict) else ():
+            for kind, wrong in wrong_ones(given[argument], argument):
+                changed = (*arguments[:place], {**given, argument: wrong}, *arguments[place + 1:])
+                with pytest.raises(ValueError, match="^kernel argument '"):
+                    run(kernels, *changed)
+                    pytest.fail(f"{argument} of another {kind} was taken")
+
+
+@pytest.mark.parametrize("make", [lambda: recurrent_layer("LSTM").runner(), lambda: in_place("DenseRunner"),
+                                  lambda: in_place("LineRunner")])  # fmt: skip
+def test_runners_have_no_output_for_an_array_of_another_kind(make):
+    runner, x = make(), numbers(N, T, D)
+    assert runner.output(x, 1) is not None
+    for kind, wrong in wrong_ones(x, "x"):
+        assert runner.output(wrong, 1) is None, kind
+    for wrong in x.tolist(), None, x[0, 0], np.ma.array(x), numbers():
+        assert runner.output(wrong, 1) is None
+
+
+def in_place(name: str) -> Any:
+    kernels = _core.kernels("float32")
+    dense = kernels.DenseRunner(Variable(numbers(D, H), "kernel"), None, 0)
+    return dense if name == "DenseRunner" else kernels.LineRunner([dense], (-1, T, D))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_cell_that_is_not_in_the_table_is_refused(dtype):
+    kernels = _core.kernels(dtype)
+    for number in -1, len(kernels.CELLS), 10**6:
+        for call in (lambda n: kernels.planned(n, N, T, D, H, 1),
+                     lambda n: kernels.RecurrentRunner(n, 0, 0, Variable(numbers(D, H), "kernel"), None, None, None, H,
+                                                       True)):  # fmt: skip
+            with pytest.raises(ValueError, match="kernel argument 'cell': expected a number from 0 to"):
+                call(number)
+
+
+class TestCalls:
+    """A call that is ready runs once, on what it was made for."""
+
+    def setup_method(self):
+        self.kernels, self.layer = _core.kernels("float32"), recurrent_layer("LSTM")
+        self.runner, self.x, self.tape = self.layer.kernel_runner(), numbers(N, T, D), self.kernels.RecurrentTape()
+
+    def test_it_runs_once(self):
+        for call in self.runner.forward_call(1, self.x, tape=self.tape), self.runner.backward_call(1, self.tape):
+            call.run()
+            with pytest.raises(RuntimeError, match="it was run before"):
+                call.run()
+        call = self.runner.forward_call(1, self.x)
+        with pytest.raises(RuntimeError, match="it was run before"):
+            call.run(call, 2)
+
+    def test_a_tape_is_used_up(self):
+        with pytest.raises(ValueError, match="kernel argument 'tape'"):
+            self.runner.backward_call(1, self.tape)
+        self.runner.forward_call(1, self.x, tape=self.tape).run()
+        other = recurrent_layer("GRU")
+        with pytest.raises(ValueError, match="kernel argument 'tape'"):
+            other.kernel_runner().backward_call(1, self.tape)
+        self.runner.backward_call(1, self.tape).run()
+        with pytest.raises(ValueError, match="kernel argument 'tape'"):
+            self.runner.backward_call(1, self.tape)
+
+    def test_a_tape_that_grows_leaves_a_call_its_memory(self):
+        """The first call's tape is no longer the tape's own, and stays while the call does."""
+        first = self.runner.forward_call(1, self.x, y=(y := np.zeros((N, T, H), "f4")), tape=self.tape)
+        self.runner.forward_call(1, numbers(50 * N, T, D), tape=self.tape).run()
+        first.run()
+        expected = np.zeros_like(y)
+        self.runner.forward_call(1, self.x, y=expected).run()
+        np.testing.assert_array_equal(y, expected)
+
+    def test_two_at_once_must_share_the_threads(self):
+        for first, second in (1, 2), (2, 2), (4, 4):
+            one, two = (self.runner.forward_call(threads, self.x) for threads in (first, second))
+            with pytest.raises(ValueError, match=r"made for threads_each\(2\)"):
+                one.run(two, 2)
+
+    def test_weights_of_another_shape_are_refused(self):
+        self.layer.recurrent_kernel.data = numbers(H, H)
+        with pytest.raises(ValueError, match="kernel argument 'recurrent_kernel'"):
+            self.runner.output(self.x, 1)
+        with pytest.raises(ValueError, match="kernel argument 'recurrent_kernel'"):
+            self.runner.output(self.x, 1)       # nor later

@@ -24,27 +24,20 @@ from fastrnn import _core
 
 PACKAGE = Path(fastrnn.__file__).parent
 
-# Who may import whom: what stands further up, and what shares a line, for as long as that makes no circle.
-ORDER = [
-    ["_version", "errors", "_core"],
-    ["runtime", "arrays", "registry"],
-    ["graph"],
-    ["activations", "initializers", "regularizers", "constraints"],
-    ["layers"],
-    ["losses", "optimizers"],
-    ["metrics"],
-    ["training"],
-    ["callbacks"],
-    ["models", "saving"],  # models need the part that writes, the part that reads needs models
-    ["preprocessing"],
-    ["utils"],
-    ["inference"],
-    ["fastrnn"],  # __init__.py: the public names
-    ["__main__"],
-]
-# Imports for a type checker alone that point the other way.
+#: As docs/architecture.md and CONTRIBUTING.md say it, too. Before the list comes `_version`, after it the
+#: public names of `__init__.py` and `__main__`.
+RULE = """
+A module imports, at the top of its file, only what comes before it in this list, or what stands beside it between the
+same bars where that closes no circle; imports for types alone count as well:
+`_core`, `arrays`, `registry`, `runtime` | `graph` | `activations`, `initializers`, `regularizers`, `constraints` |
+`layers` | `losses`, `metrics`, `optimizers` | `training` | `callbacks` | `models`, `saving` | `preprocessing`, `utils`
+"""
+ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
+#: Imports for types alone that point the other way.
 TYPES_AHEAD = {("fastrnn.training.loop", "fastrnn.callbacks.base")}     # the CallbackList that a run calls
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+
+INTERNAL = ["registry.py", "arrays.py", "graph"]
 
 # Each of these costs more than its use at import is worth.
 HEAVY = ["scipy", "matplotlib", "json", "csv", "tempfile", "subprocess", "shutil", "random", "pickle", "unittest",
@@ -78,7 +71,7 @@ class Import(NamedTuple):
 
 
 class TestImports:
-    """Imports point up the list above, in no circle, from the top of each file."""
+    """Imports point back in the list of `RULE`, in no circle, from the top of each file."""
 
     @staticmethod
     def source_of(module: str) -> Path:
@@ -118,12 +111,19 @@ class TestImports:
         return LEVEL[name]
 
     @pytest.mark.parametrize("module", modules())
-    def test_point_up_the_list(self, module):
+    def test_point_back_in_the_list(self, module):
         for target, nested, for_types in self.imports_of(module):
             if not (for_types and (module, target) in TYPES_AHEAD):
-                assert self.level(target) <= self.level(module), f"{module} imports {target}, which is above it"
+                assert self.level(target) <= self.level(module), f"{module} imports {target}, which comes after it"
             # The public names are the one exception: those are imported when they are first asked for.
             assert not nested or module == "fastrnn", f"{module} imports {target} inside a function"
+
+    @pytest.mark.parametrize("document", ["docs/architecture.md", "CONTRIBUTING.md"])
+    def test_documents_say_the_same(self, document):
+        path = Path(__file__).parents[1] / document
+        if not path.is_file():
+            pytest.skip("the tests are by themselves, without the documents")
+        assert " ".join(RULE.split()) in " ".join(path.read_text("utf-8").split())
 
     def test_exceptions_are_needed(self):
         found = {(module, target) for module, _ in TYPES_AHEAD for target, _, _ in self.imports_of(module)}
@@ -169,7 +169,7 @@ class TestImports:
 
     def test_public_modules_after_one_import(self):
         names = [n for n in os.listdir(PACKAGE) if n.removesuffix(".py") in LEVEL and not n.startswith("_")]
-        names = sorted(n.removesuffix(".py") for n in names if n not in ("errors.py", "registry.py", "arrays.py", "graph"))
+        names = sorted(n.removesuffix(".py") for n in names if n not in INTERNAL)
         run = python("-c", "import sys, fastrnn\nfor name in sys.argv[1:]: getattr(fastrnn, name)", *names)
         assert run.returncode == 0, run.stderr
 

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.alone
 LINUX = sys.platform == "linux"
 
 # A helper that gets no core: it shares one with a process of a far higher priority, the caller has another for itself.

@@ -99,10 +99,20 @@ def serialize(activation: Any) -> Any:
     """
     if isinstance(activation, FunctionActivation):
         return activation.name
+    return plain_name(activation) or _registry.serialize(activation)
+
+
+def plain_name(activation: Any) -> str | None:
+    """The name of one of fastrnn's own activations with its default arguments, None of any other.
+
+    >>> plain_name(relu), plain_name(ReLU(negative_slope=0.1)), plain_name(FunctionActivation(abs))
+    ('relu', None, None)
+    """
     for known in _known:
         if type(activation) is type(known) and activation.get_config() == known.get_config():
-            return known.name
-    return _registry.serialize(activation)
+            name: str = known.name
+            return name
+    return None
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from fastrnn.callbacks.base import Callback, Logs
-from fastrnn.training.summary import terminal_columns
+from fastrnn.callbacks.terminal import terminal_columns
 
 _BAR_WIDTH, _LEAST_BAR_WIDTH = 20, 8
 _REDRAW_SECONDS = 0.05

@@ -63,7 +63,7 @@ class Flat:
 
         self.made = [(node.layer, [(symbol.shape, symbol.dtype, symbol.masked) for symbol in node.outputs],
                       node.single) for node in nodes]
-        self.read = [([], (), (), {}, None)] * len(given) + [
+        self.read: list[Any] = [([], (), (), {}, None)] * len(given) + [
             (places(node.inputs), places(node.masks), places(node.args), places(node.kwargs), node.training)
             for node in graph.nodes]
         self.inputs, self.outputs = places(graph.input_structure), places(graph.output_structure)

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastrnn import _core, runtime
 from fastrnn.graph.call import INFERENCE, INFERENCE_ROWS, Call, Pass
 from fastrnn.graph.graph import Graph
 from fastrnn.graph.steps import Step, steps_of
 
 Arrays = Sequence[Any]
+_UNKNOWN = object()         # what is found out when it is first needed
 
 
 class Schedule:
@@ -46,6 +49,7 @@ class Schedule:
         self.takers = table.takers
         self._inputs = len(graph.inputs)
         self._line = self._as_line()
+        self._runner: Any = _UNKNOWN
         self.any_masks = any(table.masked)
         self._pass: Pass | None = None
         self._frozen, self._wanted = frozen, wanted
@@ -68,6 +72,23 @@ class Schedule:
             line.append((step.layer.forward, INFERENCE_ROWS if step.rows else INFERENCE))
             last = step.outputs[0]
         return line if self._outputs == [last] else None
+
+    @property
+    def runner(self) -> Any:
+        """What runs a line of layers in one compiled call, for the input as the kernels have it; None where a layer has
+        no such way."""
+        if self._runner is _UNKNOWN:
+            self._runner = self._as_runner()
+        return self._runner
+
+    def _as_runner(self) -> Any:
+        if self._line is None or any(step.rows for step in self.steps):
+            return None
+        dtypes = {step.layer.dtype for step in self.steps}
+        runners = [step.layer.runner() for step in self.steps]
+        if len(dtypes) != 1 or None in runners:
+            return None
+        return _core.kernels(dtypes.pop()).LineRunner(runners)
 
     def _prepare_backward(self) -> None:
         """Which steps a backward pass goes through, and which gradients each must give."""
@@ -140,6 +161,10 @@ class Schedule:
         """The outputs, and the masks that reach them."""
         if self._line is not None:
             x = xs[0]
+            if self.runner is not None:
+                y = self.runner.output(x, runtime.get_num_threads())
+                if y is not None:
+                    return [y], [None]
             for forward, call in self._line:
                 x = forward(x, call=call)
             return [x], [None]
@@ -161,7 +186,7 @@ class Schedule:
         slots, known = self._begin(xs, None)
         for step in self.steps:
             call = self._inference_call(step, known)
-            look(step.layer, lambda layer, step=step, call=call: self._run(step, layer, call, slots, known))
+            look(step.layer, functools.partial(self._run, step, call=call, slots=slots, known=known))
 
     def _begin(self, xs: Arrays, masks: Arrays | None) -> tuple[list[Any], list[Any]]:
         """Slots of arrays and of masks, with those of the inputs."""

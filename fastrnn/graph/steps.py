@@ -58,17 +58,17 @@ class Taker(NamedTuple):
     """A layer that reads an input of the graph, and as which of its own inputs."""
 
     layer: Any
-    index: int
+    number: int
 
     @property
     def kind(self) -> str:
         """What numbers it takes there; see `Layer.input_kind`."""
         kind: str = self.layer.input_kind
-        return kind if self.index == 0 or self.layer.takes_many else "float"
+        return kind if self.number == 0 or self.layer.takes_many else "float"
 
     def check(self, x: Any) -> np.ndarray:
         """The array as the layer takes it, or an error that names it."""
-        array: np.ndarray = self.layer.check_part(self.index, x)
+        array: np.ndarray = self.layer.check_part(self.number, x)
         return array
 
 
@@ -229,9 +229,10 @@ def _look_at(step: Step, table: Steps) -> None:
     kind, inputs = step.layer.input_kind, len(table.takers)
     for slot in step.inputs:
         floating = table.dtypes[slot].startswith("float")
-        if slot < inputs:       # what comes in is converted for the layers that read it; one of two kinds goes first
+        if slot < inputs:       # what comes in is converted for the layers that read it, by the first
             kinds = {taker.kind for taker in table.takers[slot]}
-            step.checks = step.checks or (kind == "float" and "index" in kinds)
+            first = table.takers[slot][0].layer.dtype
+            step.checks = step.checks or (kind == "float" and ("index" in kinds or step.layer.dtype != first))
         else:
             step.checks = step.checks or kind == "index" or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))

@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastrnn.layers.activation.elu import ELU
+from fastrnn.layers.activation.leaky_relu import LeakyReLU
+from fastrnn.layers.activation.prelu import PReLU
+from fastrnn.layers.activation.relu import ReLU
+from fastrnn.layers.activation.softmax import Softmax
 from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
@@ -25,21 +31,34 @@ from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.dropout import Dropout
+from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
+from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
+from fastrnn.layers.regularization.spatial_dropout1d import SpatialDropout1D
+from fastrnn.layers.shape.cropping1d import Cropping1D
+from fastrnn.layers.shape.flatten import Flatten
+from fastrnn.layers.shape.permute import Permute
+from fastrnn.layers.shape.repeat_vector import RepeatVector
+from fastrnn.layers.shape.reshape import Reshape
+from fastrnn.layers.shape.zero_padding1d import ZeroPadding1D
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
-__all__ = ["GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Dense", "Dot", "Dropout",
-           "Embedding", "Input", "InputLayer", "Layer", "LayerNormalization", "Maximum", "Minimum", "Multiply",
-           "Operation", "SimpleRNN", "Subtract", "TimeDistributed", "Variable", "add", "average", "concatenate",
-           "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
+__all__ = ["ELU", "GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Cropping1D", "Dense",
+           "Dot", "Dropout", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "Input", "InputLayer",
+           "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "MinGRU", "Minimum", "Multiply",
+           "Operation", "PReLU", "Permute", "ReLU", "RepeatVector", "Reshape", "SimpleRNN", "Softmax",
+           "SpatialDropout1D", "Subtract", "TimeDistributed", "Variable", "ZeroPadding1D", "add", "average",
+           "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Dense, Dot, Dropout, Embedding, GRU, InputLayer,
-               LSTM, LayerNormalization, Maximum, Minimum, Multiply, SimpleRNN, Subtract, TimeDistributed,
-               *_MASK_OPERATIONS):
+for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, ELU, Embedding,
+               Flatten, GaussianDropout, GaussianNoise, GRU, InputLayer, LayerNormalization, LeakyReLU, LSTM, Masking,
+               Maximum, MinGRU, Minimum, Multiply, Permute, PReLU, ReLU, RepeatVector, Reshape, SimpleRNN, Softmax,
+               SpatialDropout1D, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
     register(_layer)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,7 +90,7 @@ def _matmul_by_right(dy: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
 
 # parts -------------------------------------------------------------------------------------------------------------
 
-Key = tuple[int | slice | None, ...]        # with an Ellipsis, for which there is no type
+Key = tuple[int | slice | EllipsisType | None, ...]
 
 
 def as_key(key: Any) -> Key:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ def reset_names() -> None:
     _counts.clear()
 
 
+#: What describes a weight, by the end of the argument's name: how it starts, is penalized, and kept in bounds.
+_DESCRIPTIONS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+
+
 class Layer(Calling):
     """Base of all layers. A subclass defines `build`, `forward` and `backward`, see `Calling`.
 
@@ -52,6 +56,9 @@ class Layer(Calling):
 
     #: Makes the first values of the weights in place of their initializers, of the shape and dtype.
     first_values: Callable[[tuple[int, ...], str], np.ndarray] | None = None
+
+    #: The weights that arguments describe: "kernel" for `kernel_initializer`, `kernel_regularizer` and so on.
+    described: tuple[str, ...] = ()
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
@@ -124,6 +131,29 @@ class Layer(Calling):
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the weights that `build` makes for this layer itself, in their order; makes none."""
         return {}
+
+    def describe(self, arguments: Mapping[str, Any]) -> None:
+        """Keep the arguments that describe weights: names and configurations become objects."""
+        for name, module in self._descriptions():
+            setattr(self, name, module.get(arguments[name]))
+
+    def _descriptions(self) -> Iterator[tuple[str, Any]]:
+        """The names of these arguments, and what knows their values."""
+        return ((f"{weight}_{ending}", module) for ending, module in _DESCRIPTIONS.items() for weight in self.described)
+
+    def described_weight(self, name: str, shape: tuple[int, ...], by: str = "", initializer: Any = None,
+                         kind: type[Variable] = Variable) -> Variable:
+        """A new weight as the arguments that begin with `by` describe it, or else with its name.
+
+        Args:
+            name: of the weight.
+            shape: of it.
+            by: "recurrent" for `recurrent_initializer` and so on.
+            initializer: in the place of that.
+            kind: class of the variable.
+        """
+        first, penalty, bounds = (getattr(self, f"{by or name}_{ending}") for ending in _DESCRIPTIONS)
+        return self.add_weight(name, shape, initializer or first, penalty, bounds, kind=kind)
 
     def add_weight(self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any = None,
                    constraint: Any = None, trainable: bool = True, kind: type[Variable] = Variable) -> Variable:
@@ -217,11 +247,17 @@ class Layer(Calling):
             if v.regularizer is not None:
                 v.add_gradient(v.regularizer.gradient(v.data))
 
+    def add_loss(self, loss: Any) -> None:
+        """Refuse a loss of the layer's own; `Model.add_loss` takes symbols."""
+        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass its "
+                                  "symbol to the model's add_loss, or give the weights a regularizer")
+
     # configuration -------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        config.update((name, module.serialize(getattr(self, name))) for name, module in self._descriptions())
         if self._batch_input_shape is not None:
             config["batch_input_shape"] = self._batch_input_shape
         return config

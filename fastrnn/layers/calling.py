@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,13 +41,29 @@ class Calling:
     _default_call: Call | None
     _nodes: NodesOf
 
-    supports_masking = False
-    #: What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or "any".
-    input_kind = "float"
-    #: What becomes of a mask: "pass", "drop", "make" one, or "merge" those of several inputs.
-    masks = "pass"
-    #: The activation that the output comes from, by name, where `backward` can start from what enters it.
-    output_activation: str | None = None
+    # Properties, as for some layers these depend on their arguments; the others have them as class attributes.
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether the layer knows what to do with a mask."""
+        return False
+
+    @property
+    def input_kind(self) -> str:
+        """What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or
+        "any"."""
+        return "float"
+
+    @property
+    def masks(self) -> str:
+        """What becomes of a mask: "pass", "drop", "make" one, or "merge" those of several inputs."""
+        return "pass"
+
+    @property
+    def output_activation(self) -> str | None:
+        """The activation that the output comes from, by name, where `backward` can start from what enters it."""
+        return None
+
     #: Whether `forward` takes `arrays.Rows`, and whether it can give them.
     reads_rows = gives_rows = False
     #: Whether a list is a list of inputs.
@@ -61,6 +78,8 @@ class Calling:
             for ability in ("reads_rows", "gives_rows"):
                 if ability not in vars(cls):
                     setattr(cls, ability, False)
+            if "runner" not in vars(cls):
+                cls.runner = Calling.runner     # type: ignore[method-assign]
 
     # on arrays -----------------------------------------------------------------------------------------------------
 
@@ -128,28 +147,32 @@ class Calling:
         """`x` as the array that `forward` takes, or a ValueError."""
         return x if arrays.is_ready(x, self.dtype) else arrays.as_float(x, self.dtype, f"{self} input")
 
-    def forward(self, x: Any, *more: Any, call: Call) -> Any:
-        """The outputs for checked inputs. In training `call.kept` has what `backward` needs, which may be inputs, mask
-        and outputs themselves: they must not change before it."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward(x, *more, call)")
+    if TYPE_CHECKING:           # a subclass takes as many arguments as it has inputs, and outputs
+        forward: Callable[..., Any]
+        backward: Callable[..., Any]
+    else:
+        def forward(self, x: Any, *more: Any, call: Call) -> Any:
+            """The outputs for checked inputs. In training `call.kept` has what `backward` needs, which may be inputs,
+            mask and outputs themselves: they must not change before it."""
+            raise NotImplementedError(f"{type(self).__name__} must define forward(x, *more, call)")
 
-    def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
-        """Gradients after a call with training=True.
+        def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
+            """Gradients after a call with training=True.
 
-        Args:
-            dy, more: gradients of the outputs, of their shapes; of several outputs None is zero.
-            call: that of `forward`; None for `layer(x, training=True)`. Inputs that are among its `spared` need no
-                gradient; with `logits` the gradient is that of what enters `output_activation`.
+            Args:
+                dy, more: gradients of the outputs, of their shapes; of several outputs None is zero.
+                call: that of `forward`; None for `layer(x, training=True)`. Inputs that are among its `spared` need no
+                    gradient; with `logits` the gradient is that of what enters `output_activation`.
 
-        Returns:
-            The gradient of the input, or None; a list of them where there are several inputs. The weights' gradients
-            are in each variable's `grad`.
+            Returns:
+                The gradient of the input, or None; a list of them where there are several inputs. The weights'
+                gradients are in each variable's `grad`.
 
-        Raises:
-            RuntimeError: no call with training=True came before.
-            ValueError: `dy` has another shape than the output.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define backward(dy, *more, call)")
+            Raises:
+                RuntimeError: no call with training=True came before.
+                ValueError: `dy` has another shape than the output.
+            """
+            raise NotImplementedError(f"{type(self).__name__} must define backward(dy, *more, call)")
 
     def check_gradient(self, dy: Any, shape: tuple[int, ...], what: str = "dy") -> np.ndarray:
         """`dy` as an array of the layer's dtype and the shape given, its last axis contiguous; or a ValueError."""
@@ -250,6 +273,11 @@ class Calling:
     def output_dtypes(self, inputs: list[Symbol], count: int) -> list[str]:
         """The dtypes of so many outputs."""
         return [inputs[0].dtype if self.input_kind == "any" and inputs else self.dtype] * count
+
+    def runner(self) -> Any:
+        """What does the same as a built layer's `forward` in inference without a mask: a runner of the kernels of its
+        dtype, which goes by the weights as they are at each call. None if nothing does."""
+        return None
 
     def unrolled(self) -> Graph | None:
         """The graph that takes the layer's place in a schedule, if it is one."""

@@ -8,19 +8,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastrnn import arrays
+from fastrnn import runtime
 from fastrnn.graph import blueprint, configuration
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Flat, Graph
 from fastrnn.graph.schedule import Schedule
-from fastrnn.graph.symbol import Symbol, flatten, has_symbols, rebuild
-from fastrnn.layers.base import Layer, Shape, Variable, unique_name
+from fastrnn.graph.symbol import Symbol, has_symbols
+from fastrnn.layers.base import Layer, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
+from fastrnn.layers.ports import Ports
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.table import deserialize, serialize
 
 
-class Network(Layer):
+class Network(Ports):
     """Layers between inputs and outputs; see `Model`, which can be trained too.
 
     Args:
@@ -35,8 +36,8 @@ class Network(Layer):
     takes_custom_objects = True
     first_call_number = 1
     takes_many = True
-    _graph: Graph | None = None
     _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
+    _direct: Any = None                         # see `direct`; False where there is no such way
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name, trainable=trainable)
@@ -59,12 +60,14 @@ class Network(Layer):
         if graph is not None:
             floats = [symbol.dtype for symbol in graph.outputs if symbol.dtype.startswith("float")]
             self.dtype = floats[0] if floats else "float32"
-        self._schedules: dict[frozenset[int], Schedule] = {}
+        self._schedules = {}
+        self._direct = None
         self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
 
     def forget(self) -> None:
         super().forget()
         self._schedules = {}
+        self._direct = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, whose graph has nodes of its own."""
@@ -77,24 +80,8 @@ class Network(Layer):
             for node in [symbol.node for symbol in self._graph.inputs] + self._graph.nodes:
                 node.layer._nodes.add(node)
 
-    @property
-    def graph(self) -> Graph:
-        """The calls between inputs and outputs.
-
-        Raises:
-            ValueError: the model is not built.
-        """
-        if self._graph is None:
-            raise ValueError(f"{self}: is not built: the shape of its input is not known; begin with an Input, or call "
-                             "build(input_shape)")
-        return self._graph
-
     def unrolled(self) -> Graph | None:
         return self.graph if type(self).forward is Network.forward else None
-
-    def demanded_shape(self, index: int) -> Shape:
-        """The shape that arrays of an input must have, None where it may vary."""
-        return self.graph.inputs[index].shape
 
     # the layers ----------------------------------------------------------------------------------------------------
 
@@ -171,142 +158,7 @@ class Network(Layer):
     def __getitem__(self, index: Any) -> Any:
         return self.layers[index]
 
-    # inputs and outputs --------------------------------------------------------------------------------------------
-
-    @property
-    def inputs(self) -> list[Any]:
-        """The symbols of the inputs."""
-        return list(self.graph.inputs)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """The symbols of the outputs."""
-        return list(self.graph.outputs)
-
-    @property
-    def input(self) -> Any:
-        """The symbols of the inputs, as they were given."""
-        return self.graph.input_structure
-
-    @property
-    def output(self) -> Any:
-        """The symbols of the outputs, as they were given."""
-        return self.graph.output_structure
-
-    @property
-    def input_shape(self) -> Any:
-        """Shape of the input, None where it may vary; a list of several inputs' shapes."""
-        shapes = [symbol.shape for symbol in self.graph.inputs]
-        return shapes[0] if len(shapes) == 1 else shapes
-
-    @property
-    def output_shape(self) -> Any:
-        """Shape of the output, None where it may vary; a list of several outputs' shapes."""
-        shapes = [symbol.shape for symbol in self.graph.outputs]
-        return shapes[0] if len(shapes) == 1 else shapes
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names by which a dictionary of inputs holds their arrays."""
-        return _names(self.graph.input_structure, self.graph.inputs)
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the outputs: the keys of their dictionary, or of the layers that they come from; a name that is
-        taken gets a number."""
-        return _names(self.graph.output_structure, self.graph.outputs)
-
-    def pack(self, outputs: Sequence[Any]) -> Any:
-        """A flat list of outputs in the structure that the model was made with; a single one as it is."""
-        if len(outputs) == 1 and not isinstance(self.graph.output_structure, Mapping):
-            return outputs[0]
-        return rebuild(self.graph.output_structure, outputs)
-
-    def arrange(self, x: Any, what: str = "input") -> list[Any]:
-        """Inputs as a user passes them, in the order of the graph's inputs.
-
-        Args:
-            x: one of them, a list, a dictionary by name, or the structure that the model was made with.
-            what: for errors.
-
-        Raises:
-            ValueError: their number or a name is wrong.
-        """
-        names = self.input_names
-        if isinstance(x, Mapping):
-            missing = [name for name in names if name not in x]
-            if missing:
-                raise ValueError(f"{self}: expected {what} {', '.join(map(repr, names))}, got a dictionary with "
-                                 f"{', '.join(map(repr, x)) or 'nothing'}; {', '.join(map(repr, missing))} missing")
-            return [x[name] for name in names]
-        if len(names) == 1:
-            return [_single(x)]
-        given = flatten(x) if isinstance(x, (list, tuple)) and has_symbols(x) else x
-        if not isinstance(given, (list, tuple)) or len(given) != len(names):
-            got = len(given) if isinstance(given, (list, tuple)) else f"one {type(given).__name__}"
-            raise ValueError(f"{self}: expected {len(names)} {what}s ({', '.join(names)}) in a list or a dictionary, "
-                             f"got {got}")
-        return list(given)
-
-    def prepare(self, x: Any) -> list[np.ndarray]:
-        """Inputs as a user passes them, checked and converted for `run`.
-
-        Raises:
-            ValueError: they do not fit; names the layer, what was expected and what came.
-        """
-        return self.check_inputs(self.arrange(x))
-
-    def check_input(self, x: Any) -> np.ndarray:
-        return self.check_inputs([x])[0]
-
-    def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
-        checked = [self._check_one(index, x) for index, x in enumerate(inputs)]
-        if len(checked) > 1 and len({len(x) for x in checked}) > 1:
-            sizes = ", ".join(f"{name!r}: {len(x)}" for name, x in zip(self.input_names, checked))
-            raise ValueError(f"{self}: expected as many samples in each input, got {sizes}")
-        return checked
-
-    def _check_one(self, index: int, x: Any) -> np.ndarray:
-        """An input for the layers that read it, which may be of several kinds."""
-        takers = self.schedule().takers[index]
-        own = self.graph.inputs[index].shape
-        if type(x) is not np.ndarray:
-            x = arrays.as_array(x, f"{takers[0].layer if takers else self} input")
-        if x.ndim != len(own):
-            x = _fit_rank(x, own)
-            if x.ndim != len(own):
-                for taker in takers:
-                    taker.check(x)              # whose error says more
-                one_sample = "; for one sample pass x[None]" if x.ndim == len(own) - 1 else ""
-                raise ValueError(f"{self}: expected input of shape {own}, got {x.shape}{one_sample}")
-        indices = [taker for taker in takers if taker.kind == "index"]
-        for taker in indices or takers:
-            x = taker.check(x)
-        if all(taker.kind == "any" for taker in takers):
-            x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
-        self.check_fixed(index, x.shape)
-        return x
-
-    def check_fixed(self, index: int, shape: tuple[int, ...]) -> None:
-        """Raise a ValueError if an input has another size where the model's is fixed."""
-        own = self.demanded_shape(index)
-        if any(size is not None and size != got for size, got in zip(own[1:], shape[1:])):
-            name = f" {self.input_names[index]!r}" if len(self.graph.inputs) > 1 else ""
-            raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
-
-    def check_shapes(self, *shapes: Shape) -> None:
-        if len(shapes) != len(self.graph.inputs):
-            raise ValueError(f"{self}: expected {len(self.graph.inputs)} inputs, got {len(shapes)}")
-        for index, (own, shape) in enumerate(zip((symbol.shape for symbol in self.graph.inputs), shapes)):
-            if len(own) != len(shape) or any(one is not None and two is not None and one != two
-                                             for one, two in zip(own[1:], shape[1:])):
-                name = f" {self.input_names[index]!r}" if len(shapes) > 1 else ""
-                raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
-
-    def takes(self, below: Shape) -> Shape:
-        """The shape that the model's one input has over a layer with outputs of the shape `below`."""
-        self.check_shapes(below)
-        return self.graph.inputs[0].shape
+    # shapes --------------------------------------------------------------------------------------------------------
 
     def compute_output_shape(self, *input_shapes: Any) -> Any:
         """The shape of the output for inputs of these shapes, the batch first; a list for several outputs."""
@@ -330,12 +182,12 @@ class Network(Layer):
     # masks ---------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         takers = [] if self._graph is None else self.schedule().takers[0]
         return takers[0].kind if takers else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:
             return None
         maker = self.schedule().maker(0)
@@ -391,24 +243,33 @@ class Network(Layer):
         Raises:
             ValueError: the inputs do not fit; names the layer, what was expected and what came.
         """
+        if not training and mask is None and (y := self.direct(x)) is not None:
+            return y
         if has_symbols(x):
             made = self.connect(self.arrange(x), (x,), {}, training, mask)
             return self.pack(made if isinstance(made, list) else [made])
         made = self.run_call(self.arrange(x), training, mask)
         return self.pack(made if isinstance(made, list) else [made])
 
-    def schedule(self, masked: frozenset[int] = frozenset()) -> Schedule:
-        """What runs the graph when nothing is kept; `masked` are the inputs that come with a mask."""
-        found = self._schedules.get(masked)
-        if found is None:
-            found = self._schedules[masked] = Schedule(self.graph, masked)
-        return found
-
     def run(self, xs: Sequence[np.ndarray]) -> tuple[list[Any], list[Any]]:
         """The outputs for inputs that `prepare` gave, and the masks that reach them."""
         if self._stateful:
             return self.all_or_none(self.schedule().infer, xs)
         return self.schedule().infer(xs)
+
+    def direct(self, x: Any) -> np.ndarray | None:
+        """The output for an input as users pass it, if one compiled call gives it: from a ready array, by a line of
+        layers. Else None: then it goes by `prepare` and `run`."""
+        if self._direct is None and self._graph is not None:
+            self._direct = self._as_runner() or False
+        return self._direct.output(x, runtime.get_num_threads()) if self._direct else None
+
+    def _as_runner(self) -> Any:
+        runner = self.schedule().runner
+        if runner is None or self.unrolled() is None or isinstance(self.graph.output_structure, Mapping):
+            return None
+        sizes = self.demanded_shape(0)[1:]
+        return type(runner)([runner], (-1, *(-1 if size is None else size for size in sizes)))
 
     def all_or_none(self, run: Any, xs: Sequence[np.ndarray], masks: Any = None) -> Any:
         """Run; if it fails, no layer has gone on to other states."""
@@ -518,34 +379,3 @@ def _input_like(symbol: Symbol) -> Symbol:
 
 def _each_once(variables: list[Variable]) -> list[Variable]:
     return list({id(variable): variable for variable in variables}.values())
-
-
-def _names(structure: Any, symbols: Sequence[Any]) -> list[str]:
-    """Of symbols: a dictionary's keys, or their own names, numbered where one is taken."""
-    if isinstance(structure, Mapping) and all(type(value) is type(symbols[0]) for value in structure.values()):
-        return sorted(structure)
-    names: list[str] = []
-    for symbol in symbols:
-        name, number = symbol.name, 0
-        while name in names:
-            number += 1
-            name = f"{symbol.name}_{number}"
-        names.append(name)
-    return names
-
-
-def _single(x: Any) -> Any:
-    """A list of one array, which is how Keras lists the inputs of a model, stands for that array."""
-    if isinstance(x, (list, tuple)) and len(x) == 1 and (
-            has_symbols(x) or (arrays.is_array_like(x[0]) and getattr(x[0], "ndim", 0) > 1)):
-        return x[0]
-    return x
-
-
-def _fit_rank(x: np.ndarray, expected: Shape) -> np.ndarray:
-    """As Keras does it: an axis of length 1 at the end is dropped or added where that gives the rank expected."""
-    if x.ndim == len(expected) - 1 and expected[-1] == 1:
-        return x[..., None]
-    if x.ndim == len(expected) + 1 and x.shape[-1] == 1 and expected[-1] != 1:
-        return x[..., 0]
-    return x

@@ -14,7 +14,7 @@ from fastrnn.graph.symbol import OPERATIONS, Symbol
 from fastrnn.layers.array_functions import FUNCTIONS, Function, as_key
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.broadcasting import summed_to
-from fastrnn.layers.table import register
+from fastrnn.layers.table import operations, register
 
 _SCALARS = (bool, int, float)
 
@@ -33,8 +33,8 @@ class Operation(Layer):
     >>> import fastrnn
     >>> x = fastrnn.Input((3, 4))
     >>> y = 1 - x[:, -1] ** 2
-    >>> y.shape, y.node.layer
-    ((None, 4), <Subtract 'subtract', built=True>)
+    >>> y.shape, type(y.node.layer).__name__
+    ((None, 4), 'Subtract')
     """
 
     function: ClassVar[Function]
@@ -73,8 +73,8 @@ class Operation(Layer):
 
     def _take(self, operands: tuple[Any, ...], options: tuple[Any, ...], kind: type) -> list[Any]:
         """Part the operands in inputs, which are returned, and constants, which the layer keeps."""
-        values = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
-                  for operand in operands]
+        values: list[Any] = [operand if isinstance(operand, (Symbol, *_SCALARS)) else self._array(operand)
+                             for operand in operands]
         taken = [isinstance(value, kind) for value in values]
         common = _common_dtype([value.dtype for value, own in zip(values, taken) if own],
                                [value for value, own in zip(values, taken) if not own])
@@ -157,6 +157,14 @@ class Operation(Layer):
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
+    def __reduce__(self) -> Any:
+        """Pickles find the class in the table: as names of a module, some would hide layers."""
+        return _blank, (type(self).__name__,), self.__getstate__()
+
+
+def _blank(name: str) -> Any:
+    return object.__new__(operations.objects[name])
+
 
 def _common_dtype(inputs: list[Any], constants: list[Any]) -> str:
     """The dtype that operands meet in: floats no wider than the inputs, as Keras has them.
@@ -186,8 +194,7 @@ def _maker(cls: type[Operation]) -> Callable[..., Any]:
 
 
 for _key, _function in FUNCTIONS.items():
-    # By their names in this module, so that pickles find them.
-    globals()[_function.name] = _class = type(_function.name, (Operation,), {
+    _class = type(_function.name, (Operation,), {
         "function": _function, "__module__": __name__, "__doc__": f"The operation {_function.name}; see `Operation`."})
     register(_class)
     OPERATIONS[_key] = _maker(_class)

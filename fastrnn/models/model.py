@@ -4,27 +4,29 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn import optimizers
-from fastrnn.callbacks.base import Callback, CallbackList, flatten
+from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
-from fastrnn.callbacks.progress import ProgbarLogger
-from fastrnn.graph.schedule import Schedule
+from fastrnn.callbacks.running import Interruptible, callbacks_of
 from fastrnn.layers.network import Network
 from fastrnn.layers.table import register, serialize
+from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
-from fastrnn.training import data, loop
-from fastrnn.training.data import ArrayBatches, Batch, Feed, SourceBatches
+from fastrnn.training import arguments, loop, steps
+from fastrnn.training.added import Added
+from fastrnn.training.data import is_source
+from fastrnn.training.feeds import Batch
 from fastrnn.training.objective import Objective
-from fastrnn.training.summary import print_summary
+from fastrnn.training.outputs import Outputs
+from fastrnn.training.plan import Plan, make_plan
 from fastrnn.training.watch import Watch
 
-_PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
+Results = float | list[float] | dict[str, float]
 
 
 class Model(Network):
@@ -63,8 +65,9 @@ class Model(Network):
     history: History | None = None
     stop_training = False
     compiled = False
-    _plan: loop.Plan | None = None
-    _warned = False
+    added = Added()                     # of the models that add nothing
+    warned: frozenset[int] = frozenset()    # outputs that a warning was given of
+    _plan: Plan | None = None
     _watch: Watch                       # of single batches
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
@@ -78,24 +81,33 @@ class Model(Network):
         super().forget()
         self._plan = None
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None,
-                metrics: Sequence[Any] | None = None, weighted_metrics: Sequence[Any] | None = None,
-                run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: bool | str = "auto",
-                auto_scale_loss: bool = True) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {**self.added.packed(state), "_packed": True} if self.added else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        packed = state.pop("_packed", False)
+        super().__setstate__(state["added"].unpacked(state) if packed else state)
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
+                weighted_metrics: Any = None, run_eagerly: bool = False, steps_per_execution: int = 1,
+                jit_compile: bool | str = "auto", auto_scale_loss: bool = True) -> None:
         """Choose how the model learns.
 
         Args:
             optimizer: name (`"adam"`) or instance.
-            loss: name (`"categorical_crossentropy"`) or instance.
-            loss_weights: not supported: the model has one output, and one loss.
-            metrics: names (`["accuracy"]`) or instances. `"accuracy"` is the binary, the categorical or the sparse
-                categorical one, as the shapes of targets and outputs ask for.
-            weighted_metrics: metrics in which sample weights and class weights count.
+            loss: name (`"categorical_crossentropy"`) or instance. Of several outputs one for all, or a list or a
+                dictionary by name with one for each; an output whose loss is None is not trained on.
+            loss_weights: factors of the outputs' losses in the model's, in the same way; 1 by default.
+            metrics: a list of names (`["accuracy"]`) and instances; of several outputs a list or a dictionary with, for
+                each, one of them or a list. `"accuracy"` is the binary, the categorical or the sparse categorical one,
+                as the shapes of targets and outputs ask for.
+            weighted_metrics: metrics in which sample weights and class weights count, in the same way.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: without effect; Keras programs pass them.
 
         Raises:
-            ValueError: an unknown name, of a metric too, or `loss_weights`.
-            TypeError: `metrics` is not a list.
+            ValueError: an unknown name, of a metric too; or what is given does not fit the outputs: names them.
+            TypeError: `metrics` is neither a list nor a dictionary, or a loss weight is no number.
 
         Example:
 
@@ -105,16 +117,64 @@ class Model(Network):
         >>> model.optimizer.learning_rate, model.loss
         (0.01, 'mse')
         """
-        if loss_weights is not None:
-            raise ValueError(f"{self}: compile does not support loss_weights, there is one output and one "
-                             "loss; use sample_weight")
-        chosen, objective = optimizers.get(optimizer), Objective(loss, metrics, weighted_metrics)
+        chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError(f"{self}: compile expected an optimizer, got None")
+        objective = Objective(loss, metrics, weighted_metrics, loss_weights, self._named_outputs())
+        for metric in self.added.metrics:
+            objective.add(metric)
         self.optimizer, self.objective, self.loss = chosen, objective, loss
         self.compiled = True
         self._plan = None
         self._watch = Watch(str(self))
+
+    def _named_outputs(self) -> Outputs | None:
+        """The outputs as losses and metrics are given for them; None where they are not known before the model is
+        built, when there is one."""
+        return None if self._graph is None else Outputs(self.output_names, self.graph.output_structure)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add the mean of an array that the graph makes to the loss, in training and in evaluation.
+
+        A model with such a loss needs no other. What is added is not saved with the model.
+
+        Args:
+            loss: a symbol, made of symbols between the model's inputs and its outputs by layers without weights or by
+                the model's own.
+
+        Raises:
+            TypeError: it is no symbol.
+            ValueError: it needs other inputs, or other layers with weights, than the model has.
+
+        Example:
+
+        >>> import numpy as np, fastrnn
+        >>> x = fastrnn.Input((3,))
+        >>> code = fastrnn.layers.Dense(2, kernel_initializer="ones")(x)
+        >>> model = fastrnn.Model(x, code)
+        >>> model.add_loss(code)
+        >>> model.compile("sgd")
+        >>> model.evaluate(np.ones((4, 3)), verbose=0)
+        3.0
+        """
+        self.added = self.added.with_loss(self, loss)
+        self._plan = None
+
+    def add_metric(self, value: Any, name: str, aggregation: str = "mean") -> None:
+        """Show the mean of an array that the graph makes among the metrics.
+
+        Args:
+            value: a symbol, as in `add_loss`.
+            name: in the logs.
+            aggregation: "mean", or "sum" over all samples.
+
+        Raises:
+            TypeError, ValueError: as `add_loss`, or there is such a metric already.
+        """
+        self.added = self.added.with_metric(self, value, name, aggregation)
+        self._plan = None
+        if self.compiled:
+            self.objective.add(self.added.metrics[-1])
 
     @property
     def metrics(self) -> list[Any]:
@@ -135,10 +195,11 @@ class Model(Network):
         """Train the model.
 
         Args:
-            x: inputs, an array of shape `(samples, ...)`, or a dictionary that has it by the name of the `Input`; or a
-                source of batches: a generator, an iterable or an indexed sequence of `(x, y)` or
+            x: inputs, an array of shape `(samples, ...)`; several in a list, or in a dictionary by the names of the
+                `Input`s; or a source of batches: a generator, an iterable or an indexed sequence of `(x, y)` or
                 `(x, y, sample_weight)`.
-            y: targets, one for each sample; None with a source of batches.
+            y: targets, one for each sample; of several outputs a list, a dictionary by name, or what has the structure
+                of the outputs. An output without a loss and metrics needs none. None with a source of batches.
             batch_size: samples an update, 32 by default.
             epochs: number of passes, or rather the index of the epoch to stop before (see `initial_epoch`).
             verbose: 0 shows nothing, 1 a progress bar (a line an epoch where the output is no terminal), 2 a line an
@@ -148,8 +209,9 @@ class Model(Network):
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
             shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
             class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
-                sample, `(samples,)` or one-hot rows.
-            sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`.
+                sample, `(samples,)` or one-hot rows, of a model with one output.
+            sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`; for
+                all outputs, or for each in a list or a dictionary by name.
             initial_epoch: index of the first epoch.
             steps_per_epoch: batches in an epoch, all of them by default.
             validation_steps, validation_batch_size: the same of the validation.
@@ -179,54 +241,33 @@ class Model(Network):
         (['loss', 'val_loss'], [0, 1, 2])
         """
         self._check_compiled("fit")
-        epochs = data.check_count(epochs, "fit: epochs", least=0)
-        initial_epoch = data.check_count(initial_epoch, "fit: initial_epoch", least=0)
-        if shuffle not in (True, False, "batch"):
-            raise ValueError(f"fit: expected shuffle to be True, False or 'batch', got {shuffle!r}")
-        validates, watch = _validates(validation_freq), Watch("fit")
-        validation: Feed | None = None
-        if validation_data is not None:
-            val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
-        if data.is_source(x):
-            if class_weight is not None or sample_weight is not None or (validation_split and validation_data is None):
-                raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split "
-                                 "are not supported; yield (x, y, sample_weight), and pass validation_data")
-            feed = self._source_feed(x, y, steps_per_epoch, "fit", watch)
-        else:
-            samples = self._batch(x, y, sample_weight, "fit", watch, class_weight)
-            if validation_split and validation_data is None:
-                samples, held_out = data.split(samples, validation_split)
-                if class_weight is not None:
-                    held_out = held_out._replace(weight=None)  # classes are weighted in training alone
-                validation = self._array_feed(held_out, validation_batch_size or batch_size, validation_steps, "fit")
-            feed = self._array_feed(samples, batch_size, steps_per_epoch, "fit", shuffle)
-        if validation_data is not None:
-            validation = self._feed(val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps,
-                                    "fit: validation_data", watch)
-        watchers = self._callbacks(callbacks, verbose, epochs, feed.steps, History())
+        run = arguments.fit_arguments(
+            self, x, y, batch_size, epochs, validation_split, validation_data, shuffle, class_weight, sample_weight,
+            initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        watchers = callbacks_of(self, callbacks, verbose, epochs, run.feed.steps, History())
         self.history = next(watcher for watcher in watchers.callbacks if isinstance(watcher, History))
-        with _Interruptible(self, watchers):
-            loop.fit(self, feed, range(initial_epoch, epochs), watchers, validation, validates, watch)
+        with Interruptible(self, watchers):
+            loop.fit(self, run, watchers)
         return self.history
 
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
                  sample_weight: Any = None, steps: int | None = None,
                  callbacks: Sequence[Callback] | Callback | None = None,
-                 return_dict: bool = False) -> float | list[float] | dict[str, float]:
+                 return_dict: bool = False) -> Results:
         """The loss and the metrics over data the model is not trained on.
 
         Args:
-            x: inputs, `(samples, ...)`, or a source of batches; as in `fit`.
-            y: targets, one for each sample; None with a source of batches.
+            x, y: inputs and targets, or a source of batches; as in `fit`.
             batch_size: samples a batch, 32 by default; results do not depend on it, up to rounding.
             verbose: 0 shows nothing, 1 a progress bar, 2 a line; `"auto"` is 1.
-            sample_weight: weight of each sample, `(samples,)`, or of each time step, `(samples, time)`.
+            sample_weight: as in `fit`.
             steps: batches to evaluate, all by default.
             callbacks: callbacks to call on the way.
             return_dict: return a dictionary.
 
         Returns:
-            The loss, or if there are metrics the list of the loss and them, or a dictionary of them by name.
+            The loss, or if there are metrics or several losses the list of them in the order of `metrics_names`, or a
+            dictionary of them by name.
 
         Raises:
             ValueError, TypeError: the model is not compiled, or an argument does not fit it or the others.
@@ -241,28 +282,28 @@ class Model(Network):
         """
         self._check_compiled("evaluate")
         watch = Watch("evaluate")
-        feed = self._feed(x, y, sample_weight, batch_size, steps, "evaluate", watch)
-        watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
-        with _Interruptible(self, watchers):
+        feed = arguments.feed_of(self, x, y, sample_weight, batch_size, steps, "evaluate", watch)
+        watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
+        with Interruptible(self, watchers):
             loop.evaluate(self, feed, watchers, watch)
         return self._results(return_dict)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
-                callbacks: Sequence[Callback] | Callback | None = None) -> np.ndarray:
+                callbacks: Sequence[Callback] | Callback | None = None) -> Any:
         """The outputs for inputs, computed batch by batch.
 
         Several Python threads may predict with one model at the same time.
 
         Args:
             x: inputs, `(samples, ...)`: `(samples, time, features)` where a recurrent layer is first, indices
-                `(samples, time)` where an `Embedding` is; or a source of batches, as in `fit`.
+                `(samples, time)` where an `Embedding` is; several, or a source of batches, as in `fit`.
             batch_size: samples a batch, 32 by default.
             verbose: 0 shows nothing, 1 a progress bar, 2 a line; `"auto"` is 1.
             steps: batches to predict, all by default.
             callbacks: callbacks to call on the way.
 
         Returns:
-            An array of shape `(samples, ...)`.
+            An array of shape `(samples, ...)`; of several outputs the structure of them that the model was made with.
 
         Raises:
             ValueError: inputs that do not fit the model.
@@ -274,18 +315,18 @@ class Model(Network):
         >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
         (100, 1)
         """
-        if data.is_source(x):
-            feed, samples = self._source_feed(x, None, steps, "predict", None), None
+        if is_source(x):
+            feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
         else:
             inputs = self.prepare(x)
             if len(inputs[0]) == 0:
                 shapes = self.compute_output_shape(*(x.shape for x in inputs))
                 every = shapes if isinstance(shapes, list) else [shapes]
                 return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
-            feed = self._array_feed(Batch(inputs, None, None), batch_size, steps, "predict")
+            feed = arguments.array_feed(self, Batch(inputs, (), ()), batch_size, steps, "predict")
             samples = len(inputs[0]) if steps is None else None
-        watchers = self._callbacks(callbacks, verbose, 1, feed.steps)
-        with _Interruptible(self, watchers):
+        watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
+        with Interruptible(self, watchers):
             outputs = loop.predict(self, feed, samples, watchers)
         if outputs is None:
             raise ValueError(f"{self}: predict: the source gave no batch")
@@ -293,7 +334,7 @@ class Model(Network):
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        class_weight: dict[int, float] | None = None,
-                       return_dict: bool = False) -> float | list[float] | dict[str, float]:
+                       return_dict: bool = False) -> Results:
         """Update the weights once, on one batch.
 
         Args:
@@ -315,13 +356,13 @@ class Model(Network):
         1.0
         """
         self._check_compiled("train_on_batch")
-        batch = self._batch(x, y, sample_weight, "train_on_batch", self._watch, class_weight)
+        batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
         self.objective.reset()
-        loop.train_step(self, batch)
+        steps.train_step(self, batch)
         return self._results(return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
-                      return_dict: bool = False) -> float | list[float] | dict[str, float]:
+                      return_dict: bool = False) -> Results:
         """The loss and the metrics of one batch; the weights stay as they are.
 
         Args:
@@ -343,12 +384,12 @@ class Model(Network):
         {'loss': 1.0}
         """
         self._check_compiled("test_on_batch")
-        batch = self._batch(x, y, sample_weight, "test_on_batch", self._watch)
+        batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
         self.objective.reset()
-        loop.test_step(self, batch)
+        steps.test_step(self, batch)
         return self._results(return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """The outputs for the inputs of one batch, with the least overhead: the way to serve single requests.
 
         Several Python threads may predict with one model at the same time.
@@ -357,7 +398,7 @@ class Model(Network):
             x: inputs, `(batch, ...)`, as in `predict`; a single sequence is a batch of one, `sequence[None]`.
 
         Returns:
-            An array of shape `(batch, ...)`.
+            An array of shape `(batch, ...)`; of several outputs as `predict`.
 
         Raises:
             ValueError: inputs that do not fit the model.
@@ -370,7 +411,8 @@ class Model(Network):
         >>> model.predict_on_batch(sequence[None]).shape
         (1, 2)
         """
-        return self.pack(self.run(self.prepare(x))[0])
+        y = self.direct(x)
+        return y if y is not None else self.pack(self.run(self.prepare(x))[0])
 
     def summary(self, line_length: int | None = None, positions: Sequence[float] | None = None,
                 print_fn: Callable[[str], Any] | None = None) -> None:
@@ -378,7 +420,8 @@ class Model(Network):
 
         Args:
             line_length: width of the table in characters; None fits it to the terminal.
-            positions: where its three columns end: fractions of `line_length`, or numbers of characters.
+            positions: where its columns end, three, or four where layers are not in a line: fractions of
+                `line_length`, or numbers of characters.
             print_fn: called with the whole text; None prints it.
 
         Example:
@@ -390,14 +433,21 @@ class Model(Network):
         ...
         Trainable params: 128 ...
         """
-        print_summary(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
-                      positions, print_fn)
+        (print_fn or print)("\n".join(self._summary(line_length, positions)))
 
-    def _rows(self) -> list[tuple[Any, Any]]:
-        """The layers and the shapes of their outputs, None where they are not known."""
-        graph = self.graph
-        return [(layer, graph.nodes_of(layer)[0].outputs[0].shape if graph.nodes_of(layer) else layer.batch_shape)
-                for layer in graph.layers]
+    def _summary(self, line_length: int | None = None, positions: Sequence[float] | None = None) -> list[str]:
+        return summary_lines(self.name, self._rows(), self.trainable_weights, self.non_trainable_weights, line_length,
+                             positions)
+
+    def _rows(self) -> list[Row]:
+        """What the summary says of each layer."""
+        return rows_of(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        import html  # which only a notebook needs
+
+        return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as a text, of which `models.model_from_json` makes a model with new weights.
@@ -427,107 +477,15 @@ class Model(Network):
         """Take the weights of a file; see `fastrnn.saving.load_weights`."""
         load_weights(self, filepath)
 
-    def plan(self) -> loop.Plan:
+    # -- what the training asks -------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
         """What a training step needs to know of the model, gathered anew after each `compile`."""
         if self._plan is None:
-            schedule = Schedule(self.graph, frozen=True, trainable=self.trainable)
-            self._plan = loop.Plan(
-                schedule=schedule,
-                variables=schedule.variables,
-                regularized=[layer for layer in self.sublayers()
-                             if any(v.regularizer is not None for v in layer.weights)],
-                fused=self._fuses(schedule),
-            )
+            self._plan = make_plan(self)
         return self._plan
 
-    def _fuses(self, schedule: Schedule) -> bool:
-        """Whether the loss is fused with the last activation; warns once if it cannot make sense of what it gets."""
-        loss: Any = self.objective.loss
-        last = schedule.maker(0)
-        activation = None if last is None else last.output_activation
-        if getattr(loss, "wants_probabilities", False) and activation not in _PROBABILITIES and not self._warned:
-            self._warned = True
-            warnings.warn(f"{self}: loss {loss.name!r} expects probabilities, but the last layer "
-                          f"'{self.outputs[0].name}' ends in activation {activation or 'linear'!r}; give it activation "
-                          "'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=5)
-        fused = getattr(loss, "fused_activation", None)
-        return fused is not None and fused == activation and schedule.fuse(0)
-
-    def _batch(self, x: Any, y: Any, weight: Any, who: str, watch: Watch,
-               class_weight: dict[int, float] | None = None) -> Batch:
-        """Check and convert inputs, targets and weights that belong together."""
-        xs = self.prepare(x)
-        samples = len(xs[0])
-        if samples == 0:
-            raise ValueError(f"{who}: x has no samples: its shape is {xs[0].shape}")
-        if y is None:
-            raise ValueError(f"{who}: y is missing; pass the targets of x")
-        y = data.as_targets(y, self.objective.wants_indices, self.dtype, f"{who}: y")
-        data.check_length(samples, y, f"{who}: y")
-        output_shape = self.compute_output_shape(*(x.shape for x in xs))
-        if class_weight is not None:
-            if weight is not None:
-                raise ValueError(f"{who}: pass class_weight or sample_weight, not both")
-            weight = data.class_weights(class_weight, y, self.dtype, f"{who}: class_weight", len(output_shape) > 2)
-        elif weight is not None:
-            weight = data.as_weights(weight, samples, self.dtype, f"{who}: sample_weight")
-        self.objective.bind(y.shape, output_shape)
-        watch.targets(y, self.objective.loss, f"{who}: y")
-        return Batch(xs, y, weight)
-
-    def _feed(self, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str,
-              watch: Watch) -> Feed:
-        if data.is_source(x):
-            if weight is not None:
-                raise ValueError(f"{who}: with batches from a source, yield (x, y, sample_weight)")
-            return self._source_feed(x, y, steps, who, watch)
-        return self._array_feed(self._batch(x, y, weight, who, watch), batch_size, steps, who)
-
-    def _array_feed(self, samples: Batch, batch_size: int | None, steps: int | None, who: str,
-                    shuffle: bool | str = False) -> Feed:
-        if steps is not None:
-            data.check_count(steps, f"{who}: number of steps")
-        if batch_size is None:
-            batch_size = 32 if steps is None else -(-len(samples.x[0]) // steps)
-        data.check_count(batch_size, f"{who}: batch_size")
-        if self.stateful:
-            self._check_batches(len(samples.x[0]), batch_size, steps, who)
-        return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
-
-    def _check_batches(self, samples: int, batch_size: int, steps: int | None, who: str) -> None:
-        """Refuse what would come half-way to a batch of another size than the states have by then."""
-        self.check_batch(min(samples, batch_size))
-        left = samples % batch_size
-        if left and samples > batch_size and (steps is None or steps * batch_size > samples):
-            raise ValueError(f"{who}: {self} is stateful: expected whole batches of {batch_size}, got {samples}; "
-                             f"leave out {left} of them, or pass another batch_size")
-
-    def _source_feed(self, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None) -> Feed:
-        """Batches from a source, which yields targets too if there is something to watch them."""
-        if y is not None:
-            raise ValueError(f"{who}: y must be None where x is a source of batches; it yields (x, y)")
-        if steps is not None:
-            data.check_count(steps, f"{who}: number of steps")
-
-        def convert(x: Any, y: Any, weight: Any) -> Batch:
-            if watch is not None:
-                return self._batch(x, y, weight, who, watch)
-            return Batch(self.prepare(x), None, None)
-
-        return Feed(SourceBatches(source, convert), steps)
-
-    def _callbacks(self, given: Any, verbose: int | str, epochs: int, steps: int | None,
-                   *more: Callback) -> CallbackList:
-        """The callbacks given, those of `more` whose kind is not among them, and the progress bar, last."""
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
-        verbose = 1 if verbose == "auto" else int(verbose)
-        callbacks = flatten(given)
-        defaults = [*more, ProgbarLogger()] if verbose else [*more]
-        callbacks += [default for default in defaults if not any(isinstance(c, type(default)) for c in callbacks)]
-        return CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
-
-    def _results(self, return_dict: bool) -> float | list[float] | dict[str, float]:
+    def _results(self, return_dict: bool) -> Results:
         if return_dict:
             return self.objective.logs()
         values = self.objective.values()
@@ -536,37 +494,9 @@ class Model(Network):
     def _check_compiled(self, who: str) -> None:
         if not self.compiled:
             raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
-        if not self.objective.has_loss:
+        if not self.objective.has_loss and not self.added.losses:
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 
 register(Model)
 register(Model, "Functional")
-
-
-class _Interruptible:
-    """Leaves the model usable, and the screen in order, when an error or an interruption ends a run half-way."""
-
-    def __init__(self, model: Model, callbacks: CallbackList) -> None:
-        self._model = model
-        self._callbacks = callbacks
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            return
-        for variable in self._model.weights:
-            variable.touch()  # the optimizer may have written weights that their layer has not packed again
-        for callback in self._callbacks.callbacks:
-            if isinstance(callback, ProgbarLogger):
-                callback.close()
-
-
-def _validates(frequency: Any) -> Callable[[int], bool]:
-    """Whether to evaluate after the epoch of an index, by `validation_freq`."""
-    if isinstance(frequency, (list, tuple, set)):
-        return lambda epoch: epoch + 1 in frequency
-    every = data.check_count(frequency, "fit: validation_freq")
-    return lambda epoch: (epoch + 1) % every == 0

@@ -15,6 +15,7 @@ from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.models.model import Model
+from fastrnn.models.summary import Row
 
 
 class Sequential(Model):
@@ -322,11 +323,11 @@ class Sequential(Model):
     # running -------------------------------------------------------------------------------------------------------
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         return self._stack[0].input_kind if self._stack else "float"
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         return self._stack[-1].output_activation if self._stack else None
 
     def arrange(self, x: Any, what: str = "input") -> list[Any]:
@@ -352,9 +353,9 @@ class Sequential(Model):
     def check_mask(self, mask: Any, x: np.ndarray) -> np.ndarray | None:
         return self._stack[0].check_mask(mask, x)
 
-    def _rows(self) -> list[tuple[Any, Any]]:
+    def _rows(self) -> list[Row]:
         shapes: list[Any] = [symbol.shape for symbol in self._line[1:]] or [None] * len(self._stack)
-        return list(zip(self._stack, shapes, strict=True))
+        return [Row(layer, [shape]) for layer, shape in zip(self._stack, shapes, strict=True)]
 
     # configuration -------------------------------------------------------------------------------------------------
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from fastrnn import runtime
+from fastrnn.optimizers.arguments import DecayArguments, OptimizerArguments
 from fastrnn.optimizers.base import Optimizer, Part
 
 
@@ -23,7 +24,7 @@ class Adam(Optimizer):
         beta_1, beta_2: how much of the means stays from step to step, from 0 to 1 (beta_1 below 1).
         epsilon: keeps the divisor from zero.
         amsgrad: divide by the largest mean square so far.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, kwargs: as in `Optimizer`.
+        args, kwargs: as in `Optimizer`, from `weight_decay` on.
 
     Raises:
         ValueError: a number out of range; else as `Optimizer`.
@@ -35,21 +36,9 @@ class Adam(Optimizer):
     >>> model.compile(Adam(0.01, clipnorm=1.0), "mse")
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
+                 amsgrad: bool = False, *args: Any, **kwargs: Unpack[DecayArguments]) -> None:
+        super().__init__(learning_rate, *args, **kwargs)
         self.beta_1 = self._number("beta_1", beta_1, 1)
         self.beta_2 = self._number("beta_2", beta_2, 1)
         if self.beta_1 == 1:
@@ -81,8 +70,8 @@ class AdamW(Adam):
 
     Args:
         weight_decay: at least 0; see `exclude_from_weight_decay`.
-        learning_rate, beta_1, beta_2, epsilon, amsgrad, clipnorm, clipvalue, global_clipnorm, name, kwargs: as in
-            `Adam`.
+        learning_rate, beta_1, beta_2, epsilon, amsgrad: as in `Adam`.
+        args, kwargs: as in `Optimizer`, from `clipnorm` on.
 
     Raises:
         ValueError: `weight_decay` is None; else as `Adam`.
@@ -93,21 +82,9 @@ class AdamW(Adam):
     >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue,
-                         global_clipnorm, name, **kwargs)  # fmt: skip
+    def __init__(self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
+                 beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, *args: Any,
+                 **kwargs: Unpack[OptimizerArguments]) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *args, **kwargs)
         if weight_decay is None:
             raise ValueError(f"{self} weight_decay: expected a number of 0 or more, got None; use Adam for no decay")

@@ -15,7 +15,7 @@ from fastrnn import _core, arrays, runtime
 from fastrnn.optimizers import schedules
 from fastrnn.registry import Configurable, did_you_mean
 
-#: Keras's arguments that have no counterpart here, with the values that ask for nothing.
+#: What configurations have of Keras's arguments that have no counterpart here: the values that ask for nothing.
 _WITHOUT_EFFECT = {
     "use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None, "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
@@ -46,8 +46,10 @@ class Optimizer(Configurable):
         clipnorm: largest norm of each variable's gradient; longer ones are scaled to it.
         clipvalue: largest absolute value of each element of the gradients.
         global_clipnorm: as `clipnorm`, of all gradients taken together.
+        use_ema, loss_scale_factor, gradient_accumulation_steps: Keras's, taken where they ask for nothing.
+        ema_momentum, ema_overwrite_frequency: Keras's, without effect as `use_ema` is.
         name: of the optimizer.
-        kwargs: Keras's other arguments, taken where they ask for nothing (`use_ema=False`).
+        kwargs: Keras 2's `decay`, with a warning.
 
     Raises:
         ValueError: a number out of range, more than one kind of clipping, or something that is not supported.
@@ -71,11 +73,19 @@ class Optimizer(Configurable):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.name = name or type(self).__name__.lower()
         self._check_others(kwargs)
+        # Without use_ema nothing reads the other two. Keras 2's RMSprop has a frequency of 100 by default.
+        self._check_nothing_asked(use_ema=use_ema, loss_scale_factor=loss_scale_factor,
+                                  gradient_accumulation_steps=gradient_accumulation_steps)
         self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
         self.clipnorm = None if clipnorm is None else self._number("clipnorm", clipnorm)
         self.clipvalue = None if clipvalue is None else self._number("clipvalue", clipvalue)
@@ -107,13 +117,13 @@ class Optimizer(Configurable):
                 "e.g. schedules.InverseTimeDecay",
                 stacklevel=4,
             )
+        for argument in arguments:
+            hint = "; it is called learning_rate" if argument == "lr" else did_you_mean(argument, type(self))
+            raise ValueError(f"{self}: unknown argument {argument!r}{hint}")
+
+    def _check_nothing_asked(self, **arguments: Any) -> None:
         for argument, value in arguments.items():
-            if argument not in _WITHOUT_EFFECT:
-                hint = ("; it is called learning_rate" if argument == "lr"
-                        else did_you_mean(argument, type(self), _WITHOUT_EFFECT))
-                raise ValueError(f"{self}: unknown argument {argument!r}{hint}")
-            # Keras 2's RMSprop has a frequency of 100 by default; without use_ema nothing reads it.
-            if value != _WITHOUT_EFFECT[argument] and argument not in ("ema_momentum", "ema_overwrite_frequency"):
+            if value != _WITHOUT_EFFECT[argument]:
                 raise ValueError(
                     f"{self}: {argument}={value!r} is not supported; expected {_WITHOUT_EFFECT[argument]!r}"
                 )

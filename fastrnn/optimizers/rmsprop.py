@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from fastrnn import runtime
+from fastrnn.optimizers.arguments import DecayArguments
 from fastrnn.optimizers.base import Optimizer, Part
 
 
@@ -21,7 +22,7 @@ class RMSprop(Optimizer):
         momentum: from 0 to 1.
         epsilon: keeps the divisor from zero.
         centered: divide by the standard deviation instead.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, kwargs: as in `Optimizer`.
+        args, kwargs: as in `Optimizer`, from `weight_decay` on.
 
     Raises:
         ValueError: a number out of range; else as `Optimizer`.
@@ -33,21 +34,9 @@ class RMSprop(Optimizer):
     >>> model.compile(RMSprop(0.01), "mse")
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        centered: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
+    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
+                 centered: bool = False, *args: Any, **kwargs: Unpack[DecayArguments]) -> None:
+        super().__init__(learning_rate, *args, **kwargs)
         self.rho = self._number("rho", rho, 1)
         self.momentum = self._number("momentum", momentum, 1)
         self.epsilon = self._number("epsilon", epsilon)

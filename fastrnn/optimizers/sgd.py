@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from fastrnn import runtime
+from fastrnn.optimizers.arguments import DecayArguments
 from fastrnn.optimizers.base import Optimizer, Part
 
 
@@ -19,7 +20,7 @@ class SGD(Optimizer):
         learning_rate: a number, a schedule, or a function without arguments.
         momentum: from 0 to 1.
         nesterov: look ahead by the momentum.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, kwargs: as in `Optimizer`.
+        args, kwargs: as in `Optimizer`, from `weight_decay` on.
 
     Raises:
         ValueError: `momentum` is not from 0 to 1; else as `Optimizer`.
@@ -31,19 +32,9 @@ class SGD(Optimizer):
     >>> model.compile(SGD(0.1, momentum=0.9, nesterov=True), "mse")
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, *args: Any,
+                 **kwargs: Unpack[DecayArguments]) -> None:
+        super().__init__(learning_rate, *args, **kwargs)
         self.momentum = self._number("momentum", momentum, 1)
         self.nesterov = bool(nesterov)
 

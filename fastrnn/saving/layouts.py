@@ -190,8 +190,16 @@ _ONNX_NODES: dict[type[Recurrent], str] = {SimpleRNN: "RNN", LSTM: "LSTM", GRU: 
 
 
 def onnx_node(layer: Recurrent) -> str:
-    """ONNX's name for a cell: "RNN", "LSTM" or "GRU"."""
-    return next(node for cls, node in _ONNX_NODES.items() if isinstance(layer, cls))
+    """ONNX's name for a cell: "RNN", "LSTM" or "GRU".
+
+    Raises:
+        ValueError: ONNX has no operator for it.
+    """
+    for cls, node in _ONNX_NODES.items():
+        if isinstance(layer, cls):
+            return node
+    raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX, whose recurrent operators are "
+                     f"{', '.join(_ONNX_NODES.values())}; save the model as .safetensors or .keras")
 
 
 def onnx_weights(layer: Recurrent) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -32,21 +32,33 @@ def compile_config(model: Any) -> dict[str, Any] | None:
     """The arguments of `compile` as Keras 3 keeps them; None, with a warning where something is the user's own."""
     if not model.compiled:
         return None
-    given, weighted = model.objective._given
+    heads = model.objective.heads
     config = {
         "optimizer": optimizers.serialize(model.optimizer),
-        "loss": model.loss if isinstance(model.loss, str) else losses.serialize(model.objective.loss),
-        "loss_weights": None,
-        "metrics": [metrics.serialize(metric) for metric in given] or None,
-        "weighted_metrics": [metrics.serialize(metric) for metric in weighted] or None,
+        "loss": _of_outputs([head.given_loss if isinstance(head.given_loss, str) else losses.serialize(head.loss)
+                             for head in heads]),
+        "loss_weights": _of_outputs([head.loss_weight for head in heads]),
+        "metrics": _of_outputs([[metrics.serialize(metric) for metric in head.given[0]] or None for head in heads]),
+        "weighted_metrics": _of_outputs([[metrics.serialize(metric) for metric in head.given[1]] or None
+                                         for head in heads]),
         "run_eagerly": False, "steps_per_execution": 1, "jit_compile": False,
     }  # fmt: skip
-    for value in (config["optimizer"], config["loss"], *(config["metrics"] or ()), *(config["weighted_metrics"] or ())):
+    for value in _leaves(list(config.values())):
         if isinstance(value, dict) and value["registered_name"] is not None:
             warnings.warn(f"{model}: {value['class_name']} is not one of fastrnn's, so how the model was compiled is "
                           "not saved; call compile after loading", stacklevel=5)
             return None
     return config
+
+
+def _of_outputs(values: list[Any]) -> Any:
+    """One for each output; of a single one the value itself, and None if there is none."""
+    return values[0] if len(values) == 1 or values.count(None) == len(values) else values
+
+
+def _leaves(value: Any) -> list[Any]:
+    """What is in lists, one in the other."""
+    return [leaf for part in value for leaf in _leaves(part)] if isinstance(value, list) else [value]
 
 
 def compile_model(model: Any, config: Any, file: str, custom_objects: Mapping[str, Any] | None = None) -> None:
@@ -73,9 +85,11 @@ def compile_model(model: Any, config: Any, file: str, custom_objects: Mapping[st
 
 
 def _loss(config: Any, custom: Objects) -> Any:
-    """Keras 2 may keep a list of the outputs' losses, of which there is one, and has other words for the defaults."""
-    if isinstance(config, list) and len(config) == 1:
-        config = config[0]
+    """One, or one for each output; Keras 2 has other words for the defaults, and may keep a list of one."""
+    if isinstance(config, list):
+        return [_loss(one, custom) for one in config]
+    if isinstance(config, dict) and "class_name" not in config:
+        return {name: _loss(one, custom) for name, one in config.items()}
     if isinstance(config, str) and config in custom:
         return custom[config]
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
@@ -99,13 +113,22 @@ def _optimizer(config: Any, custom: Objects) -> Any:
     return {**config, "class_name": str(config.get("class_name")).removeprefix("Custom>"), "config": inner}
 
 
-def _metrics(config: Any, custom: Objects) -> list[Any] | None:
-    if not config:
-        return None
-    flat = [item for given in config for item in (given if isinstance(given, list) else [given])]
-    if len(flat) > _MAX_METRICS:
-        raise ValueError(f"expected at most {_MAX_METRICS} metrics, got {len(flat)}")
-    return [_metric(metric, custom) for metric in flat]
+def _metrics(config: Any, custom: Objects) -> Any:
+    """Metrics in the structure that the file has, for each output or for one."""
+    count = 0
+
+    def walk(part: Any) -> Any:
+        nonlocal count
+        if isinstance(part, list):
+            return [walk(one) for one in part]
+        if isinstance(part, dict) and "class_name" not in part:
+            return {name: walk(one) for name, one in part.items()}
+        count += part is not None
+        if count > _MAX_METRICS:
+            raise ValueError(f"expected at most {_MAX_METRICS} metrics, got more")
+        return None if part is None else _metric(part, custom)
+
+    return walk(config) if config else None
 
 
 def _metric(config: Any, custom: Objects) -> Any:

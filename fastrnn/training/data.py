@@ -1,172 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the user's arrays, or a source of batches, to the batches of an epoch.
-
-Every array is checked and converted once, before the first step: the batches are slices of it, or, where they are
-shuffled, are gathered into one buffer that is used again for each.
-"""
+"""What a user passes as data, as arrays: checked and converted once, before the first step."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from fastrnn import arrays, runtime
-
-
-class Batch(NamedTuple):
-    """Inputs, targets and sample weights of some samples; the last two may be None."""
-
-    x: list[np.ndarray]
-    y: np.ndarray | None
-    weight: np.ndarray | None
-
-
-def _each(function: Callable[..., np.ndarray], *batches: Batch) -> Batch:
-    """A batch of what a function makes of each array."""
-    return Batch([function(*arrays) for arrays in zip(*(batch.x for batch in batches))],
-                 None if batches[0].y is None else function(*(batch.y for batch in batches)),
-                 None if batches[0].weight is None else function(*(batch.weight for batch in batches)))
-
-
-class Batches(Protocol):
-    """A pass over the data; iterating again makes another pass."""
-
-    @property
-    def steps(self) -> int | None:
-        """Number of batches in a pass, None if unknown."""
-
-    def __iter__(self) -> Iterator[Batch]: ...
-
-
-class ArrayBatches:
-    """Batches of arrays that lie in memory.
-
-    Args:
-        data: all the samples, checked, each array C-contiguous.
-        batch_size: samples in a batch; the last one may have fewer.
-        shuffle: True draws a new order for every pass, from `runtime.rng()`; `"batch"` changes the order only within
-            each batch; False keeps the order.
-    """
-
-    def __init__(self, data: Batch, batch_size: int, shuffle: bool | str = False) -> None:
-        self._data = data
-        self._batch_size = batch_size
-        self._shuffle = shuffle
-        self.samples = len(data.x[0])
-        self.steps = -(-self.samples // batch_size)
-        self._buffers: Batch | None = None
-
-    def __iter__(self) -> Iterator[Batch]:
-        if self._shuffle:
-            return self._shuffled(self._order())
-        return self._sliced()
-
-    def _sliced(self) -> Iterator[Batch]:
-        for start in range(0, self.samples, self._batch_size):
-            batch = slice(start, start + self._batch_size)
-            yield _each(lambda array, batch=batch: array[batch], self._data)
-
-    def _shuffled(self, order: np.ndarray) -> Iterator[Batch]:
-        if self._buffers is None:
-            size = min(self._batch_size, self.samples)
-            self._buffers = _each(lambda a: np.empty((size, *a.shape[1:]), a.dtype), self._data)
-        for start in range(0, self.samples, self._batch_size):
-            rows = order[start : start + self._batch_size]
-            # mode="clip" writes straight into `out`; the default would make a copy first.
-            yield _each(lambda source, buffer, rows=rows: source.take(rows, 0, buffer[: len(rows)], "clip"),
-                        self._data, self._buffers)
-
-    def _order(self) -> np.ndarray:
-        generator = runtime.rng()
-        if self._shuffle != "batch":
-            return generator.permutation(self.samples)
-        order = np.arange(self.samples)
-        for start in range(0, self.samples, self._batch_size):
-            generator.shuffle(order[start : start + self._batch_size])
-        return order
-
-
-class SourceBatches:
-    """Batches that the user's own object makes: a generator, an iterable, or an indexed sequence of batches.
-
-    Args:
-        source: yields `x`, `(x, y)` or `(x, y, sample_weight)`; or has `source[i]` and `len(source)`.
-        convert: checks what it yields and makes a `Batch` of it.
-    """
-
-    def __init__(self, source: Any, convert: Callable[[Any, Any, Any], Batch]) -> None:
-        self._source = source
-        self._convert = convert
-        self.steps: int | None = len(source) if hasattr(source, "__len__") else None
-        self.once = hasattr(source, "__next__")  # an iterator cannot begin again
-
-    def __iter__(self) -> Iterator[Batch]:
-        for item in self._items():
-            x, y, weight = unpack(item, "a batch")
-            yield self._convert(x, y, weight)
-
-    def _items(self) -> Iterator[Any]:
-        source = self._source
-        if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
-            for index in range(len(source)):
-                yield source[index]
-            if hasattr(source, "on_epoch_end"):
-                source.on_epoch_end()
-        else:
-            yield from source
-
-
-class Feed:
-    """Hands out the batches of one epoch after the other.
-
-    Args:
-        batches: the passes over the data.
-        steps: batches in an epoch; None makes an epoch of one whole pass. With a number the passes follow each other
-            without regard to where epochs end.
-    """
-
-    def __init__(self, batches: Batches, steps: int | None = None) -> None:
-        self._batches = batches
-        self._steps = steps
-        self._current: Iterator[Batch] | None = None
-        self.exhausted = False
-
-    @property
-    def steps(self) -> int | None:
-        """Number of batches in an epoch, None if unknown."""
-        return self._steps or self._batches.steps
-
-    def epoch(self) -> Iterator[Batch]:
-        """The batches of the next epoch."""
-        if self._steps is not None:
-            yield from self._counted(self._steps)
-            return
-        empty = True
-        for batch in self._batches:
-            empty = False
-            yield batch
-        if empty:
-            self._run_out()
-
-    def _counted(self, steps: int) -> Iterator[Batch]:
-        for _ in range(steps):
-            batch = next(self._current, None) if self._current is not None else None
-            if batch is None:
-                self._current = iter(self._batches)
-                batch = next(self._current, None)
-            if batch is None:
-                self._run_out()
-                return
-            yield batch
-
-    def _run_out(self) -> None:
-        self.exhausted = True
-        warnings.warn("the input ran out of data; a generator must yield steps_per_epoch * epochs batches, "
-                      "or every batch again when it is iterated over again", stacklevel=2)
+from fastrnn import arrays
 
 
 def is_source(x: Any) -> bool:
@@ -197,27 +39,6 @@ def single_array(x: Any) -> Any:
     return x
 
 
-def single_input(x: Any, name: str | None, model: object) -> Any:
-    """The input of a model that has one: a list of one array, and a dictionary with the input's name, stand for the
-    array; what else is in the dictionary is not looked at, as in Keras.
-
-    Args:
-        x: what the user passed.
-        name: of the input, None if it has none.
-        model: which errors name.
-
-    Raises:
-        ValueError: the dictionary does not have the name.
-    """
-    if not isinstance(x, Mapping):
-        return single_array(x)
-    if name in x:
-        return x[name]
-    way_out = "" if name else "; its input has no name, begin the model with Input(shape, name=...)"
-    raise ValueError(f"{model}: expected {f'input {name!r}' if name else 'an array'}, got a dictionary with "
-                     f"{', '.join(map(repr, x)) or 'nothing'}{way_out}")
-
-
 def as_targets(y: Any, indices: bool, dtype: str, what: str) -> np.ndarray:
     """Targets as floats, or as class indices where the loss takes those and all are whole numbers."""
     y = single_array(y)
@@ -241,6 +62,13 @@ def as_weights(weight: Any, samples: int, dtype: str, what: str) -> np.ndarray:
     if weight.ndim not in (1, 2):
         raise ValueError(f"{what}: expected shape (samples,) or (samples, time), got {weight.shape}")
     check_length(samples, weight, what)
+    return weight
+
+
+def single_weight(weight: Any, samples: int) -> Any:
+    """A list of one array of weights stands for that array."""
+    if isinstance(weight, (list, tuple)) and len(weight) == 1 != samples and getattr(weight[0], "ndim", 0) > 0:
+        return weight[0]
     return weight
 
 
@@ -294,22 +122,6 @@ def check_length(samples: int, array: np.ndarray, what: str) -> None:
         raise ValueError(f"{what}: expected as many samples as x has, {samples}, got {found}")
 
 
-def split(data: Batch, fraction: float) -> tuple[Batch, Batch]:
-    """Split the last `fraction` of the samples off for validation."""
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"fit: expected validation_split in (0, 1), got {fraction}")
-    samples = len(data.x[0])
-    first = math.floor(samples * (1.0 - fraction))
-    if first in (0, samples):
-        raise ValueError(f"fit: validation_split={fraction} of {samples} samples leaves none for "
-                         f"{'training' if first == 0 else 'validation'}; pass more data or another fraction")
-
-    def part(rows: slice) -> Batch:
-        return _each(lambda array: array[rows], data)
-
-    return part(slice(None, first)), part(slice(first, None))
-
-
 def check_count(value: Any, name: str, least: int = 1) -> int:
     """An integer argument of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
@@ -319,18 +131,33 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def concatenate(parts: Iterable[np.ndarray], samples: int | None) -> np.ndarray | None:
-    """One array of all `parts`, written into place as they come where the number of samples is known."""
-    if samples is None:
-        kept = [part.copy() for part in parts]
-        return np.concatenate(kept) if kept else None
-    whole: np.ndarray | None = None
-    at = 0
-    for part in parts:
-        if whole is None:
-            if len(part) == samples:
-                return part
-            whole = np.empty((samples, *part.shape[1:]), part.dtype)
-        whole[at : at + len(part)] = part
-        at += len(part)
-    return whole
+class Whole:
+    """Arrays that come in pieces, several at a time: the outputs of a model for one batch after the other.
+
+    Args:
+        samples: of all pieces together, so that they can be written into place as they come; None if that is unknown.
+    """
+
+    def __init__(self, samples: int | None) -> None:
+        self._samples, self._at = samples, 0
+        self._pieces: list[Sequence[np.ndarray]] = []       # where the number is unknown
+        self._arrays: list[np.ndarray] | None = None
+
+    def add(self, pieces: Sequence[np.ndarray]) -> None:
+        """Take the next piece of each array."""
+        if self._samples is None:
+            self._pieces.append([piece.copy() for piece in pieces])
+            return
+        if self._arrays is None:
+            if len(pieces[0]) == self._samples:
+                self._arrays = list(pieces)
+                return
+            self._arrays = [np.empty((self._samples, *piece.shape[1:]), piece.dtype) for piece in pieces]
+        stop = self._at + len(pieces[0])
+        for array, piece in zip(self._arrays, pieces):
+            array[self._at : stop] = piece
+        self._at = stop
+
+    def arrays(self) -> list[np.ndarray] | None:
+        """The whole arrays, None if no piece came."""
+        return [np.concatenate(pieces) for pieces in zip(*self._pieces)] if self._pieces else self._arrays

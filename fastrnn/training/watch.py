@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, who: str) -> None:
         self._who = who
         self._warned_of_targets = self._warned_of_loss = False
-        self._arrays = 0
+        self._arrays: dict[str, int] = {}
         self.part = ""
         self.batch = 0
 
@@ -37,8 +37,8 @@ class Watch:
 
         Where targets come batch by batch, looking at the 1st, 2nd, 4th, 8th, ... array costs next to nothing.
         """
-        self._arrays += 1
-        if self._arrays & (self._arrays - 1) or self._warned_of_targets or y.dtype.kind != "f" or not y.size:
+        number = self._arrays[what] = self._arrays.get(what, 0) + 1
+        if number & (number - 1) or self._warned_of_targets or y.dtype.kind != "f" or not y.size:
             return
         low, high = float(y.min()), float(y.max())      # NaN if there is any
         least, most = getattr(loss, "target_range", (-math.inf, math.inf))
@@ -48,21 +48,22 @@ class Watch:
         self._warned_of_targets = True
         if finite:
             warnings.warn(f"{what}: loss {loss.name!r} is defined for targets from {least:g} to {most:g}, got targets "
-                          f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=4)
+                          f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=5)
             return
         wrong = ~np.isfinite(y)
         warnings.warn(f"{what}: {np.count_nonzero(wrong)} of {y.size} targets are NaN or infinite, the first in sample "
                       f"{np.argwhere(wrong)[0][0]}; the loss becomes NaN with them, and in training all weights; leave "
                       "these samples out",
-                      stacklevel=4)
+                      stacklevel=5)
 
-    def loss(self, value: float, graph: Graph, xs: Sequence[np.ndarray]) -> None:
+    def loss(self, value: float, graph: Graph, xs: Sequence[np.ndarray], output: str = "") -> None:
         """Warn of a loss that is not finite, with the first layer where that shows: before the update, which makes all
-        weights NaN."""
+        weights NaN. `output` is the name of the output whose loss it is, where there are several."""
         if self._warned_of_loss:
             return
         self._warned_of_loss = True
-        warnings.warn(f"{self._who}: the loss is {value} in batch {self.batch} of {self.part} (counted from 0): "
+        what = f"the loss of output {output!r}" if output else "the loss"
+        warnings.warn(f"{self._who}: {what} is {value} in batch {self.batch} of {self.part} (counted from 0): "
                       f"{_origin(graph, xs)}; in training the callback TerminateOnNaN stops there", stacklevel=5)
 
 

@@ -3,18 +3,15 @@
 # Each kind of array has two takers. `matrix` gives a pointer to const: what only reads. `matrix_out` gives one that can be
 # written through, and refuses an array that cannot be written to: its memory may be a file's, mapped read-only, where a
 # store ends the process. The compiler warns where the pointer of the first comes to be written through.
+cdef enum:
+    MOST_AXES = 64      # of an array, in any version of NumPy
+
 cdef int REAL_TYPE = cnp.NPY_FLOAT if sizeof(real) == 4 else cnp.NPY_DOUBLE
 
 
 cdef int refuse(ndarray a, str name, str expected) except -1:
     raise ValueError(f"kernel argument '{name}': expected {expected}, got {a.dtype} array of shape "
                      f"{(<object>a).shape}, strides {(<object>a).strides}")
-
-
-cdef int require(ndarray a, str name) except -1:
-    if a is None:
-        raise TypeError(f"kernel argument '{name}': expected an array, got None")
-    return 0
 
 
 cdef inline int check(ndarray a, int kind, int ndim, str name) except -1:
@@ -60,6 +57,37 @@ cdef inline const real* sequence(ndarray a, long N, long T, long width, long* n_
         refuse(a, name, f"({N}, {T}, {width}) with contiguous features")
     n_stride[0] = cnp.PyArray_STRIDE(a, 0) // <long>sizeof(real)
     t_stride[0] = cnp.PyArray_STRIDE(a, 1) // <long>sizeof(real)
+    return <const real*>cnp.PyArray_DATA(a)
+
+
+cdef inline bint is_ready(ndarray a, long width) noexcept:
+    """Whether it is a contiguous, aligned, native array of the kernel's type, of two axes or more and that many features."""
+    cdef int ndim = cnp.PyArray_NDIM(a)
+    return cnp.PyArray_TYPE(a) == REAL_TYPE and ndim > 1 and cnp.PyArray_DIM(a, ndim - 1) == width \
+        and cnp.PyArray_IS_C_CONTIGUOUS(a) and cnp.PyArray_ISALIGNED(a) and not cnp.PyArray_ISBYTESWAPPED(a)
+
+
+cdef inline long count_rows(ndarray a) noexcept:
+    """Rows of an array: the product of all axes but the last."""
+    cdef long rows = 1
+    cdef int axis
+    for axis in range(cnp.PyArray_NDIM(a) - 1):
+        rows *= cnp.PyArray_DIM(a, axis)
+    return rows
+
+
+cdef inline long width_of(ndarray a) noexcept:
+    """Length of the last axis, 0 where there is none."""
+    return extent(a, cnp.PyArray_NDIM(a) - 1) if cnp.PyArray_NDIM(a) > 0 else 0
+
+
+cdef inline const real* rows(ndarray a, long M, long width, str name) except? NULL:
+    """A contiguous array of M rows in any number of axes, the last of that width; or None."""
+    if a is None:
+        return NULL
+    check(a, REAL_TYPE, cnp.PyArray_NDIM(a), name)
+    if cnp.PyArray_NDIM(a) < 1 or width_of(a) != width or count_rows(a) != M or not cnp.PyArray_IS_C_CONTIGUOUS(a):
+        refuse(a, name, f"{M} contiguous rows of {width}")
     return <const real*>cnp.PyArray_DATA(a)
 
 
@@ -154,6 +182,10 @@ cdef inline real* matrix_out(ndarray a, long rows, long columns, str name) excep
     return <real*>written(a, matrix(a, rows, columns, name), name)
 
 
+cdef inline real* rows_out(ndarray a, long M, long width, str name) except? NULL:
+    return <real*>written(a, rows(a, M, width, name), name)
+
+
 cdef inline real* sequence_out(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
                                str name) except? NULL:
     return <real*>written(a, sequence(a, N, T, width, n_stride, t_stride, name), name)
@@ -173,6 +205,16 @@ cdef inline unsigned char* bools_out(ndarray a, long size, str name) except? NUL
 
 cdef inline unsigned char* flags_out(ndarray a, long size, str name) except? NULL:
     return <unsigned char*>written(a, flags(a, size, name), name)
+
+
+cdef ndarray with_width(ndarray a, long width):
+    """A new array of the kernel's type and of a's shape but for the last axis."""
+    cdef cnp.npy_intp shape[MOST_AXES]
+    cdef int axis, ndim = cnp.PyArray_NDIM(a)
+    for axis in range(ndim - 1):
+        shape[axis] = cnp.PyArray_DIM(a, axis)
+    shape[ndim - 1] = width
+    return cnp.PyArray_EMPTY(ndim, shape, REAL_TYPE, 0)
 
 
 cdef long SLACK = 64 // sizeof(real)     # elements that aligning a buffer may cost

@@ -110,14 +110,14 @@ cdef void gru_step_back(const Rnn* p, const Step* s, long n0, long n1, long u0, 
             vstore(dz + p.HP, dh * (vload(s.h + n * p.HP + u * VL) - hh)
                    * derivative(p.recurrent_activation, update))
             vstore(p.dh + n * p.HP + u * VL, dh * update)
-            if p.reset_after:
+            if p.cell.phases == 1:          # with reset_after
                 reset = vload(z + 2 * p.HP)
                 vstore(dz + 2 * p.HP, dhh * vload(z + 3 * p.HP) * derivative(p.recurrent_activation, reset))
                 vstore(dz + 3 * p.HP, dhh * reset)
 
 
-cdef void gru_reset_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1, real* dr) noexcept nogil:
-    """Without reset_after: dr [N][HP] is d(r h); gives the reset gate's gradient, and leaves d(r h) r in dr."""
+cdef void gru_reset_back(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
+    """Without reset_after, second half: du is d(r h) now; gives the reset gate's gradient, and leaves d(r h) r in du."""
     cdef long n, u
     cdef long at
     cdef real* d
@@ -127,7 +127,34 @@ cdef void gru_reset_back(const Rnn* p, const Step* s, long n0, long n1, long u0,
             continue
         for u in range(u0, u1):
             at = n * p.J + 2 * p.HP + u * VL
-            d = dr + n * p.HP + u * VL
+            d = p.du + n * p.HP + u * VL
             reset = vload(s.z + at)
             vstore(s.dz + at, vload(d) * vload(s.hu + n * p.HP + u * VL) * derivative(p.recurrent_activation, reset))
             vstore(d, vload(d) * reset)
+
+
+cdef Cell GRU                   # with reset_after
+GRU.name = b"GRU"
+GRU.gates = GRU.state_gates = 3
+GRU.blocks = 4
+GRU.states = 1
+GRU.w_block = [1, 2, 0, -1]     # z, r, h -> blocks [hh, z, r, s]
+GRU.u_block = [1, 2, 3, -1]
+GRU.has_recurrent_kernel = GRU.keeps_gates = GRU.two_biases = True
+GRU.phases = 1
+GRU.step[0] = gru_step
+GRU.step_back[0] = gru_step_back
+GRU.through[0] = 1              # z, r, s
+GRU.through_count[0] = 3
+
+cdef Cell GRU_RESET_BEFORE = GRU
+GRU_RESET_BEFORE.name = b"GRU reset before"
+GRU_RESET_BEFORE.u_block = [1, 2, 0, -1]
+GRU_RESET_BEFORE.two_biases = False
+GRU_RESET_BEFORE.state_gates = 2
+GRU_RESET_BEFORE.factor = 3
+GRU_RESET_BEFORE.phases = 2
+GRU_RESET_BEFORE.step = [gru_reset_step, gru_candidate_step]
+GRU_RESET_BEFORE.step_back = [gru_step_back, gru_reset_back]
+GRU_RESET_BEFORE.through = [0, 1]           # hh; then z, r
+GRU_RESET_BEFORE.through_count = [1, 2]

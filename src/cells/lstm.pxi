@@ -166,3 +166,17 @@ cdef void sum_peepholes(const Rnn* p, real* out, long u0, long u1) noexcept nogi
             for n in range(p.N):
                 total = total + vload(p.dpeephole + (n * PEEPHOLES + g) * p.HP + u * VL)
             vstore_part(out + g * p.H + u * VL, total, unit_width(p, u))
+
+
+cdef Cell LSTM
+LSTM.name = b"LSTM"
+LSTM.gates = LSTM.blocks = LSTM.state_gates = 4
+LSTM.states = 2
+LSTM.w_block = [0, 1, 3, 2]     # i, f, c, o -> blocks [i, f, o, g]
+LSTM.u_block = [0, 1, 3, 2]
+LSTM.has_recurrent_kernel = LSTM.keeps_gates = True
+LSTM.peepholes = PEEPHOLES
+LSTM.phases = 1
+LSTM.step[0] = lstm_step
+LSTM.step_back[0] = lstm_step_back
+LSTM.through_count[0] = 4

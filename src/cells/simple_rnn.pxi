@@ -31,3 +31,14 @@ cdef void simple_rnn_step_back(const Rnn* p, const Step* s, long n0, long n1, lo
                 at = n * p.HP + u * VL
                 vstore(s.dz + n * p.J + u * VL, incoming(p, s, n, u) * derivative(p.activation, vload(s.h_next + at)))
                 vstore(p.dh + at, vzero())
+
+
+cdef Cell SIMPLE_RNN
+SIMPLE_RNN.name = b"SimpleRNN"
+SIMPLE_RNN.gates = SIMPLE_RNN.blocks = SIMPLE_RNN.state_gates = 1
+SIMPLE_RNN.states = 1
+SIMPLE_RNN.has_recurrent_kernel = True
+SIMPLE_RNN.phases = 1
+SIMPLE_RNN.step[0] = simple_rnn_step
+SIMPLE_RNN.step_back[0] = simple_rnn_step_back
+SIMPLE_RNN.through_count[0] = 1

@@ -1,4 +1,4 @@
-# Dense layers: products of plain row-major matrices with the same tiles, threads over the rows.
+# Dense layers: products of plain row-major matrices with the same tiles, threads over the rows; and what runs a layer.
 
 cdef enum:
     ROW_BLOCK = 120     # rows of a that stay in the cache while all columns of b pass by
@@ -106,38 +106,26 @@ cdef void dense_forward_part(void* call, long i, long team) noexcept nogil:
         dense_share(f.x, f.K, f.W, f.b, f.activation, f.y, f.O, share(f.M, i, team), share(f.M, i + 1, team))
 
 
-def dense_forward(ndarray x not None, ndarray W not None, ndarray b, int activation, ndarray y not None, long threads,
-                  ndarray w=None):
-    """y (M, O) = activation(x (M, K) W + b), W and b packed; w: W (K, O) itself, which BLAS reads."""
-    cdef DenseForward f
-    cdef long padded
-    cdef bint blas
-    f.M = extent(x, 0)
-    f.K = extent(x, 1)
-    f.O = extent(y, 1)
-    padded = (f.O + VL - 1) // VL * VL
-    f.x = matrix(x, f.M, f.K, "x")
-    f.y = matrix_out(y, f.M, f.O, "y")
-    f.W = aligned_const(vector(W, padded * f.K + SLACK, "W"))
-    f.b = aligned_const(vector(b, padded + SLACK, "b"))
-    f.w = matrix(w, f.K, f.O, "w")
-    f.activation = activation
-    blas = blas_enter(f.w != NULL and goes_to_blas(FORWARD, f.M, f.O, f.K))
-    if not blas:
-        f.w = NULL
-    run(dense_forward_part, &f, row_team(f.M, f.K, f.O, threads), f.M * f.K * f.O)
-    blas_leave(blas)
+cdef int ONLY_BLOCK = 0         # of a layer without gates
 
 
-def dense_scratch(long M, long K, long O, long threads):
-    """Elements of scratch that dense_backward needs."""
-    return threads * weights_scratch(M, K, O, O) + SLACK
+cdef Gradients one_step(const real* dz, long M, long O) noexcept nogil:
+    """dz (M, O) of a layer that has no steps, its rows not padded."""
+    cdef Gradients d
+    d.dz = dz
+    d.N = M
+    d.slots = d.T = 1
+    d.J = d.H = d.HP = O
+    d.P = (O + VL - 1) // VL
+    d.mask = NULL
+    d.mask_n = d.mask_t = 0
+    d.from_zero = False
+    return d
 
 
 cdef struct DenseBackward:
-    Rnn p                       # a SimpleRNN of one step, for the weights' gradient
+    Gradients dz                # (M, O): one gate, one step
     Outer outer
-    const real* dz              # (M, O)
     const real* WT              # packed [K / VL][O][VL]
     const real* w               # (K, O) if BLAS computes dx, or NULL
     real* dx                    # (M, K) or NULL
@@ -149,58 +137,131 @@ cdef struct DenseBackward:
 cdef void dense_backward_part(void* call, long i, long team) noexcept nogil:
     cdef DenseBackward* f = <DenseBackward*>call
     if f.dx != NULL and f.w != NULL:
-        blas_rows(f.dz, f.M, f.O, f.w, True, NULL, LINEAR, f.dx, f.K, i, team)
+        blas_rows(f.dz.dz, f.M, f.O, f.w, True, NULL, LINEAR, f.dx, f.K, i, team)
     elif f.dx != NULL:
-        rows_by_packed(f.dz, f.O, f.O, f.WT, NULL, f.dx, f.K, f.K, share(f.M, i, team), share(f.M, i + 1, team))
+        rows_by_packed(f.dz.dz, f.O, f.O, f.WT, NULL, f.dx, f.K, f.K, share(f.M, i, team), share(f.M, i + 1, team))
     if f.outer.out != NULL:
-        weights_share(&f.p, &f.outer, 1, 1, 0, 1, i, team, f.work + i * f.per_thread)
+        weights_share(&f.dz, &f.outer, 1, 1, 0, 1, i, team, f.work + i * f.per_thread)
 
 
-def dense_backward(ndarray x not None, ndarray dz not None, ndarray WT, ndarray scratch not None, ndarray dx,
-                   ndarray dW, ndarray db, long threads, ndarray w=None):
-    """dx (M, K) = dz W^T, dW (K, O) = x^T dz, db (O) = sums of dz (M, O); WT packed, w: W (K, O) itself, which BLAS
-    reads; dx, or dW with db, may be None."""
-    cdef DenseBackward f
-    cdef long M = extent(x, 0), K = extent(x, 1), O = extent(dz, 1)
-    cdef bint blas, blas_dx
-    f.M = M
-    f.K = K
-    f.O = O
-    f.per_thread = weights_scratch(M, K, O, O)
-    f.dz = matrix(dz, M, O, "dz")
-    f.dx = matrix_out(dx, M, K, "dx")
-    f.WT = aligned_const(vector(WT, O * ((K + VL - 1) // VL * VL) + SLACK, "WT"))
-    f.work = aligned(vector_out(scratch, threads * f.per_thread + SLACK, "scratch"))
-    f.w = matrix(w, K, O, "w")
-    f.p = problem(SIMPLE_RNN, M, 1, K, O, LINEAR, LINEAR, False, False, True, 1)
-    f.p.J = f.p.HP = O          # rows of dz are not padded
-    f.p.dz = <real*>f.dz        # nothing here writes to it
-    f.outer.a = matrix(x, M, K, "x")
-    f.outer.a_n = K
-    f.outer.a_t = 0
-    f.outer.M = K
-    f.outer.n0 = 0
-    f.outer.n1 = M
-    f.outer.g0 = 0
-    f.outer.g1 = 1
-    f.outer.block = f.p.w_block
-    f.outer.out = matrix_out(dW, K, O, "dW")
-    f.outer.ldo = O
-    f.outer.bias = vector_out(db, O, "db")
-    f.outer.blas = f.outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
-    f.outer.of_state = f.outer.with_next = False
-    blas_dx = f.dx != NULL and f.w != NULL and goes_to_blas(BACKWARD, M, K, O)
-    blas = blas_enter(blas_dx or f.outer.blas)
-    if not (blas and blas_dx):
-        f.w = NULL
-    f.outer.blas = blas and f.outer.blas
-    run(dense_backward_part, &f, row_team(M, K, O, threads), 2 * M * K * O)
-    blas_leave(blas)
+cdef class DenseRunner(Runner):
+    """Runs a dense layer, y = activation(x W + b) on the last axis, and back.
+
+    Args:
+        kernel: a variable, W (K, O): has `data`, and a `version` that changes with it.
+        bias: the same of b (O,), or None.
+        activation: of ACTIVATIONS.
+        softmax: the activation is softmax instead.
+    """
+
+    cdef Packed W               # [O / VL][K][VL]
+    cdef Packed WT              # [K / VL][O][VL]: rows are not padded, as dz's are not
+    cdef Packed b               # [O / VL][VL], or None
+    cdef long K, O
+    cdef int activation
+    cdef bint softmax
+
+    def __init__(self, kernel not None, bias, int activation, bint softmax=False):
+        cdef ndarray w = kernel.data
+        self.K = extent(w, 0)
+        self.O = extent(w, 1)
+        self.W = Packed(kernel)
+        self.WT = Packed(kernel)
+        self.b = None if bias is None else Packed(bias)
+        self.activation = activation
+        self.softmax = softmax
+
+    cdef int pack(self) except -1:
+        """Pack what has changed, W and b."""
+        cdef long P = (self.O + VL - 1) // VL
+        if self.W.changed():
+            pack_again(self.W, self.K, self.O, P * VL * self.K, False)
+        if self.b is not None and self.b.changed():
+            pack_again(self.b, 1, self.O, P * VL, False)
+        return 0
+
+    cdef ndarray infer(self, ndarray x, long threads):
+        cdef DenseForward f
+        cdef ndarray y
+        cdef bint blas
+        if not is_ready(x, self.K):
+            return None
+        self.pack()
+        y = with_width(x, self.O)
+        f.x = <const real*>cnp.PyArray_DATA(x)
+        f.y = <real*>cnp.PyArray_DATA(y)
+        f.M = count_rows(x)
+        f.K = self.K
+        f.O = self.O
+        f.W = self.W.at
+        f.b = NULL if self.b is None else self.b.at
+        f.activation = LINEAR if self.softmax else self.activation
+        blas = blas_enter(goes_to_blas(FORWARD, f.M, f.O, f.K))
+        f.w = <const real*>cnp.PyArray_DATA(self.W.source) if blas else NULL
+        run(dense_forward_part, &f, row_team(f.M, f.K, f.O, threads), f.M * f.K * f.O)
+        blas_leave(blas)
+        if self.softmax:
+            run_softmax(f.y, f.y, f.M, f.O, threads)
+        return y
+
+    def scratch_size(self, ndarray x not None, long threads):
+        """Elements of scratch that `backward` needs."""
+        return threads * weights_scratch(count_rows(x), self.K, self.O, self.O) + SLACK
+
+    def backward(self, ndarray x not None, ndarray dz not None, bint wanted, ndarray dW, ndarray db,
+                 ndarray scratch not None, long threads):
+        """A new dx (..., K) = dz W^T if it is wanted, else None; dW (K, O) = x^T dz and db (O,) = sums of dz, neither or
+        dW alone or both; for x (..., K) and dz (..., O)."""
+        cdef DenseBackward f
+        cdef ndarray dx = None
+        cdef long M = count_rows(x), K = self.K, O = self.O
+        cdef bint blas, blas_dx
+        f.M = M
+        f.K = K
+        f.O = O
+        f.per_thread = weights_scratch(M, K, O, O)
+        f.outer.a = rows(x, M, K, "x")
+        f.dz = one_step(rows(dz, M, O, "dz"), M, O)
+        f.work = aligned(vector_out(scratch, threads * f.per_thread + SLACK, "scratch"))
+        f.outer.a_n = K
+        f.outer.a_t = 0
+        f.outer.M = K
+        f.outer.n0 = 0
+        f.outer.n1 = M
+        f.outer.g0 = 0
+        f.outer.g1 = 1
+        f.outer.block = &ONLY_BLOCK
+        f.outer.out = matrix_out(dW, K, O, "dW")
+        f.outer.ldo = O
+        f.outer.bias = vector_out(db, O, "db")
+        f.outer.blas = f.outer.out != NULL and goes_to_blas(WEIGHTS, K, O, M)
+        f.outer.of_state = f.outer.with_next = False
+        f.dx = NULL
+        f.WT = f.w = NULL
+        if wanted:
+            if self.WT.changed():
+                pack_again(self.WT, K, O, O * ((K + VL - 1) // VL * VL), True)
+            dx = with_width(x, K)
+            f.dx = <real*>cnp.PyArray_DATA(dx)
+            f.WT = self.WT.at
+        blas_dx = wanted and goes_to_blas(BACKWARD, M, K, O)
+        blas = blas_enter(blas_dx or f.outer.blas)
+        if blas and blas_dx:
+            f.w = <const real*>cnp.PyArray_DATA(self.WT.source)
+        f.outer.blas = blas and f.outer.blas
+        run(dense_backward_part, &f, row_team(M, K, O, threads), 2 * M * K * O)
+        blas_leave(blas)
+        return dx
 
 
-def pack_dense_t(ndarray w not None, ndarray out not None):
-    """(K, O) -> its transpose for the input's gradient, [K / VL][O][VL]: rows are not padded, as dz's are not."""
-    cdef long K = extent(w, 0), O = extent(w, 1)
-    cdef int gate = 0
-    pack_transposed(matrix(w, K, O, "w"), O, K, O, &gate, 1, O,
-                    aligned(vector_out(out, O * ((K + VL - 1) // VL * VL) + SLACK, "out")))
+cdef int pack_again(Packed p, long K, long O, long size, bint transposed) except -1:
+    """The variable (K, O), or (O,) where K is 1, as columns or transposed."""
+    cdef long version = p.variable.version
+    cdef ndarray data = p.variable.data
+    cdef const real* w = elements(data, K * O, "weight")
+    cdef real* out = p.room(size)
+    if transposed:
+        pack_transposed(w, O, K, O, &ONLY_BLOCK, 1, O, out)
+    else:
+        pack_columns(w, O, K, O, &ONLY_BLOCK, 1, out)
+    return p.keeps(data, version)

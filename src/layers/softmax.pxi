@@ -60,14 +60,20 @@ cdef void softmax_part(void* call, long i, long team) noexcept nogil:
 
 
 def softmax_rows(ndarray z not None, ndarray out not None, long threads):
-    """out (M, C) = exp(z - max z) / sum of exp(z - max z), row by row. out may be z."""
+    """out (..., C) = exp(z - max z) / sum of exp(z - max z), row by row. out may be z."""
+    cdef long M = count_rows(z), C = width_of(z)
+    run_softmax(rows(z, M, C, "z"), rows_out(out, M, C, "out"), M, C, threads)
+
+
+cdef int run_softmax(const real* z, real* out, long M, long C, long threads) except -1:
     cdef Softmax s
-    s.M = extent(z, 0)
-    s.C = extent(z, 1)
-    s.z = matrix(z, s.M, s.C, "z")
-    s.out = matrix_out(out, s.M, s.C, "out")
-    if s.C > 0:
-        run(softmax_part, &s, softmax_team(s.M, s.C, threads), 10 * s.M * s.C)
+    s.z = z
+    s.out = out
+    s.M = M
+    s.C = C
+    if C > 0:
+        run(softmax_part, &s, softmax_team(M, C, threads), 10 * M * C)
+    return 0
 
 
 cdef void softmax_back_share(const real* y, const real* dy, real* dx, long C, long m0, long m1) noexcept nogil:
@@ -95,11 +101,11 @@ cdef void softmax_back_part(void* call, long i, long team) noexcept nogil:
 
 
 def softmax_rows_backward(ndarray y not None, ndarray dy not None, ndarray dx not None, long threads):
-    """dx (M, C) = y (dy - sum of y dy), row by row, for y = softmax(x). dx may be dy."""
+    """dx (..., C) = y (dy - sum of y dy), row by row, for y = softmax(x). dx may be dy."""
     cdef Softmax s
-    s.M = extent(y, 0)
-    s.C = extent(y, 1)
-    s.z = matrix(y, s.M, s.C, "y")
-    s.dy = matrix(dy, s.M, s.C, "dy")
-    s.out = matrix_out(dx, s.M, s.C, "dx")
+    s.M = count_rows(y)
+    s.C = width_of(y)
+    s.z = rows(y, s.M, s.C, "y")
+    s.dy = rows(dy, s.M, s.C, "dy")
+    s.out = rows_out(dx, s.M, s.C, "dx")
     run(softmax_back_part, &s, 1 if s.M * s.C < SMALL_WORK else max(1, min(threads, s.M)), s.M * s.C)

@@ -37,34 +37,3 @@ cdef void pack_transposed(const real* w, long ld, long K, long H, const int* gat
                     vstore(out, square[i])
                     out += VL
                 j += VL
-
-
-def pack(ndarray w not None, long H, tuple gates, ndarray out not None):
-    """(K, G H) -> the columns that tiles read, [P][len(gates)][K][VL]."""
-    cdef long K = extent(w, 0), ld = extent(w, 1), P = (H + VL - 1) // VL
-    cdef int order[4]
-    gate_order(gates, ld, H, order)
-    cdef const real* source = matrix(w, K, ld, "w")
-    cdef real* target = aligned(vector_out(out, len(gates) * P * VL * K + SLACK, "out"))
-    pack_columns(source, ld, K, H, order, len(gates), target)
-
-
-def pack_t(ndarray w not None, long H, tuple gates, ndarray out not None):
-    """(K, G H) -> its transpose for gradients, [K / VL][len(gates) HP][VL]."""
-    cdef long K = extent(w, 0), ld = extent(w, 1), HP = (H + VL - 1) // VL * VL
-    cdef int order[4]
-    gate_order(gates, ld, H, order)
-    cdef const real* source = matrix(w, K, ld, "w")
-    cdef real* target = aligned(vector_out(out, len(gates) * HP * ((K + VL - 1) // VL * VL) + SLACK, "out"))
-    pack_transposed(source, ld, K, H, order, len(gates), HP, target)
-
-
-cdef int gate_order(tuple gates, long columns, long H, int* order) except -1:
-    cdef int i
-    if not 0 < len(gates) <= 4:
-        raise ValueError("kernel argument 'gates': expected 1 to 4 gates")
-    for i in range(len(gates)):
-        order[i] = gates[i]
-        if order[i] < 0 or (order[i] + 1) * H > columns:
-            raise ValueError(f"kernel argument 'gates': gate {order[i]} is not in {columns} columns")
-    return 0

@@ -64,6 +64,11 @@ cdef inline void tile(int R, int C, const real** a, long step, long K, const rea
             vstore_part(out[r] + offset[c], acc[r * C + c], width if c == C - 1 else VL)
 
 
+cdef inline long vector_width(long columns, long v) noexcept nogil:
+    """Columns of vector v that exist: VL, fewer in the last."""
+    return min(<long>VL, columns - v * VL)
+
+
 cdef inline int tile_rows(long rows) noexcept nogil:
     """Rows of the next tile, 0 at the end; 7 and 8 go in halves."""
     return 4 if rows == 7 or rows == 8 else <int>min(<long>MR, rows)

@@ -42,13 +42,9 @@ cdef inline int block_width(int R, int left) noexcept nogil:
     return min(left, MC if R < 4 else 4)
 
 
-cdef inline long block_slots(const Rnn* p) noexcept nogil:
-    return 1 if p.G == 1 else 4
-
-
 cdef inline long block_units(const Rnn* p, long rows, long u0, long u1) noexcept nogil:
     """Vectors of units to take at a time: more where the rows are few."""
-    return max(1, min(u1 - u0, <long>BLOCK_UNITS, BLOCK // block_slots(p) // max(1, min(rows, <long>BLOCK_ROWS))))
+    return max(1, min(u1 - u0, <long>BLOCK_UNITS, p.cell.block_room // max(1, min(rows, <long>BLOCK_ROWS))))
 
 
 cdef inline void start_blocks(const Rnn* p, Block* b, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -66,7 +62,7 @@ cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long 
     cdef long n
     while b.u < b.u1:
         b.vectors = min(b.vectors, b.u1 - b.u)
-        most = <int>min(<long>BLOCK_ROWS, BLOCK // block_slots(p) // b.vectors)
+        most = <int>min(<long>BLOCK_ROWS, p.cell.block_room // b.vectors)
         b.R = next_rows(p, s, &b.n, b.n1, most, b.rows)
         if b.R > 0:
             b.size = b.R * b.vectors * VL
@@ -161,7 +157,7 @@ cdef void block_gates(const Rnn* p, Block* b, int g0, int g1, bint input, bint s
         v = b.vectors - 1 - i if b.turned else i
         u = b.u + v
         for g in range(g0, g1):
-            slot = p.w_block[g] if input else p.u_block[g]
+            slot = p.cell.w_block[g] if input else p.cell.u_block[g]
             q.w[q.n] = p.W + (u * p.G + g) * p.D * VL
             q.u[q.n] = p.U + (u * p.G + g) * p.H * VL
             q.b[q.n] = p.b + (u * p.G + g) * VL if input else p.b_recurrent + u * VL
@@ -186,5 +182,5 @@ cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead)
             prefetch_to_write(s.y + b.rows[r] * p.y_n + p.y_t, p.H)
         if next < p.T:
             prefetch(input_row(p, next, b.rows[r]), p.D)
-        if p.training and p.G > 1 and not p.long_tape:
+        if p.training and p.cell.keeps_gates and not p.long_tape:
             prefetch_to_write(s.z + (b.rows[r] + p.N) * p.J, p.J)

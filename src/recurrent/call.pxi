@@ -1,11 +1,5 @@
 # What one call of a recurrent layer is about, and how its buffers are laid out.
 
-cdef enum Cell:
-    SIMPLE_RNN = 0
-    LSTM_CELL = 1
-    GRU_CELL = 2
-
-CELLS = {"SimpleRNN": SIMPLE_RNN, "LSTM": LSTM_CELL, "GRU": GRU_CELL}
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "hard_sigmoid": HARD_SIGMOID}
 
 
@@ -25,9 +19,6 @@ def set_long_tape(long size):
     return before
 
 
-cdef int* GATE_COUNT = [1, 4, 3]
-
-
 cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
     """Lay h, hu, c, z and the states at hand out on the tape; returns its size in elements (tape may be NULL to ask for that
     alone)."""
@@ -41,52 +32,41 @@ cdef long carve(Rnn* p, real* tape, bint dropout) noexcept nogil:
         if dropout:
             p.hu = at
             at += (p.T + 1) * states
-        if p.G == 4:
+        if p.cell.states == 2:
             p.c = at
             at += (p.T + 1) * states
     p.z = at                # last, as the backward pass does not know how many slots a SimpleRNN's has
     at += p.z_slots * p.N * p.J
     if p.regions > 0 and (p.long_tape or not p.training):
         p.near = at
-        p.near_slots = (4 if dropout else 2) + (1 if p.G == 4 else 0)
+        p.near_slots = (4 if dropout else 2) + (1 if p.cell.states == 2 else 0)
         at += regions_size(p, p.near_slots, p.regions)
     return (at - start) + SLACK
 
 
-cdef Rnn problem(int cell, long N, long T, long D, long H, int activation, int recurrent_activation,
-                 bint reset_after, bint zero_output, bint training, long chunk) noexcept nogil:
+cdef Rnn problem(const Cell* cell, long N, long T, long D, long H, int activation, int recurrent_activation,
+                 bint zero_output, bint training, long chunk) noexcept nogil:
     cdef Rnn p
-    cdef int g
+    p.cell = cell
     p.N = N
     p.T = T
     p.D = D
     p.H = H
-    p.G = 1 if cell == SIMPLE_RNN else (4 if cell == LSTM_CELL else 3)
+    p.G = cell.gates
     p.P = (H + VL - 1) // VL
     p.HP = p.P * VL
-    p.J = p.HP * (4 if cell == GRU_CELL else p.G) + SLACK   # rows a power of two apart would share cache sets
-    for g in range(4):
-        p.w_block[g] = p.u_block[g] = g
-    if cell == GRU_CELL:        # z, r, h -> blocks [hh, z, r, s]
-        p.w_block[0] = p.u_block[0] = 1
-        p.w_block[1] = p.u_block[1] = 2
-        p.w_block[2] = 0
-        p.u_block[2] = 3 if reset_after else 0
-    if cell == LSTM_CELL:       # i, f, c, o -> blocks [i, f, o, g]
-        p.w_block[2] = p.u_block[2] = 3
-        p.w_block[3] = p.u_block[3] = 2
+    p.J = p.HP * cell.blocks + SLACK        # rows a power of two apart would share cache sets
     p.activation = activation
     p.recurrent_activation = recurrent_activation
-    p.reset_after = reset_after
     p.zero_output = zero_output
     p.training = training
     p.from_zero = False
     p.regions = 0
     p.long_tape = training and 0 <= long_tape <= T * N * p.J * <long>sizeof(real)
     p.z_slots = chunk
-    if cell == GRU_CELL:
+    if cell.phases > 1:         # what one leaves for the next
         p.z_slots = max(1, chunk)
-    if training and cell != SIMPLE_RNN:
+    if training and cell.keeps_gates:
         p.z_slots = max(1, T)
     p.dz_slots = 1
     p.x = p.W = p.U = p.b = p.b_recurrent = p.peephole = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
@@ -103,15 +83,3 @@ cdef long steps_ahead(const Plan* how, bint blas, long N, long T) noexcept nogil
     if blas:
         return blas_steps(N, T)
     return 0 if how.fused else how.chunk
-
-
-def tape_size(int cell, long N, long T, long D, long H, bint training, bint dropout, long threads):
-    """Elements of the tape: the buffer that a forward pass needs, and that a backward pass finds its gates in."""
-    # from zeros or not: a call alone on its thread never needs more than one that is shared out
-    cdef Plan how = plan(N, T, D, H, GATE_COUNT[cell], False, threads)
-    cdef bint blas = goes_to_blas(FORWARD, N * T, GATE_COUNT[cell] * H, D)
-    # BLAS may yet refuse x's strides
-    cdef long chunk = max(steps_ahead(&how, False, N, T), steps_ahead(&how, blas, N, T))
-    cdef Rnn p = problem(cell, N, T, D, H, 0, 0, True, False, training, chunk)
-    p.regions = threads
-    return carve(&p, NULL, dropout)

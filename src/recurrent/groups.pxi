@@ -12,12 +12,13 @@ cdef enum:
 
 cdef inline bint blas_weights(const Rnn* p) noexcept nogil:
     """Whether BLAS computes a gradient of the weights."""
-    return goes_to_blas(WEIGHTS, p.D, p.G * p.H, p.N * p.T) or goes_to_blas(WEIGHTS, p.H, p.G * p.H, p.N * p.T)
+    return goes_to_blas(WEIGHTS, p.D, p.G * p.H, p.N * p.T) \
+        or (p.cell.has_recurrent_kernel and goes_to_blas(WEIGHTS, p.H, p.G * p.H, p.N * p.T))
 
 
 cdef long row_groups(const Rnn* p) noexcept nogil:
     """1, or 2: rows 0 to share(N, 1, 2), and the others."""
-    cdef long bytes = (p.D + p.H) * p.G * p.H * <long>sizeof(real)
+    cdef long bytes = (p.D + (p.H if p.cell.has_recurrent_kernel else 0)) * p.G * p.H * <long>sizeof(real)
     if p.N < GROUP_ROWS or p.N * p.T < 2 * K_BLOCK or bytes > GROUP_BYTES or blas_weights(p):
         return 1
     return 2
@@ -56,7 +57,8 @@ cdef void add_sums(const Rnn* p, real* dW, real* dU, real* db, long biases, cons
     """Thread i's share of adding up both groups'."""
     cdef long D = p.D * p.G * p.H, H = p.H * p.G * p.H
     add_up(p, dW, sums, share(D, i, team), share(D, i + 1, team))
-    add_up(p, dU, sums + D, share(H, i, team), share(H, i + 1, team))
+    if dU != NULL:
+        add_up(p, dU, sums + D, share(H, i, team), share(H, i + 1, team))
     if db != NULL:
         add_up(p, db, sums + D + H, share(biases, i, team), share(biases, i + 1, team))
 

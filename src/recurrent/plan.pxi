@@ -11,31 +11,38 @@ cdef enum:
     SMALL_STEP = 20000      # the same for one step between two barriers
     LARGE_WEIGHTS = 1 << 20 # bytes from which on the cache of one core does not hold them: better half of them for more rows
     FUSE_ROWS = 4           # rows of a thread from which the weights of input and state may pass by together each step
+    GATE_WORK = 8           # multiply-adds that a gate's own arithmetic counts for, where there is no product with the state
     FUSE_WIDTH = 4          # units for each element of the input from which they may in any case: the input's are few
 
 
 cdef Plan forced        # what every call is to do instead, if it has a team: see force_plan
 
 
-cdef inline long long call_work(long N, long T, long D, long H, long G, bint from_zero) noexcept nogil:
+cdef inline long long call_work(const Cell* cell, long N, long T, long D, long H, bint from_zero) noexcept nogil:
     """Multiply-adds of a forward pass."""
-    return <long long>N * (T * (D + H) - (H if from_zero else 0)) * G * H
+    if not cell.has_recurrent_kernel:
+        return <long long>N * T * (D + GATE_WORK) * cell.gates * H
+    return <long long>N * (T * (D + H) - (H if from_zero else 0)) * cell.gates * H
 
 
-cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long threads) noexcept nogil:
+cdef Plan plan(const Cell* cell, long N, long T, long D, long H, bint from_zero, long threads) noexcept nogil:
     cdef Plan p
-    cdef long P = (H + VL - 1) // VL, rows, few = 4
+    cdef long G = cell.gates
+    cdef long P = (H + VL - 1) // VL, rows, few = 4, width = D + H if cell.has_recurrent_kernel else D
+    # threads that share units meet after each step: for less than that, it is not worth it
+    cdef bint shares = N * H * G * H >= SMALL_STEP or not cell.has_recurrent_kernel
     p.team = 1
     p.split_units = False
     if forced.team > 0:
         p.team = max(1, min(forced.team, threads, P if forced.split_units else N))
         p.split_units = forced.split_units and p.team > 1
-    elif threads > 1 and call_work(N, T, D, H, G, from_zero) >= SMALL_WORK:
-        if (D + H) * G * H * <long>sizeof(real) > LARGE_WEIGHTS:
+    elif threads > 1 and call_work(cell, N, T, D, H, from_zero) >= SMALL_WORK:
+        if width * G * H * <long>sizeof(real) > LARGE_WEIGHTS:
             few = 8
-        if N >= few * threads or (N > 1 and N * H * G * H < SMALL_STEP):
+        shares = shares and P > 1
+        if N >= few * threads or (N > 1 and not shares):
             p.team = min(threads, N)
-        elif N * H * G * H >= SMALL_STEP and P > 1:
+        elif shares:
             p.team = min(threads, P)
             p.split_units = True
     rows = N if p.split_units else N // p.team
@@ -44,14 +51,15 @@ cdef Plan plan(long N, long T, long D, long H, long G, bint from_zero, long thre
     p.fused = rows >= FUSE_ROWS or FUSE_WIDTH * D <= H
     if forced.team > 0:
         p.fused = forced.fused
+    p.fused = p.fused and cell.has_recurrent_kernel     # else all steps are one product
     return p
 
 
-cdef Plan plan_now(long N, long T, long D, long H, long G, bint from_zero, long threads) except *:
+cdef Plan plan_now(const Cell* cell, long N, long T, long D, long H, bint from_zero, long threads) except *:
     """The same for the threads that are at hand at the moment: a buffer for `threads` is large enough for fewer."""
-    cdef Plan p = plan(N, T, D, H, G, from_zero, threads)
-    cdef long team = team_for(p.team, call_work(N, T, D, H, G, from_zero))
-    return p if team == p.team else plan(N, T, D, H, G, from_zero, team)
+    cdef Plan p = plan(cell, N, T, D, H, from_zero, threads)
+    cdef long team = team_for(p.team, call_work(cell, N, T, D, H, from_zero))
+    return p if team == p.team else plan(cell, N, T, D, H, from_zero, team)
 
 
 def threads_each(long threads):
@@ -76,7 +84,7 @@ def force_plan(long team=0, bint split_units=False, bint fused=False):
 
 def planned(int cell, long N, long T, long D, long H, long threads):
     """What `plan` chooses without initial states: team, split_units and fused."""
-    cdef Plan p = plan(N, T, D, H, GATE_COUNT[cell], True, threads)
+    cdef Plan p = plan(cell_of(cell), N, T, D, H, True, threads)
     return p.team, bool(p.split_units), bool(p.fused)
 
 

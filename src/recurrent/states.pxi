@@ -1,19 +1,16 @@
-# What the three cells share on the way forward: one call's problem, its buffers, the input projected ahead of the steps, and
-# what becomes of a new state. The products of a step are in block.pxi.
+# What the cells share on the way forward: one call's problem, its buffers, and what becomes of a new state. The products of a step are in block.pxi.
 #
 # z, row-major [time slot][N][J], holds what is projected ahead (x W + b), and for training each step's gates. Within a row
 # each gate has a block of HP elements. So has dz, for the gradients of the pre-activations of some steps at a time.
 
-cdef enum:
-    PROJECT_ROWS = 96   # rows that the projection prepares at a time, if the steps need not more at once
+cdef struct Cell                # see cells/table.pxi
 
 cdef struct Rnn:
     long N, T, D, H
     long G, P, HP, J
-    int w_block[4]              # gate g's block of z, for W's columns
-    int u_block[4]              # and for U's
+    const Cell* cell
     int activation, recurrent_activation
-    bint reset_after, zero_output, training
+    bint zero_output, training
     bint long_tape              # what only the backward pass reads is stored past the caches
     bint from_zero              # the initial h is zeros: the first step needs no product with U
     const real* x               # (N, T, D): any strides for batch and time; or a table (V, D),
@@ -29,13 +26,13 @@ cdef struct Rnn:
     const real* W               # packed [P][G][D][VL]
     const real* U               # packed [P][G][H][VL]
     const real* b               # packed [P][G][VL]
-    const real* b_recurrent     # packed [P][VL]: GRU's bias of h U_h with reset_after, or NULL
+    const real* b_recurrent     # packed [P][VL]: of two biases, that of the last gate's h U, or NULL
     const real* peephole        # packed [P][3][VL]: LSTM's peepholes of i, f and o, or NULL
     long z_slots                # none where each step projects its own input
     real* z                     # [z_slots][N][J]
     real* h                     # tape [T + 1][N][HP], slot t holds the state before step t; NULL without training
     real* hu                    # the same times h_drop: what U multiplies (h itself without dropout)
-    real* c                     # [T + 1][N][HP]: LSTM only
+    real* c                     # [T + 1][N][HP]: where there are two states
     long regions                # of states at hand: one for each thread, however the call is planned; 0: not needed
     long near_slots, near_rows
     real* near                  # of a region: h [2][rows][HP] and hu [2][rows][HP], of this step and the next, c [rows][HP];
@@ -51,7 +48,7 @@ cdef struct Rnn:
     const real* UT              # packed [P][G * HP][VL]
     real* dh                    # of a region: [rows][HP], gradient of the state that does not pass through U
     real* du                    # [rows][HP]: and that which does, before h_drop
-    real* dc                    # [rows][HP]: LSTM only
+    real* dc                    # [rows][HP]: where there are two states
     real* dpeephole             # [N][3][HP]: the peepholes' gradients, of all rows; see peephole_sums
 
 
@@ -130,7 +127,7 @@ cdef inline void take_near(const Rnn* p, Step* s) noexcept nogil:
     if p.h_drop != NULL:
         s.hu += 2 * slot
         s.hu_next += 2 * slot
-    if p.G == 4:
+    if p.cell.states == 2:
         s.c = s.c_next = p.near + (p.near_slots - 1) * slot
 
 
@@ -146,8 +143,8 @@ cdef inline bint is_active(const Rnn* p, const Step* s, long n) noexcept nogil:
 
 
 cdef inline long unit_width(const Rnn* p, long u) noexcept nogil:
-    """Units of vector u that exist: VL, fewer in the last."""
-    return min(<long>VL, p.H - u * VL)
+    """Units of vector u that exist."""
+    return vector_width(p.H, u)
 
 
 cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int most, long* rows) noexcept nogil:
@@ -161,25 +158,6 @@ cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int mo
     return count
 
 
-cdef inline long next_cells(const Rnn* p, long* t, long* n, long t1, long n0, long n1, long most,
-                            long* times, long* rows) noexcept nogil:
-    """The next `most` active (time, row) pairs of steps up to t1 and rows n0 to n1, in the order of time."""
-    cdef long count = 0
-    if n0 == n1:
-        t[0] = t1
-        return 0
-    while t[0] < t1 and count < most:
-        if p.mask == NULL or p.mask[n[0] * p.mask_n + t[0] * p.mask_t]:
-            times[count] = t[0]
-            rows[count] = n[0]
-            count += 1
-        n[0] += 1
-        if n[0] == n1:
-            n[0] = n0
-            t[0] += 1
-    return count
-
-
 cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1, long u0, long u1) noexcept nogil:
     """The initial states, (N, H) or NULL for zeros. Padded units start, and therefore stay, at zero."""
     cdef Step s = step_at(p, 0)
@@ -189,7 +167,7 @@ cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1
             begin(p, s.h, p.h, h0, NULL, n, u)
             if p.h_drop != NULL:
                 begin(p, s.hu, p.hu, h0, p.h_drop, n, u)
-            if p.G == 4:
+            if p.cell.states == 2:
                 begin(p, s.c, p.c, c0, NULL, n, u)
 
 
@@ -229,35 +207,6 @@ cdef inline real* dz_rows(const Rnn* p, long t0) noexcept nogil:
     return p.dz + (t0 % p.dz_slots - t0) * p.N * p.J
 
 
-cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
-    """z = x W + b for the active rows of steps t0 to t1 and the units of vectors u0 to u1."""
-    cdef long q = u0 * p.G, t, n, time, row, c, columns, wide = MC if (t1 - t0) * (n1 - n0) < 3 else 4
-    cdef real* z = z_rows(p, t0)
-    cdef const real* a[MR]
-    cdef real* out[MR]
-    cdef long times[MR]
-    cdef long rows[MR]
-    cdef long offset[MC]
-    cdef int r, R
-    while q < u1 * p.G:
-        columns = min(wide, u1 * p.G - q)
-        for c in range(columns):
-            offset[c] = p.w_block[(q + c) % p.G] * p.HP + (q + c) // p.G * VL
-        t = t0
-        n = n0
-        while True:
-            R = <int>next_cells(p, &t, &n, t1, n0, n1, MR, times, rows)
-            if R == 0:
-                break
-            for r in range(R):
-                time = singly(times[r])
-                row = singly(rows[r])
-                a[r] = input_row(p, time, row)
-                out[r] = z + (time * p.N + row) * p.J
-            panel(R, <int>columns, a, 1, p.D, p.W + q * p.D * VL, False, p.b + q * VL, out, offset, VL)
-        q += columns
-
-
 cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, long u1) noexcept nogil:
     """A masked step hands its state on."""
     cdef long n, u, i
@@ -269,7 +218,7 @@ cdef void carry_over(const Rnn* p, const Step* s, long n0, long n1, long u0, lon
         for u in range(u0, u1):
             i = n * p.HP + u * VL
             store_state(p, s, n, u, vload(s.h + i))
-            if p.G == 4:
+            if p.cell.states == 2:
                 store_cell(s, i, vload(s.c + i))
 
 
@@ -295,7 +244,7 @@ cdef inline void store_state(const Rnn* p, const Step* s, long n, long u, vf h) 
 
 
 cdef inline void store_cell(const Step* s, long at, vf c) noexcept nogil:
-    """An LSTM's new cell state."""
+    """The new cell state."""
     vstore(s.c_next + at, c)
     if s.h_tape != NULL:
         vstream(s.c_tape + at, c)

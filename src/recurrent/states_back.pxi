@@ -1,4 +1,4 @@
-# What the three cells share on the way back: the gradient of the state between the steps, and of the input after them.
+# What the cells share on the way back: the gradient of the state between the steps, and of the input after them.
 
 cdef inline vf incoming(const Rnn* p, const Step* s, long n, long u) noexcept nogil:
     """dL/dh after step t: from the output, from the next step directly and through U."""
@@ -18,11 +18,11 @@ cdef inline void row_ahead(const Rnn* p, const Step* s, long n, long n1, long u0
     cdef long g, at = n * p.HP + u0 * VL, count = (u1 - u0) * VL
     if n >= n1:
         return
-    if p.G > 1:
-        for g in range(4):
+    if p.cell.keeps_gates:
+        for g in range(p.cell.blocks):
             prefetch_first(s.z + n * p.J + g * p.HP + u0 * VL, count)
-    prefetch_first((s.c if p.G == 4 else s.h) + at, count)
-    prefetch_first((s.c_next if p.G == 4 else s.h_next) + at, count)
+    prefetch_first((s.c if p.cell.states == 2 else s.h) + at, count)
+    prefetch_first((s.c_next if p.cell.states == 2 else s.h_next) + at, count)
     if p.dy != NULL:
         prefetch_first(s.dy + n * p.dy_n + u0 * VL, count)
 
@@ -61,11 +61,11 @@ cdef void through_recurrent(const Rnn* p, const Step* s, long n0, long n1, long 
                 a[r] = s.dz + row * p.J + k0
                 out[r] = p.du + row * p.HP
                 if u == u0 and s.t > 0:         # the step before, which comes next
-                    if p.G > 1:
+                    if p.cell.keeps_gates:
                         prefetch(s.z + (row - p.N) * p.J, p.J)
                     if p.dy != NULL:
                         prefetch(s.dy + row * p.dy_n - p.dy_t, p.H)
-                    if p.G == 4:
+                    if p.cell.states == 2:
                         prefetch(s.c + (row - p.N) * p.HP, p.HP)
             panel(R, <int>columns, a, 1, K, UT + u * K * VL, add, NULL, out, offset, VL)
         u += columns
@@ -97,7 +97,7 @@ cdef void input_gradient(const Rnn* p, long t0, long t1, long n0, long n1) noexc
         t = t0
         n = n0
         while True:
-            R = <int>next_cells(p, &t, &n, t1, n0, n1, MR, times, rows)
+            R = <int>next_cells(p.mask, p.mask_n, p.mask_t, &t, &n, t1, n0, n1, MR, times, rows)
             if R == 0:
                 break
             for r in range(R):
@@ -123,7 +123,7 @@ cdef inline void settle_back(Rnn* p, long region, long n0, long n1) noexcept nog
     cdef long slot = (n1 - n0) * p.HP
     p.dh += region_start(p, CARRIED, region, n0)
     p.du = p.dh + slot
-    p.dc = p.du + slot if p.G == 4 else NULL
+    p.dc = p.du + slot if p.cell.states == 2 else NULL
 
 
 cdef void start_back(const Rnn* p, const real* dhT, const real* dcT, long n0, long n1, long u0, long u1) noexcept nogil:
@@ -141,14 +141,16 @@ cdef void start_back(const Rnn* p, const real* dhT, const real* dcT, long n0, lo
 cdef void finish_back(const Rnn* p, real* dh0, real* dc0, long n0, long n1, long u0, long u1) noexcept nogil:
     """The gradients of the initial states, (N, H)."""
     cdef long n, u, w
-    cdef vf through
+    cdef vf total
     for n in range(n0, n1):
         for u in range(u0, u1):
             w = unit_width(p, u)
             if dh0 != NULL:
-                through = vload(p.du + n * p.HP + u * VL)
-                if p.h_drop != NULL:
-                    through = through * vload_part(p.h_drop + n * p.H + u * VL, w)
-                vstore_part(dh0 + n * p.H + u * VL, vload(p.dh + n * p.HP + u * VL) + through, w)
+                total = vload(p.dh + n * p.HP + u * VL)
+                if p.h_drop == NULL:
+                    total = total + vload(p.du + n * p.HP + u * VL)
+                else:
+                    total = total + vload(p.du + n * p.HP + u * VL) * vload_part(p.h_drop + n * p.H + u * VL, w)
+                vstore_part(dh0 + n * p.H + u * VL, total, w)
             if dc0 != NULL:
                 vstore_part(dc0 + n * p.H + u * VL, vload(p.dc + n * p.HP + u * VL), w)

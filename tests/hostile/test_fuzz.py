@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers under files that were changed at random: 15,000 for each format here, 1,000,000 by `make fuzz`."""
+"""The readers under files that were changed at random: for each format 2,000 by `make test`, 15,000 by
+`make test-full`, 1,000,000 by `make fuzz`."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def fuzzed(name: str, runs: int) -> subprocess.CompletedProcess[str]:
                           env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
 
 
-@pytest.fixture(scope="module", params=[500, pytest.param(15_000, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[2_000, pytest.param(15_000, marks=pytest.mark.slow)])
 def results(request) -> tuple[int, dict[str, subprocess.CompletedProcess[str]]]:
     """What became of all formats, as many at once as there are cores: these are most of the tests' time."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -32,6 +33,7 @@ def results(request) -> tuple[int, dict[str, subprocess.CompletedProcess[str]]]:
         return request.param, dict(zip(TARGETS, found, strict=True))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_model_or_an_error(name, results):
     runs, of = results

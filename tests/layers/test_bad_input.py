@@ -8,9 +8,8 @@ import pytest
 
 import fastrnn
 from fastrnn.layers import Bidirectional, Dense, Embedding
-from tests.conftest import make_layer, states_of
+from tests.conftest import CELLS, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
 N, T, D, H = 5, 7, 4, 6
 Refused = (ValueError, TypeError)
 

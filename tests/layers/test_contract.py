@@ -17,6 +17,7 @@ import pytest
 
 import fastrnn
 from fastrnn.layers import (
+    ELU,
     GRU,
     LSTM,
     Activation,
@@ -24,19 +25,34 @@ from fastrnn.layers import (
     Average,
     Bidirectional,
     Concatenate,
+    Cropping1D,
     Dense,
     Dot,
     Dropout,
     Embedding,
+    Flatten,
+    GaussianDropout,
+    GaussianNoise,
     Input,
     InputLayer,
     LayerNormalization,
+    LeakyReLU,
+    Masking,
     Maximum,
+    MinGRU,
     Minimum,
     Multiply,
+    Permute,
+    PReLU,
+    ReLU,
+    RepeatVector,
+    Reshape,
     SimpleRNN,
+    Softmax,
+    SpatialDropout1D,
     Subtract,
     TimeDistributed,
+    ZeroPadding1D,
     deserialize,
     serialize,
 )
@@ -117,12 +133,30 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                     "steps": Recipe(wrapped(Concatenate, 1), [(N, T, D)] * 2)},
     "Dot": {"": Recipe(wrapped(Dot, (2, 1)), [(N, T, D), (N, D, 2)], masks=False),
             "cosine": Recipe(wrapped(Dot, 1, normalize=True), [(N, D)] * 2, masks=False)},
+    "ReLU": {"": Recipe(wrapped(ReLU)), "all": Recipe(wrapped(ReLU, 0.8, 0.2, 0.3))},
+    **{layer.__name__: {"": Recipe(wrapped(layer))} for layer in (LeakyReLU, ELU)},
+    "PReLU": {"": Recipe(wrapped(PReLU)), "shared": Recipe(wrapped(PReLU, shared_axes=[1]))},
+    "Softmax": {"": Recipe(wrapped(Softmax)), "steps": Recipe(wrapped(Softmax, 1)),
+                "scores": Recipe(wrapped(Softmax), (N, T)), "both": Recipe(wrapped(Softmax, (1, 2)))},
+    "SpatialDropout1D": {"": Recipe(wrapped(SpatialDropout1D, 0.4, seed=1))},
+    "GaussianNoise": {"": Recipe(wrapped(GaussianNoise, 0.5, seed=1))},
+    "GaussianDropout": {"": Recipe(wrapped(GaussianDropout, 0.4, seed=1))},
+    "Flatten": {"": Recipe(wrapped(Flatten)),
+                "channels": Recipe(wrapped(Flatten, "channels_first"), (N, T, 2, D))},
+    "Masking": {"": Recipe(wrapped(Masking, 0.25))},
+    "Reshape": {"": Recipe(wrapped(Reshape, (D, -1)))},
+    "Permute": {"": Recipe(wrapped(Permute, (2, 1))), "three": Recipe(wrapped(Permute, (3, 1, 2)), (N, T, 2, D))},
+    "RepeatVector": {"": Recipe(wrapped(RepeatVector, 3), (N, D), masks=False)},
+    "Cropping1D": {"": Recipe(wrapped(Cropping1D)), "start": Recipe(wrapped(Cropping1D, (2, 0)))},
+    "ZeroPadding1D": {"": Recipe(wrapped(ZeroPadding1D, (1, 2))),
+                      "channels": Recipe(wrapped(ZeroPadding1D, 1, "channels_first"))},
     **{cell.__name__: {
         "": Recipe(wrapped(cell, 3)),
         "sequences": Recipe(wrapped(cell, 3, return_sequences=True)),
         "reversed": Recipe(wrapped(cell, 3, go_backwards=True, return_sequences=True, zero_output_for_mask=True)),
-        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, recurrent_dropout=0.3, seed=1)),
-    } for cell in (SimpleRNN, LSTM, GRU)},
+        "dropout": Recipe(wrapped(cell, 3, dropout=0.3, seed=1,
+                                  **({"recurrent_dropout": 0.3} if cell.has_recurrent_kernel else {}))),
+    } for cell in (SimpleRNN, LSTM, GRU, MinGRU)},
 }  # fmt: skip
 
 CASES = [pytest.param(recipe, id=f"{name} {form}".strip()) for name, forms in RECIPES.items()
@@ -223,7 +257,7 @@ def assert_same(one: list, two: list) -> None:
 
 def test_every_layer_has_a_recipe():
     assert fastrnn.Sequential.__name__ in registry.objects      # enters itself when it is first asked for
-    assert set(RECIPES) == set(registry.objects)
+    assert set(RECIPES) == {cls.__name__ for cls in registry.objects.values()}
     for name, forms in RECIPES.items():
         for recipe in forms.values():
             assert type(recipe.make()).__name__ == name
@@ -276,7 +310,7 @@ def test_gradients_of_another_shape_are_refused(recipe, dtype):
 def test_gradients_of_logits_are_refused_alike(recipe):
     layer = built(recipe)
     if layer.output_activation is None:
-        assert not isinstance(layer, (Dense, Activation))
+        assert type(layer) not in (Dense, Activation)
         return
     layer.default_call.logits = True
     with pytest.raises(RuntimeError, match=r"backward needs a call with training=True"):
@@ -320,7 +354,8 @@ def test_what_the_caller_changes_later_does_not_count(recipe):
     """Input, mask and output of a user's call are the user's; what `backward` needs of them, the layer has."""
     for dtype in "float32", "float64":
         one, two = built(recipe, dtype), built(recipe, dtype)
-        x = like(lambda values, one=one: values.astype("int32" if takes_indices(one) else dtype), inputs(one, recipe))
+        kind = "int32" if takes_indices(one) else dtype
+        x = like(lambda values, kind=kind: values.astype(kind), inputs(one, recipe))
         mask = masks(recipe).get("ends")
         y = run(one, x, mask)
         dy = np.random.default_rng(1).standard_normal(y.shape)
@@ -396,7 +431,8 @@ def test_configurations_make_the_layer_again(recipe):
         assert [w.shape for w in other.weights] == [w.shape for w in layer.weights]
 
 
-STATEFUL = {"GRU": (GRU, 1), "LSTM": (LSTM, 2), "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
+STATEFUL = {"GRU": (GRU, 1), "MinGRU": (MinGRU, 1), "LSTM": (LSTM, 2),
+            "Bidirectional": (lambda *a, **k: Bidirectional(LSTM(*a, **k)), 4)}
 
 
 @pytest.mark.parametrize(("make", "count"), STATEFUL.values(), ids=STATEFUL)

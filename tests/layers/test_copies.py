@@ -18,6 +18,7 @@ LAYERS = {
     "SimpleRNN": lambda: layers.SimpleRNN(7, dropout=0.5, seed=1),
     "LSTM": lambda: layers.LSTM(7, recurrent_dropout=0.5, seed=1),
     "GRU": lambda: layers.GRU(7, return_sequences=True),
+    "MinGRU": lambda: layers.MinGRU(7, return_sequences=True),
     "peepholes": lambda: layers.LSTM(7, use_peepholes=True),
     "stateful": lambda: layers.LSTM(7, stateful=True),
     "float64": lambda: layers.GRU(7, dtype="float64", reset_after=False),

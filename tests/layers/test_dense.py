@@ -206,3 +206,22 @@ def test_first_values_are_those_of_keras():
     assert 0.9 < np.abs(layer.kernel.value).max() / np.sqrt(6 / 120) <= 1
     assert not layer.bias.value.any()
     assert layer.count_params() == 70 * 50 + 50
+
+
+@pytest.mark.parametrize("layer", [Dense, lambda units, activation: fastrnn.layers.Activation(activation)])
+def test_only_a_plain_activation_is_fused_with_a_loss(layer, rng):
+    """A softmax over another axis, and a function that has the name of an activation, are not what the name says."""
+    x, y = rng.standard_normal((4, 3, 3)), np.eye(3)[rng.integers(0, 3, (4, 3))]
+    for activation, fused in ("softmax", True), (activations.Softmax(axis=1), False), (activations.Softmax(), True):
+        model = fastrnn.Sequential([fastrnn.Input((3, 3)), layer(3, activation)])
+        model.compile("sgd", "categorical_crossentropy")
+        p = model.predict(x, verbose=0)
+        p = p / p.sum(axis=-1, keepdims=True)               # as Keras's loss does
+        expected = -np.log(p[y.astype(bool)]).mean()
+        np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-4)
+        assert (model.layers[0].output_activation == "softmax") == fused
+
+    def softmax(x):
+        return 0 * x + 1
+
+    np.testing.assert_array_equal(Dense(3, softmax)(x), np.ones((4, 3, 3)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fastrnn
 from fastrnn import Sequential, _core, arrays, optimizers
 from fastrnn.graph.call import Call
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN, Variable
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, MinGRU, SimpleRNN, Variable
 from tests.optimizers.cases import CASES
 
 V, D = 11, 6
@@ -267,7 +267,7 @@ def test_bad_indices_read_and_change_nothing(layer, rng):
 @pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"return_sequences": True, "reset_after": False}],
                          ids=str)
 @pytest.mark.parametrize("both", [False, True], ids=["", "both ways"])
-@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU, MinGRU])
 def test_a_model_reads_rows_in_the_table(cell, both, options, shape, mask_zero, rng, monkeypatch):
     """To the same bits as from a copy of them, for any number of threads, and without one."""
     N, T, width, units = shape
@@ -296,7 +296,7 @@ def test_rows_beyond_the_table_are_not_read(layer, rng):
             above.forward(arrays.Rows(layer.embeddings.data, indices), call=Call())
 
 
-@pytest.mark.parametrize("above", [LSTM, GRU, SimpleRNN])
+@pytest.mark.parametrize("above", [LSTM, GRU, MinGRU, SimpleRNN])
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.5}, {"dropout": 0.5, "go_backwards": True}], ids=str)
 def test_rows_are_dropped_on_their_way_out_of_the_table(above, options, layer, rng, monkeypatch):
     """In training: what the layer gets, and what its gradient does, are as with a copy of the rows."""

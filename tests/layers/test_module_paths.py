@@ -24,8 +24,10 @@ def test_no_module_has_something_else_under_the_name_of_a_layer(name):
         assert getattr(importlib.import_module(info.name), name, None) in (None, getattr(layers, name))
 
 
-@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU, layers.MinGRU])
 def test_cells_are_numbered_by_the_kernels(cell, rng):
-    layer = cell(3)
-    assert layer.cell == _core.kernels("float32").CELLS[cell.__name__] == _core.kernels("float64").CELLS[cell.__name__]
-    assert layer.state_count == len(states_of(cell.__name__, 1, 1, rng))
+    assert cell.state_count == len(states_of(cell.__name__, 1, 1, rng))
+    for dtype in "float32", "float64":
+        entry = _core.kernels(dtype).CELLS[cell.__name__]
+        assert (cell(3, dtype=dtype).cell, cell.gates, cell.state_count) == tuple(
+            entry[key] for key in ("number", "gates", "states"))

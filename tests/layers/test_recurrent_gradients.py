@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outputs, states and every gradient of SimpleRNN, LSTM and GRU: against the NumPy reference in both precisions, and
+"""Outputs, states and every gradient of the recurrent layers: against the NumPy reference in both precisions, and
 against central differences of the layer itself in float64."""
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import pytest
 
 import fastrnn
 from tests import reference
-from tests.conftest import VARIANTS, assert_close, make_layer, states_of
+from tests.conftest import CELLS, VARIANTS, assert_close, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-10}  # of a sum whose terms may cancel
 SHAPES = list(itertools.product([1, 5, 33], [1, 2, 7], [1, 3, 16, 37]))  # N, T, H
 
@@ -43,6 +42,11 @@ CELL_FACTORS = {
         "activation": ["tanh", "relu", "linear"],
         "recurrent_activation": ["sigmoid", "hard_sigmoid"],
         "reset_after": [True, False],
+    },
+    "MinGRU": {
+        "activation": ["linear", "tanh", "relu"],
+        "recurrent_activation": ["sigmoid", "hard_sigmoid"],
+        "recurrent_dropout": [0.0],
     },
 }
 
@@ -135,7 +139,7 @@ class Problem:
         return grads | {f"initial_state[{i}]": g for i, g in enumerate(dinitial)}
 
     def reference_arguments(self, training: bool) -> tuple[list[np.ndarray], dict]:
-        """x, W, U, b, p and the options for the reference, in float64, with the dropout masks that the layer drew."""
+        """x, the weights and the options for the reference, in float64, with the dropout masks that the layer drew."""
         layer = self.layer
         kept = ("activation", "recurrent_activation", "reset_after", "go_backwards", "zero_output_for_mask")
         options = {k: self.options[k] for k in kept if k in self.options}
@@ -144,8 +148,7 @@ class Problem:
             options["dropout_mask"] = float64(self.tape.dropout)
             options["recurrent_dropout_mask"] = float64(self.tape.recurrent_dropout)
         weights = {variable.name: variable.data for variable in layer.weights}
-        names = ("kernel", "recurrent_kernel", "bias", "peephole_kernel")
-        return [float64(self.x), *(float64(weights.get(name)) for name in names)], options
+        return [float64(self.x), *(float64(weights.get(name)) for name in reference.weight_names(self.cell))], options
 
     def reference_call(self, training: bool = True):
         arguments, options = self.reference_arguments(training)
@@ -318,13 +321,15 @@ def test_shapes_that_change_between_calls(cell, rng):
         assert_close(layer(x, training=True), y, 1e-10)
         expected = reference.backward(cell, dy, None, x, *layer.get_weights())
         assert_close(layer.backward(dy), expected.x, 1e-10)
-        assert_close(layer.recurrent_kernel.grad, expected.U, 1e-10)
+        expected_grads = [grad for grad in (expected.W, expected.U, expected.b) if grad is not None]
+        for variable, grad in zip(layer.weights, expected_grads, strict=True):
+            assert_close(variable.grad, grad, 1e-10)
 
 
 def dropped(layer):
     """What the last call in training multiplied input and state by."""
     tape = layer.default_call.kept
-    return [tape.dropout, tape.recurrent_dropout]
+    return [tape.dropout, tape.recurrent_dropout][: 1 + layer.has_recurrent_kernel]
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -334,7 +339,7 @@ def test_dropout_masks(cell, rng):
     x = rng.standard_normal((60, 3, 50)).astype("float32")
     layer(x, training=True)
     masks = [mask.copy() for mask in dropped(layer)]
-    assert [m.shape for m in masks] == [(60, 50), (60, 40)]
+    assert [m.shape for m in masks] == [(60, 50), (60, 40)][: len(masks)]
     for mask, rate in zip(masks, [0.25, 0.5]):
         np.testing.assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
         assert abs(np.mean(mask == 0) - rate) < 0.04
@@ -344,7 +349,7 @@ def test_dropout_masks(cell, rng):
 
     plain = make_layer(cell, 50, 40, rng)
     plain(x, training=True)
-    assert dropped(plain) == [None, None]
+    assert dropped(plain) == [None] * len(masks)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from fastrnn.layers import GRU, LSTM, Bidirectional
-from tests.conftest import make_layer, states_of
+from tests.conftest import CELLS, make_layer, states_of
 
-CELLS = ["SimpleRNN", "LSTM", "GRU"]
 N, T, D, H = 3, 4, 2, 5
 
 

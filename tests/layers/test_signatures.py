@@ -93,7 +93,6 @@ def test_mistyped_keywords_of_optimizers():
         optimizers.SGD(clip_norm=1.0)
 
 
-@pytest.mark.slow
 def test_mypy_knows_the_arguments(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

@@ -68,7 +68,7 @@ class TestTheSameAsInOneRow:
         assert model.evaluate(x, y, verbose=0) == expected.evaluate(x, y, verbose=0)
         assert model.count_params() == expected.count_params()
         assert [w.shape for w in model.trainable_weights] == [w.shape for w in expected.trainable_weights]
-        assert model.plan().fused
+        assert model.plan().losses[0][1]
 
     @pytest.mark.parametrize("form", FORMS)
     def test_input_gradient(self, form, x, y):
@@ -126,10 +126,10 @@ class TestTheSameAsInOneRow:
         model = Sequential([Input((None, D)), TimeDistributed(inner)])
         model.compile("adam", fastrnn.losses.CategoricalCrossentropy())
         if activation == "softmax":
-            assert model.plan().fused
+            assert model.plan().losses[0][1]
         else:
             with pytest.warns(UserWarning, match="ends in activation 'relu'"):
-                assert not model.plan().fused
+                assert not model.plan().losses[0][1]
 
     def test_time_distributed(self, x):
         """Every step through a model, and every sequence of sequences through a recurrent one."""

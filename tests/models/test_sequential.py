@@ -223,7 +223,7 @@ def test_compile_refuses_and_keeps_what_was(x, y):
     model = small()
     for bad, word in (({"optimizer": "no such"}, "no such"), ({"loss": "no such"}, "no such"),
                       ({"metrics": "accuracy"}, "metrics="), ({"optimizer": None}, "optimizer"),
-                      ({"loss": "mse", "loss_weights": [1.0]}, "loss_weights")):
+                      ({"loss": "mse", "loss_weights": [1.0, 2.0]}, "loss_weights")):
         with pytest.raises((TypeError, ValueError), match=word):
             model.compile(**bad)
     with pytest.raises(TypeError, match="unknown"):

@@ -45,9 +45,28 @@ def test_six_steps_are_keras(name, arguments, clip):
 def test_defaults_are_keras(name):
     ours = inspect.signature(getattr(optimizers, name)).parameters
     theirs = inspect.signature(getattr(keras.optimizers, name)).parameters
-    named = [p for p in ours if p not in ("name", "kwargs")]
+    named = [p for p in ours if p not in ("args", "kwargs")]
     assert named == list(theirs)[: len(named)]  # the same place in a call without names
     assert {p: ours[p].default for p in named} == {p: theirs[p].default for p in named}
+
+
+def by_position(name, /, **given):
+    """An optimizer made by all of Keras's arguments in Keras's order: its defaults but for those given."""
+    theirs = inspect.signature(getattr(keras.optimizers, name)).parameters.values()
+    return getattr(optimizers, name)(*(given.get(p.name, p.default) for p in theirs if p.kind is not p.VAR_KEYWORD))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arguments_by_position_are_keras(name):
+    for argument, value in {"weight_decay": 0.5, "clipnorm": 2.0, "clipvalue": 3.0, "global_clipnorm": 4.0,
+                            "name": "mine", "ema_momentum": 0.5, "ema_overwrite_frequency": 100}.items():
+        made = by_position(name, **{argument: value})
+        named = getattr(optimizers, name)(**{"name": by_position(name).name, argument: value})
+        assert made.get_config() == named.get_config()
+        assert argument.startswith("ema") or getattr(made, argument) == value
+    for argument, value in {"use_ema": True, "loss_scale_factor": 8.0, "gradient_accumulation_steps": 2}.items():
+        with pytest.raises(ValueError, match=f"{argument}={value} is not supported"):
+            by_position(name, **{argument: value})
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)

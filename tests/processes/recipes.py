@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastrnn import _core, arrays, layers, runtime
+import fastrnn
+from fastrnn import _core, layers, runtime
 
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
-WITHOUT_WORK = {"Lent", "backward_scratch", "bind_blas", "dense_scratch", "force_plan", "planned",
-                "set_blas_mode", "set_long_tape", "tape_size", "threads_each"}
+WITHOUT_WORK = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
+                "bind_blas", "force_plan", "planned", "set_blas_mode", "set_long_tape", "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
-ALONE = {"activate_array", "pack", "pack_dense_t", "pack_t"}
+ALONE = {"activate_array"}
 
 
 class Recipe(NamedTuple):
@@ -73,6 +74,16 @@ def both_directions(dtype: str) -> tuple[layers.Layer, np.ndarray]:
 
 def dense(dtype: str) -> tuple[layers.Layer, np.ndarray]:
     return built(layers.Dense(160, dtype=dtype), numbers(dtype, 300, 128))
+
+
+def line(dtype: str) -> Call:
+    """A model whose layers run in one call."""
+    units = [layers.LSTM(64, dtype=dtype, return_sequences=True), layers.Dropout(0.5, dtype=dtype),
+             layers.LSTM(64, dtype=dtype), layers.Dense(8, "softmax", dtype=dtype)]
+    model = fastrnn.Sequential([fastrnn.Input((20, 52), dtype=dtype), *units])
+    model.set_weights([numbers(dtype, *weight.shape) / 8 for weight in model.get_weights()])
+    x = numbers(dtype, 32, 20, 52)
+    return lambda: [model.predict_on_batch(x)]
 
 
 def built(layer: layers.Layer, x: np.ndarray) -> tuple[layers.Layer, np.ndarray]:
@@ -203,41 +214,24 @@ def update(entry: str, *options: float, slots: tuple[str, ...]) -> Callable[[str
     return prepare
 
 
-def packing(entry: str, *arguments: Any) -> Callable[[str], Call]:
-    """Weights in the layout of the tiles; arguments: what its kernel takes between the two arrays."""
-
-    def prepare(dtype: str) -> Call:
-        kernels, w = _core.kernels(dtype), numbers(dtype, 256, 1024)
-
-        def run() -> list[Any]:
-            out = arrays.aligned_empty(w.size, dtype)
-            out[:] = 0
-            getattr(kernels, entry)(w, *arguments, out)
-            return [out]
-
-        return run
-
-    return prepare
-
-
 RECIPES: dict[str, Recipe] = {
-    "Inference, over rows": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 32, 20, 64))),
-    "Inference, over units": Recipe("Inference", lambda dtype: inference(*recurrent(dtype, 1, 20, 256))),
-    "Inference, backwards": Recipe("Inference", lambda d: inference(*recurrent(d, 1, 20, 256, go_backwards=True))),
-    "forward, over rows": Recipe("forward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
-    "forward, over units": Recipe("forward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
-    "forward, both directions": Recipe("forward", lambda dtype: inference(*both_directions(dtype))),
-    "backward, over rows": Recipe("backward", lambda dtype: training(*recurrent(dtype, 32, 20, 64))),
-    "backward, over units": Recipe("backward", lambda dtype: training(*recurrent(dtype, 1, 20, 256))),
-    "backward, both directions": Recipe("backward", lambda dtype: training(*both_directions(dtype))),
-    "dense_forward": Recipe("dense_forward", lambda dtype: inference(*dense(dtype))),
-    "dense_backward": Recipe("dense_backward", lambda dtype: training(*dense(dtype))),
-    "dense_backward, changed weights": Recipe("dense_backward", rebuilt(dense)),
-    "backward, changed weights": Recipe("backward", rebuilt(both_directions)),
+    "RecurrentRunner, over rows": Recipe("RecurrentRunner", lambda dtype: inference(*recurrent(dtype, 32, 20, 64))),
+    "RecurrentRunner, over units": Recipe("RecurrentRunner", lambda dtype: inference(*recurrent(dtype, 1, 20, 256))),
+    "RecurrentRunner, backwards": Recipe("RecurrentRunner", lambda dtype: inference(
+        *recurrent(dtype, 1, 20, 256, go_backwards=True))),
+    "RecurrentRunner, both directions": Recipe("RecurrentRunner", lambda dtype: inference(*both_directions(dtype))),
+    "RecurrentRunner, training over rows": Recipe("RecurrentRunner", lambda dtype: training(
+        *recurrent(dtype, 32, 20, 64))),
+    "RecurrentRunner, training over units": Recipe("RecurrentRunner", lambda dtype: training(
+        *recurrent(dtype, 1, 20, 256))),
+    "RecurrentRunner, training in both directions": Recipe("RecurrentRunner", lambda dtype: training(
+        *both_directions(dtype))),
+    "RecurrentRunner, changed weights": Recipe("RecurrentRunner", rebuilt(both_directions)),
+    "LineRunner": Recipe("LineRunner", line),
+    "DenseRunner, inference": Recipe("DenseRunner", lambda dtype: inference(*dense(dtype))),
+    "DenseRunner, training": Recipe("DenseRunner", lambda dtype: training(*dense(dtype))),
+    "DenseRunner, changed weights": Recipe("DenseRunner", rebuilt(dense)),
     "activate_array": Recipe("activate_array", activate_array),
-    "pack": Recipe("pack", packing("pack", 256, (0, 1, 2, 3))),
-    "pack_t": Recipe("pack_t", packing("pack_t", 256, (0, 1, 3, 2))),
-    "pack_dense_t": Recipe("pack_dense_t", packing("pack_dense_t")),
     "add": Recipe("add", add),
     "scale_rows": Recipe("scale_rows", scale_rows),
     "gather_rows": Recipe("gather_rows", gather_rows),

@@ -47,6 +47,7 @@ print(len(seen))
 
 
 class TestKilled:
+    @pytest.mark.alone
     @pytest.mark.parametrize("name, save", [("m.safetensors", "save"), ("m.keras", "save"),
                                             ("m.weights.h5", "save_weights"), ("m.h5", "save_weights")])
     def test_the_old_file_or_the_new_one(self, name, save, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, MinGRU
 from fastrnn.layers.variable import Hollow
 from fastrnn.saving import ModelFileError, load_model
 from tests.saving import zoo
@@ -62,6 +62,26 @@ class TestModels:
             with pytest.raises(ValueError, match=rf"^LSTM '(forward_)?encoder' use_peepholes: .*{suffix} files no"):
                 save(tmp_path / f"m{suffix}")
             assert not (tmp_path / f"m{suffix}").exists()
+
+    @pytest.mark.parametrize("wrapped", [False, True], ids=["MinGRU", "Bidirectional"])
+    def test_a_cell_of_our_own(self, wrapped, tmp_path, rng):
+        """Keras has no such layer, but its files a place for it."""
+        layer = MinGRU(4, "tanh", "hard_sigmoid", return_sequences=True, dropout=0.1, seed=3)
+        model = fastrnn.Sequential([fastrnn.Input((None, 3)), Bidirectional(layer) if wrapped else layer, MinGRU(2)])
+        model.compile("adam", "mse")
+        x = rng.standard_normal((8, 5, 3))
+        model.fit(x, np.zeros((8, 2)), verbose=0)
+        for suffix in MODELS:
+            model.save(tmp_path / f"m{suffix}")
+            loaded = load_model(tmp_path / f"m{suffix}")
+            zoo.same_bits(model.get_weights(), loaded.get_weights())
+            zoo.same_bits([model.predict(x, verbose=0)], [loaded.predict(x, verbose=0)])
+            assert [one.get_config() for one in loaded.layers] == [one.get_config() for one in model.layers]
+        for suffix in WEIGHTS:
+            model.save_weights(tmp_path / f"w{suffix}")
+            loaded.set_weights([0 * weight for weight in model.get_weights()])
+            loaded.load_weights(tmp_path / f"w{suffix}")
+            zoo.same_bits(model.get_weights(), loaded.get_weights())
 
     @pytest.mark.parametrize("suffix", MODELS)
     def test_other_names(self, suffix, tmp_path):
@@ -263,7 +283,7 @@ class TestTraining:
         model.save(tmp_path / f"m{suffix}")
         loaded = load_model(tmp_path / f"m{suffix}")
         assert loaded.optimizer.learning_rate == 0.0123
-        assert loaded.objective.loss.get_config() == model.objective.loss.get_config()
+        assert loaded.objective.heads[0].loss.get_config() == model.objective.heads[0].loss.get_config()
         x = zoo.inputs("LSTM-forward-1")
         assert model.evaluate(x, np.ones((5, 2)), verbose=0) == loaded.evaluate(x, np.ones((5, 2)), verbose=0)
 

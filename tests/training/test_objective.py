@@ -12,14 +12,19 @@ from fastrnn.training.objective import Objective
 
 def bound(*args, shape=(4, 1), **kwargs) -> Objective:
     objective = Objective(*args, **kwargs)
-    objective.bind(shape, shape)
+    objective.bind(0, shape, shape)
     return objective
+
+
+def update(objective: Objective, y, output, weight, mask, value) -> None:
+    objective.count(value, len(output))
+    objective.update([y], [output], [weight], [mask])
 
 
 def test_the_loss_is_weighted_by_the_size_of_the_batches():
     objective = bound("mse")
-    objective.update(np.zeros((3, 1)), np.zeros((3, 1)), None, None, 2.0)
-    objective.update(np.zeros((1, 1)), np.zeros((1, 1)), None, None, 6.0)
+    update(objective, np.zeros((3, 1)), np.zeros((3, 1)), None, None, 2.0)
+    update(objective, np.zeros((1, 1)), np.zeros((1, 1)), None, None, 6.0)
     assert objective.values() == [3.0]
     objective.reset()
     assert objective.values() == [0.0]
@@ -38,7 +43,7 @@ def test_equal_names_are_told_apart():
 
 def test_sample_weights_count_in_weighted_metrics_alone():
     objective = bound("mse", ["mae"], ["mae"])
-    objective.update(np.zeros((2, 1)), np.array([[1.0], [3.0]]), np.array([3.0, 1.0]), None, 0.0)
+    update(objective, np.zeros((2, 1)), np.array([[1.0], [3.0]]), np.array([3.0, 1.0]), None, 0.0)
     assert objective.values()[1:] == [2.0, 1.5]
 
 
@@ -46,7 +51,7 @@ def test_masked_steps_count_in_no_metric():
     objective = bound("mse", ["mae"], ["mae"], shape=(2, 2, 1))
     y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
     mask = np.array([[True, False], [True, True]])
-    objective.update(y, output, np.array([6.0, 1.0]), mask, 0.0)
+    update(objective, y, output, np.array([6.0, 1.0]), mask, 0.0)
     plain, weighted = objective.values()[1:]
     by_hand = metrics.MeanAbsoluteError()
     by_hand.update_state(y, output, mask.astype("float32"))
@@ -62,7 +67,7 @@ def test_masked_steps_count_in_no_metric():
 def test_accuracy_is_what_the_shapes_ask_for(y, output, kind):
     objective = Objective(None, ["accuracy"])
     assert objective.metrics == []
-    objective.bind(y, output)
+    objective.bind(0, y, output)
     assert type(objective.metrics[0]) is kind
     assert objective.names == ["loss", "accuracy"]
 
@@ -71,16 +76,16 @@ def test_targets_that_the_loss_cannot_take():
     objective = Objective("mse", ["accuracy"])
     for _ in range(2):
         with pytest.raises(ValueError, match=r"mean_squared_error: expected y_true of shape \(4, 3\), got \(4,\)"):
-            objective.bind((4,), (4, 3))
-    objective.bind((4, 3), (4, 3))
-    objective.bind((7, 3), (7, 3))
+            objective.bind(0, (4,), (4, 3))
+    objective.bind(0, (4, 3), (4, 3))
+    objective.bind(0, (7, 3), (7, 3))
 
 
 def test_crossentropy_is_what_the_shapes_ask_for():
     objective = Objective("crossentropy", ["acc"])
-    assert objective.has_loss and objective.loss is None
-    objective.bind((4, 3), (4, 3))
-    assert isinstance(objective.loss, losses.CategoricalCrossentropy)
+    assert objective.has_loss and objective.heads[0].loss is None
+    objective.bind(0, (4, 3), (4, 3))
+    assert isinstance(objective.heads[0].loss, losses.CategoricalCrossentropy)
 
 
 def test_refuses():

@@ -185,7 +185,7 @@ class TestLoss:
                                 LSTM(3, stateful=True, dropout=0.2), Dense(1)])
             model.compile("adam", "mse")
             if watched:         # a loss that is said to be infinite, though weights go on as before
-                real = model.objective.loss
+                real = model.objective.heads[0].loss
 
                 class Endless(type(real)):
                     def value_and_gradient(self, *arguments):
@@ -195,7 +195,7 @@ class TestLoss:
                         super().__call__(*arguments)
                         return np.inf
 
-                model.objective.loss = Endless()
+                model.objective.heads[0].loss = Endless()
 
             def run(model=model):
                 if training:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import activations
+from fastrnn import _core, activations
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -32,14 +32,17 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     @property
-    def output_activation(self) -> str:  # type: ignore[override]
-        return self.activation.name
+    def output_activation(self) -> str | None:
+        return activations.plain_name(self.activation)
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         y = self.activation(x)
         if call.taped:
             call.kept = x, y
         return y
+
+    def runner(self) -> Any:
+        return _core.kernels(self.dtype).LineRunner([]) if activations.plain_name(self.activation) == "linear" else None
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from fastrnn import _core, activations, arrays, constraints, initializers, regularizers, runtime
+from fastrnn import _core, activations, arrays, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
@@ -17,10 +17,9 @@ from fastrnn.layers.variable import Variable
 class Kept(NamedTuple):
     """What a forward pass leaves for the backward pass."""
 
-    rows: np.ndarray                    # of the input, (rows, features)
+    x: np.ndarray
     z: np.ndarray | None                # what enters the activation, where its derivative needs that
-    y: np.ndarray                       # (rows, units)
-    shape: tuple[int, ...]              # of the output
+    y: np.ndarray
 
 
 class Dense(Layer):
@@ -41,6 +40,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    described = ("kernel", "bias")
 
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True,
                  kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
@@ -54,28 +54,22 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.describe(locals())
         # An activation that the kernel knows is applied there.
         codes = _core.kernels(self.dtype).ACTIVATIONS
         name = self.activation.name
-        plain = name in codes and activations.serialize(self.activation) == name
+        plain = name in codes and activations.plain_name(self.activation) == name
         self._code = codes[name] if plain else codes["linear"]
-        self._after = None if plain else self.activation
-        self._softmax = activations.serialize(self.activation) == "softmax"
+        self._softmax = activations.plain_name(self.activation) == "softmax"
+        self._after = None if plain or self._softmax else self.activation
 
     @property
-    def output_activation(self) -> str:  # type: ignore[override]
-        return self.activation.name
+    def output_activation(self) -> str | None:
+        return activations.plain_name(self.activation)
 
     def forget(self) -> None:
         super().forget()
-        self._packed: tuple[Any, ...] = ()
-        self._packed_t: tuple[Any, ...] = ()
+        self._runner: Any = None            # see kernel_runner
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"kernel": (int(input_shape[-1]), self.units), **({"bias": (self.units,)} if self.use_bias else {})}
@@ -86,12 +80,11 @@ class Dense(Layer):
             raise ValueError(f"{self}: expected input (batch, ..., features) with a known number of features, "
                              f"got {tuple(input_shape)}")
         shapes = self.weight_shapes(input_shape)
-        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
-                                      self.kernel_constraint)
+        self._runner = None
+        self.kernel = self.described_weight("kernel", shapes["kernel"])
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", shapes["bias"], self.bias_initializer, self.bias_regularizer,
-                                        self.bias_constraint)
+            self.bias = self.described_weight("bias", shapes["bias"])
         self.built = True
 
     def compute_output_shape(self, *input_shapes: Any) -> Shape:
@@ -106,74 +99,45 @@ class Dense(Layer):
             raise ValueError(f"{self}: expected input (batch, ..., {width}), got {x.shape}{one_sample}")
         return x
 
-    def _pack(self) -> tuple[Any, ...]:
-        """The weights in the layout of the kernels; packed anew after an update only."""
-        versions = (self.kernel.version, self.bias.version if self.bias is not None else 0)
-        if self._packed and self._packed[0] == versions:
-            return self._packed
-        kernels = _core.kernels(self.dtype)
-        width = len(self.kernel.data)
-        padded = -(-self.units // kernels.VECTOR_LENGTH) * kernels.VECTOR_LENGTH
-        _, w, b = self._packed or (None, arrays.aligned_empty(width * padded, self.dtype),
-                                   arrays.aligned_empty(padded, self.dtype) if self.bias is not None else None)
-        kernels.pack(self.kernel.data, self.units, (0,), w)
-        if self.bias is not None:
-            kernels.pack(self.bias.data[None], self.units, (0,), b)
-        self._packed = (versions, w, b)
-        return self._packed
+    def runner(self) -> Any:
+        return self.kernel_runner() if self._after is None else None
 
-    def _pack_transposed(self) -> np.ndarray:
-        version = self.kernel.version
-        if self._packed_t and self._packed_t[0] == version:
-            return self._packed_t[1]
-        kernels = _core.kernels(self.dtype)
-        width = -(-len(self.kernel.data) // kernels.VECTOR_LENGTH) * kernels.VECTOR_LENGTH
-        w = self._packed_t[1] if self._packed_t else arrays.aligned_empty(self.units * width, self.dtype)
-        kernels.pack_dense_t(self.kernel.data, w)
-        self._packed_t = (version, w)
-        return w
+    def kernel_runner(self) -> Any:
+        """The compiled object for activation(x W + b), without what activation the kernels lack, and its gradients."""
+        if self._runner is None:
+            self._runner = _core.kernels(self.dtype).DenseRunner(self.kernel, self.bias, self._code, self._softmax)
+        return self._runner
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
-        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
-        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        _, w, b = self._pack()
-        z = np.empty((len(rows), self.units), arrays.DTYPES[self.dtype])
-        kernels.dense_forward(rows, w, b, self._code, z, threads, self.kernel.data)
-        if self._softmax:
-            kernels.softmax_rows(z, z, threads)
-        y = z if self._softmax or self._after is None else self._after(z)
-        shape = (*x.shape[:-1], self.units)
+        runner, threads = self.kernel_runner(), runtime.get_num_threads()
+        z = runner.output(x, threads)
+        if z is None:                       # x lies otherwise than the kernels have it
+            x = self.check_input(x)
+            z = runner.output(x, threads)
+        y = z if self._after is None else self._after(z)
         if call.taped:
-            call.kept = Kept(rows, z if self._after is not None and self._after.needs_input else None, y, shape)
-        return y if x.ndim == 2 else y.reshape(shape)
+            call.kept = Kept(x, z if self._after is not None and self._after.needs_input else None, y)
+        return y
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)
-        rows, z, y, shape = call.kept
-        dz = np.ascontiguousarray(self.check_gradient(dy, shape, "dz" if call.logits else "dy")).reshape(y.shape)
-        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
+        x, z, y = call.kept
+        dz = np.ascontiguousarray(self.check_gradient(dy, y.shape, "dz" if call.logits else "dy"))
+        runner, threads = self.kernel_runner(), runtime.get_num_threads()
         if call.logits:
             pass
         elif self._softmax:
             dy, dz = dz, np.empty_like(y)
-            kernels.softmax_rows_backward(y, dy, dz, threads)
+            _core.kernels(self.dtype).softmax_rows_backward(y, dy, dz, threads)
         elif self.activation.name != "linear":
-            dz = self.activation.backward(y, dz, z)
-        scratch = call.buffers.flat("scratch", kernels.dense_scratch(*rows.shape, self.units, threads), self.dtype)
-        dx = np.empty_like(rows) if call.wants() else None
+            dz = np.ascontiguousarray(self.activation.backward(y, dz, z))
+        scratch = call.buffers.flat("scratch", runner.scratch_size(x, threads), self.dtype)
         dw = call.gradient(self.kernel) if self.trainable else None
         db = call.gradient(self.bias) if self.trainable and self.bias is not None else None
-        w = None if dx is None else self._pack_transposed()
-        kernels.dense_backward(rows, np.ascontiguousarray(dz), w, scratch, dx, dw, db, threads, self.kernel.data)
-        return None if dx is None else dx.reshape(*shape[:-1], rows.shape[1])
+        return runner.backward(x, dz, call.wants(), dw, db, scratch, threads)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias, "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "use_bias": self.use_bias,
         }

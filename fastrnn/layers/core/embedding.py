@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import _core, arrays, constraints, initializers, regularizers, runtime
+from fastrnn import _core, arrays, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.variable import Variable
@@ -97,6 +97,7 @@ class Embedding(Layer):
 
     input_kind = "index"
     gives_rows = True
+    described = ("embeddings",)
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
@@ -112,20 +113,18 @@ class Embedding(Layer):
             raise ValueError(f"{self}: activity_regularizer is not supported; regularize the table instead")
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.input_length = length
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.describe(locals())
         self.mask_zero = bool(mask_zero)
         if weights is not None:
             self.build((None,))
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
 
     @property
-    def supports_masking(self) -> bool:  # type: ignore[override]
+    def supports_masking(self) -> bool:
         return self.mask_zero
 
     @property
-    def masks(self) -> str:  # type: ignore[override]
+    def masks(self) -> str:
         return "make" if self.mask_zero else "drop"
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
@@ -134,8 +133,7 @@ class Embedding(Layer):
     def build(self, *input_shapes: Any) -> None:
         if self.built:
             return
-        table = self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
-                                self.embeddings_regularizer, self.embeddings_constraint, kind=Table)
+        table = self.described_weight("embeddings", (self.input_dim, self.output_dim), kind=Table)
         assert isinstance(table, Table)
         self.embeddings = table
         self.built = True
@@ -182,9 +180,5 @@ class Embedding(Layer):
             self.embeddings.add_rows(table)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint), "mask_zero": self.mask_zero,
-        }
+        return {**super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
+                "mask_zero": self.mask_zero}

@@ -24,6 +24,7 @@ class InputLayer(Layer):
     """
 
     supports_masking = True
+    _node_of_input: Node | None = None
 
     def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, *,
                  batch_shape: Any = None, name: str | None = None, **kwargs: Any) -> None:
@@ -48,7 +49,7 @@ class InputLayer(Layer):
         """The symbol that the layer stands for."""
         node = self._node_of_input
         if node is None:
-            node = self._node_of_input = Node(self, [])
+            self._node_of_input = node = Node(self, [])
             dtype = "float32" if self.input_dtype is None else str(np.dtype(self.input_dtype).name)
             node.makes(self.batch_shape, [dtype], [False])
         self._nodes.add(node)
@@ -56,7 +57,7 @@ class InputLayer(Layer):
 
     def forget(self) -> None:
         super().forget()
-        self._node_of_input: Node | None = None
+        self._node_of_input = None
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         if call.taped:

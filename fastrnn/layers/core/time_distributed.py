@@ -47,11 +47,11 @@ class TimeDistributed(Layer):
         self.layer = layer
 
     @property
-    def input_kind(self) -> str:  # type: ignore[override]
+    def input_kind(self) -> str:
         return self.layer.input_kind
 
     @property
-    def output_activation(self) -> str | None:  # type: ignore[override]
+    def output_activation(self) -> str | None:
         return self.layer.output_activation
 
     def sublayers(self) -> Sequence[Layer]:

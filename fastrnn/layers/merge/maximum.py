@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -26,16 +26,16 @@ class Maximum(Merge):
     array([[10., 20.]], dtype=float32)
     """
 
-    choose = np.maximum
+    choose: ClassVar[Any] = np.maximum
     #: What every other value is chosen before.
     last = -np.inf
 
     def merge(self, xs: list[np.ndarray], masks: Masks) -> tuple[np.ndarray, Any]:
         last = xs[0].dtype.type(self.last)
-        y = None
+        y: Any = None
         for x, mask in zip(xs, masks):
             x = x if mask is None else np.where(mask, x, last)
-            y = x if y is None else type(self).choose(y, x)
+            y = x if y is None else self.choose(y, x)
         visible = self.compute_mask(xs, masks)
         if visible is not None:
             y = np.where(visible, y, xs[0])

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn import arrays
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -39,6 +39,7 @@ class LayerNormalization(Layer):
     """
 
     supports_masking = True
+    described = ("beta", "gamma")
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
                  beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", beta_regularizer: Any = None,
@@ -55,12 +56,7 @@ class LayerNormalization(Layer):
         self.axis = [int(one) for one in axes] if isinstance(axis, (list, tuple)) else int(axes[0])
         self.epsilon = float(epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.describe(locals())
         self._widths: dict[int, int] = {}       # of the normalized axes, once built
         self._rank = 0
 
@@ -88,11 +84,9 @@ class LayerNormalization(Layer):
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
         if self.scale:
-            self.gamma = self.add_weight("gamma", shapes["gamma"], self.gamma_initializer, self.gamma_regularizer,
-                                         self.gamma_constraint)
+            self.gamma = self.described_weight("gamma", shapes["gamma"])
         if self.center:
-            self.beta = self.add_weight("beta", shapes["beta"], self.beta_initializer, self.beta_regularizer,
-                                        self.beta_constraint)
+            self.beta = self.described_weight("beta", shapes["beta"])
         self.built = True
 
     def check_input(self, x: Any) -> np.ndarray:
@@ -151,10 +145,4 @@ class LayerNormalization(Layer):
         return {
             **super().get_config(), "axis": self.axis, "epsilon": self.epsilon, "center": self.center,
             "scale": self.scale, "rms_scaling": False,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
         }

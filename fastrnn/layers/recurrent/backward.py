@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import _core, runtime
+from fastrnn import runtime
 from fastrnn.graph.call import Call
-from fastrnn.layers.recurrent.forward import RecurrentForward, Tape
+from fastrnn.layers.recurrent.forward import RecurrentForward
 
 
 class RecurrentBackward(RecurrentForward):
@@ -29,7 +29,7 @@ class RecurrentBackward(RecurrentForward):
             gradients are in `kernel.grad`, `recurrent_kernel.grad`, `bias.grad` and an LSTM's `peephole_kernel.grad`.
         """
         call = self.taped(call)
-        tape: Tape = call.kept
+        tape = call.kept
         batch, time, _ = tape.x.shape
         if dstates and len(dstates) != self.state_count:
             raise ValueError(f"{self} dstates: expected {self.state_count} arrays, got {len(dstates)}")
@@ -39,46 +39,38 @@ class RecurrentBackward(RecurrentForward):
             shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
             dy = self.check_gradient(dy, shape)
             if not self.return_sequences:
-                final[0] = self._last_gradient(dy, final[0], tape)
+                final[0] = self.last_gradient(dy, final[0], tape)
                 dy = None
         dx = np.empty(tape.x.shape, self.dtype) if call.wants() else None
         dinitial = self.new_dinitial(tape)
-        threads = runtime.get_num_threads()
-        _core.kernels(self.dtype).backward(threads, self.backward_call(dy, dx, final, dinitial, call, threads))
+        self.backward_call(dy, dx, final, dinitial, call, runtime.get_num_threads()).run()
         return [dx, *dinitial] if tape.given else dx
 
-    def new_dinitial(self, tape: Tape) -> list[Any]:
+    def new_dinitial(self, tape: Any) -> list[Any]:
         """Arrays for the gradients of the initial states, or None for each where nobody asks for them."""
         if not tape.given:
             return [None] * self.state_count
         return [np.empty((len(tape.x), self.units), self.dtype) for _ in range(self.state_count)]
 
-    def _last_gradient(self, dy: np.ndarray, dh: np.ndarray | None, tape: Tape) -> np.ndarray:
+    def last_gradient(self, dy: np.ndarray, dh: np.ndarray | None, tape: Any) -> np.ndarray:
+        """The gradient of the last state, where that is the output: of the output, `dy`, and of the state itself."""
         mask = tape.mask
         if mask is not None and self.zero_output_for_mask and mask.shape[1]:
             dy = np.where(mask[:, -1:], dy, dy.dtype.type(0))   # the tape's mask is in the order of processing
         return np.ascontiguousarray(dy) if dh is None else dy + dh
 
     def backward_call(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None],
-                      dinitial: Sequence[np.ndarray | None], call: Call, threads: int) -> tuple[Any, ...]:
-        """The kernel's arguments for the gradients of all steps; `dy` (N, T, units) in the order of processing, `dx`
-        (N, T, D) and `dinitial` are filled."""
-        tape: Tape = call.kept
-        call.kept = None                # its gates may be overwritten
-        kernels = _core.kernels(self.dtype)
-        batch, time, width = tape.x.shape
-        w, u = self._pack_transposed(dx is not None)
-        size = kernels.backward_scratch(self.cell, batch, time, width, self.units, threads, self.use_peepholes)
-        scratch = call.buffers.flat("scratch", size, self.dtype)
+                      dinitial: Sequence[np.ndarray | None], call: Call, threads: int) -> Any:
+        """The gradients of all steps, ready to be computed alone or beside another layer's; `dy` (N, T, units) in the
+        order of processing, `dx` (N, T, D) and `dinitial` are filled."""
+        tape, call.kept = call.kept, None       # which is used up
         dw = du = db = dpeepholes = None
         if self.trainable:
-            dw, du = call.gradient(self.kernel), call.gradient(self.recurrent_kernel)
-            if self.bias is not None:
-                db = call.gradient(self.bias).reshape(-1)
-            if self.peephole_kernel is not None:
-                dpeepholes = call.gradient(self.peephole_kernel)
-        two = self.state_count == 2
-        return (*self._options(), tape.x, w, u, tape.mask, tape.dropout, tape.recurrent_dropout, dy, dstates[0],
-                dstates[1] if two else None, tape.buffer, tape.from_zero, scratch,
-                dx[:, ::-1] if dx is not None and self.go_backwards else dx, dw, du, db, dinitial[0],
-                dinitial[1] if two else None, self._pack()[-1] if self.use_peepholes else None, dpeepholes)
+            dw = call.gradient(self.kernel)
+            du = call.gradient(self.recurrent_kernel) if self.has_recurrent_kernel else None
+            db = None if self.bias is None else call.gradient(self.bias)
+            dpeepholes = None if self.peephole_kernel is None else call.gradient(self.peephole_kernel)
+        if dx is not None and self.go_backwards:
+            dx = dx[:, ::-1]
+        (dh, dc), (dh0, dc0) = ((*one, None)[:2] for one in (dstates, dinitial))
+        return self.kernel_runner().backward_call(threads, tape, dy, dh, dc, dx, dw, du, db, dpeepholes, dh0, dc0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SimpleRNN, LSTM and GRU share."""
+"""What the recurrent layers share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import activations, arrays, constraints, initializers, regularizers
+from fastrnn import activations, arrays
 from fastrnn.layers.recurrent.backward import RecurrentBackward
 
 
 class Recurrent(RecurrentBackward):
-    """Base of the three recurrent layers; see `SimpleRNN`, `LSTM` and `GRU` for the arguments.
+    """Base of the recurrent layers; see `SimpleRNN`, `LSTM`, `GRU` and `MinGRU` for the arguments.
 
     A subclass names its cell as the kernels do, and the gates of its kernel in Keras's order. Arguments and weights
     are in `recurrent_weights`, the passes in `recurrent_forward` and `recurrent_backward`.
@@ -45,16 +45,16 @@ class Recurrent(RecurrentBackward):
         >>> layer([[[1.0, 2.0]]]).shape
         (1, 2)
         """
-        self._states = None if states is None else self._states_of(states)
+        self._states = None if states is None else self.states_of(states)
 
-    def _states_of(self, given: Any) -> list[np.ndarray]:
+    def states_of(self, given: Any) -> list[np.ndarray]:
         """Copies of the states that the user gave, checked."""
         if not self.stateful:
             raise ValueError(f"{self}: reset_states can set the states of a stateful layer alone; make it with "
                              "stateful=True, or pass them as initial_state")
         given = given if isinstance(given, (list, tuple)) else [given]
         batch = len(np.atleast_1d(arrays.as_array(given[0], f"{self} states"))) if given else 0
-        return [np.array(state) for state in self._initial_states(given, batch, "states")]
+        return [np.array(state) for state in self.initial_states(given, batch, "states")]
 
     reset_state = reset_states
 
@@ -62,15 +62,6 @@ class Recurrent(RecurrentBackward):
         return {
             **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "recurrent_constraint": constraints.serialize(self.recurrent_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
             "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout, "seed": self.seed,
             "return_sequences": self.return_sequences, "return_state": self.return_state,
             "go_backwards": self.go_backwards, "stateful": self.stateful,

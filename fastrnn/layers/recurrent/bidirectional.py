@@ -25,7 +25,7 @@ def _recurrent(argument: str, layer: Any) -> Recurrent:
     if isinstance(layer, Mapping):
         layer = deserialize(layer)
     if not isinstance(layer, Recurrent):
-        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM or GRU, got {layer!r}")
+        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM, GRU or MinGRU, got {layer!r}")
     return layer
 
 
@@ -143,7 +143,7 @@ class Bidirectional(Layer):
         return 2
 
     @property
-    def masks(self) -> str:  # type: ignore[override]
+    def masks(self) -> str:
         return "pass" if self.return_sequences else "drop"
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> Any:
@@ -199,7 +199,7 @@ class Bidirectional(Layer):
         if len(inputs) == 1:
             return [x]
         one, two = self._halves(inputs[1:])
-        return [x, *self.forward_layer._given_states(one, len(x)), *self.backward_layer._given_states(two, len(x))]
+        return [x, *self.forward_layer.given_states(one, len(x)), *self.backward_layer.given_states(two, len(x))]
 
     def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
         mask = call.mask
@@ -213,20 +213,20 @@ class Bidirectional(Layer):
             outputs = merged[..., :one.units], merged[..., one.units:]
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
-        kernels, threads, each = self._kernels()
+        threads, each = self._threads()
         ready, calls = [], [call.inner("forward", mask), call.inner("backward", mask)]
         for inner, out, given, own in zip((one, two), outputs, self._halves(states), calls):
             steps = None
             if self.return_sequences:       # the backward layer's steps are written in the order of time
                 steps = out[:, ::-1] if inner.go_backwards else out
-            initial = inner._initial_states(given or None, batch)
+            initial = inner.initial_states(given or None, batch)
             ready.append(inner.forward_call(x, steps, initial, own, each, bool(given)))
-        kernels.forward(threads, ready[0].arguments, ready[1].arguments)
+        ready[0].run(ready[1], threads)
         last: list[np.ndarray] = []
-        for inner, out, done, own in zip((one, two), outputs, ready, calls):
-            final = inner.called(done, own)
+        for inner, out, done in zip((one, two), outputs, ready):
+            final = done.final
             if not self.return_sequences:
-                out[...] = inner._last_output(final[0], mask)
+                out[...] = inner.last_output(final[0], mask)
             inner.keep_states(final)
             last += final
         if call.taped:
@@ -236,10 +236,10 @@ class Bidirectional(Layer):
             return result
         return [*(result if isinstance(result, list) else [result]), *last]
 
-    def _kernels(self) -> tuple[Any, int, int]:
-        """The kernels, the threads of a call, and those that each direction gets of them where both run at once."""
-        kernels, threads = _core.kernels(self.dtype), runtime.get_num_threads()
-        return kernels, threads, kernels.threads_each(threads)
+    def _threads(self) -> tuple[int, int]:
+        """The threads of a call, and those that each direction gets of them where both run at once."""
+        threads = runtime.get_num_threads()
+        return threads, _core.kernels(self.dtype).threads_each(threads)
 
     def _merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
         if merged is not None:
@@ -264,12 +264,12 @@ class Bidirectional(Layer):
         batch, time = kept.shape
         shape = (batch, time) if self.return_sequences else (batch,)
         width = len(one.kernel.data)
-        kernels, threads, each = self._kernels()
+        threads, each = self._threads()
         if self.merge_mode is None and not isinstance(dy, (list, tuple)) and more:
             dy, more = [dy, more[0]], more[1:]
         calls = [call.of("forward"), call.of("backward")]
         dx: list[np.ndarray | None] = []
-        arguments, dinitial = [], []
+        ready, dinitial = [], []
         dys, dstates = self._split(dy, shape, kept.outputs), self._split_states(more, batch)
         for inner, d, final, own in zip((one, two), dys, dstates, calls):
             own.spared, own.pass_ = call.spared, call.pass_
@@ -277,17 +277,17 @@ class Bidirectional(Layer):
             if d is None:
                 pass
             elif not self.return_sequences:
-                final[0] = inner._last_gradient(d, final[0], own.kept)
+                final[0] = inner.last_gradient(d, final[0], own.kept)
             else:
                 steps = d[:, ::-1] if inner.go_backwards else d
             dx.append(np.empty((batch, time, width), self.dtype) if call.wants() else None)
             dinitial.append(inner.new_dinitial(own.kept))
             given = own.kept.given
-            arguments.append(inner.backward_call(steps, dx[-1], final, dinitial[-1], own, each))
+            ready.append(inner.backward_call(steps, dx[-1], final, dinitial[-1], own, each))
         call.kept = None
-        kernels.backward(threads, *arguments)
+        ready[0].run(ready[1], threads)
         if dx[0] is not None:
-            kernels.add(dx[0], dx[1], threads)
+            _core.kernels(self.dtype).add(dx[0], dx[1], threads)
         return [dx[0], *dinitial[0], *dinitial[1]] if given else dx[0]
 
     def _split(self, dy: Any, shape: tuple[int, ...], outputs: tuple[np.ndarray, np.ndarray] | None
@@ -340,7 +340,9 @@ class Bidirectional(Layer):
         count = one.state_count
         if len(states) != count + two.state_count:
             raise ValueError(f"{self} states: expected {count + two.state_count} arrays, got {len(states)}")
-        one._states, two._states = one._states_of(states[:count]), two._states_of(states[count:])
+        both = one.states_of(states[:count]), two.states_of(states[count:])     # either fits, or neither is set
+        one.reset_states(both[0])
+        two.reset_states(both[1])
 
     reset_state = reset_states
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,27 +13,6 @@ from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
-
-
-class Tape(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
-
-    x: np.ndarray                       # (N, T, D), input dropout applied
-    mask: np.ndarray | None             # (N, T), in the order of processing
-    dropout: np.ndarray | None          # (N, D), what the input was multiplied by
-    recurrent_dropout: np.ndarray | None    # (N, H), what the state is multiplied by
-    buffer: np.ndarray                  # the kernel's gates and states
-    from_zero: bool                     # there were no initial states
-    given: bool                         # they were inputs, whose gradients are asked for
-
-
-class Ready(NamedTuple):
-    """A forward pass that is ready to run."""
-
-    arguments: tuple[Any, ...]          # the kernel's
-    final: list[np.ndarray]             # the states after it that are asked for
-    tape: Tape | None                   # of training
-    lent: arrays.Buffers | None         # what an inference gives back
 
 
 def check_sequences(layer: Layer, x: Any, width: int | None) -> np.ndarray:
@@ -53,10 +32,6 @@ class RecurrentForward(RecurrentWeights):
 
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
-        kernels = _core.kernels(self.dtype)
-        self.cell: int = kernels.CELLS[self.cell_name]
-        codes = kernels.ACTIVATIONS
-        self._codes = codes[self.activation.name], codes[self.recurrent_activation.name]
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
         self._states: list[np.ndarray] | None = None
         self._batch: int | None = None      # that a stateful layer was built for or called with
@@ -64,15 +39,6 @@ class RecurrentForward(RecurrentWeights):
     def build(self, *input_shapes: Any) -> None:
         super().build(*input_shapes)
         self._batch = input_shapes[0][0]
-
-    def forget(self) -> None:
-        super().forget()
-        self._idle = [arrays.Buffers()]     # inference buffers, one for each thread that predicts at the moment
-        self._inference: Any = None         # the kernels' short way from an input to an output, once there was one
-
-    def _options(self) -> tuple[Any, ...]:
-        """What the kernels must know of the layer."""
-        return (self.cell, self.units, *self._codes, self.reset_after, self.zero_output_for_mask)
 
     def check_input(self, x: Any) -> np.ndarray:
         return check_sequences(self, x, self.kernel.data.shape[0] if self.built else None)
@@ -95,25 +61,31 @@ class RecurrentForward(RecurrentWeights):
             ValueError: an argument does not fit.
             TypeError: symbols among arrays.
         """
-        if not training and mask is None and initial_state is None and (y := self._infer(x)) is not None:
-            return y
+        if not training and mask is None and initial_state is None and self.built:
+            runner = self.runner()
+            y = None if runner is None else runner.output(x, runtime.get_num_threads())
+            if y is not None:
+                return y
         return self._call_with_states(x, training, mask, initial_state)
 
     def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
         """The output for a checked input, in inference also for rows of a table."""
         mask = call.mask
-        if not (call.taped or states) and mask is None and (y := self._infer(x, checked=True)) is not None:
-            return y
+        if not (call.taped or states) and mask is None:
+            runner = self.runner()
+            y = None if runner is None else runner.output(x, runtime.get_num_threads())
+            if y is not None:
+                return y
         if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
             raise self.wrong_mask(mask, x.shape)
-        initial = self._initial_states(states or None, len(x))
+        initial = self.initial_states(states or None, len(x))
         out = None
         if self.return_sequences:
             out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
         final = self.run(x, out, initial, call, bool(states))
         self.keep_states(final)
         if out is None:
-            out = self._last_output(final[0], mask)
+            out = self.last_output(final[0], mask)
         return [out, *final] if self.return_state else out
 
     def keep_states(self, final: list[np.ndarray]) -> None:
@@ -138,14 +110,15 @@ class RecurrentForward(RecurrentWeights):
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         x = self.check_input(inputs[0])
-        return [x, *self._given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
+        return [x, *self.given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
 
     def check_part(self, index: int, x: Any) -> np.ndarray:
         if index == 0:
             return self.check_input(x)
         state = arrays.as_float(x, self.dtype, f"{self} initial_state")
         if state.ndim != 2 or state.shape[1] != self.units:
-            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got {state.shape}")
+            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got "
+                             f"{state.shape}")
         return state
 
     def check_state_symbols(self, states: list[Any]) -> None:
@@ -158,35 +131,19 @@ class RecurrentForward(RecurrentWeights):
     def most_inputs(self) -> int:
         return 1 + self.state_count
 
-    def _infer(self, x: Any, checked: bool = False) -> np.ndarray | None:
-        """The output where only an input is given and only an output asked for; None where it takes more than that.
+    def runner(self) -> Any:
+        return None if self.return_state or self.stateful or self.go_backwards else self.kernel_runner()
 
-        checked: x went through `check_input`, and the layer is built; else None too where x must go there first.
-        """
-        if self.return_state or self.stateful or self.go_backwards:
-            return None
-        y = None
-        if self._inference is not None:
-            y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
-        if y is None and checked and type(x) is np.ndarray and type(self).forward is RecurrentForward.forward:
-            self._inference = self._new_inference()
-            y = self._inference.output(x, runtime.get_num_threads(), self.return_sequences)
-        return y
-
-    def _new_inference(self) -> Any:
-        _, w, u, b, b_recurrent, peepholes = self._pack()
-        return _core.kernels(self.dtype).Inference(self.cell, self.units, *self._codes, self.reset_after, w, u, b,
-                                                   b_recurrent, self.kernel.data, self._variables, peepholes)
-
-    def _last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    def last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
         if mask is not None and self.zero_output_for_mask and mask.shape[1]:
             last = mask[:, 0] if self.go_backwards else mask[:, -1]
             return np.where(last[:, None], h, h.dtype.type(0))
         return h.copy() if self.return_state or self.stateful else h
 
-    def _initial_states(self, given: Any, batch: int,
-                        argument: str = "initial_state") -> Sequence[np.ndarray | None]:
+    def initial_states(self, given: Any, batch: int,
+                       argument: str = "initial_state") -> Sequence[np.ndarray | None]:
+        """The states that a call begins with: those given, checked, or those kept, or None for zeros."""
         if given is None:
             if self.stateful and self._states is not None:
                 if len(self._states[0]) != batch:
@@ -194,9 +151,9 @@ class RecurrentForward(RecurrentWeights):
                                      f"of {batch}; call reset_states() first")
                 return self._states
             return (None,) * self.state_count
-        return self._given_states(list(given) if isinstance(given, (list, tuple)) else [given], batch, argument)
+        return self.given_states(list(given) if isinstance(given, (list, tuple)) else [given], batch, argument)
 
-    def _given_states(self, given: list[Any], batch: int, argument: str = "initial_state") -> list[np.ndarray]:
+    def given_states(self, given: list[Any], batch: int, argument: str = "initial_state") -> list[np.ndarray]:
         """States that the user gave, checked."""
         if len(given) != self.state_count:
             raise ValueError(f"{self} {argument}: expected {self.state_count} arrays, got {len(given)}")
@@ -213,73 +170,31 @@ class RecurrentForward(RecurrentWeights):
         step is in the order of processing, so with go_backwards out[:, 0] belongs to the last step of x.
 
         given: the states are inputs, not those that a stateful layer keeps."""
-        threads = runtime.get_num_threads()
-        if not call.taped and type(x) is np.ndarray:
-            return self._run_inference(x, out, call.mask, states, threads)
-        ready = self.forward_call(x, out, states, call, threads, given)
-        _core.kernels(self.dtype).forward(threads, ready.arguments)
-        return self.called(ready, call)
-
-    def _run_inference(self, x: np.ndarray, out: np.ndarray | None, mask: np.ndarray | None,
-                       states: Sequence[np.ndarray | None], threads: int) -> list[np.ndarray]:
-        """`run` for an array, with nothing kept for a backward pass."""
-        if self.go_backwards:
-            x = x[:, ::-1]
-            mask = None if mask is None else mask[:, ::-1]
-        inference = self._inference
-        arguments = (x, out, mask, states[0], states[1] if self.state_count == 2 else None, self.zero_output_for_mask,
-                     self._final_states(), threads)
-        final = None if inference is None else inference.run(*arguments)
-        if final is None:
-            self._inference = inference = self._new_inference()
-            final = inference.run(*arguments)
-        return final
-
-    def _final_states(self) -> int:
-        """How many of the final states somebody asks for."""
-        return self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
+        ready = self.forward_call(x, out, states, call, runtime.get_num_threads(), given)
+        ready.run()
+        return ready.final
 
     def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],
-                     call: Call, threads: int, given: bool) -> Ready:
-        """What `run` has the kernel do."""
-        kernels = _core.kernels(self.dtype)
-        batch, time, width = x.shape
+                     call: Call, threads: int, given: bool) -> Any:
+        """What `run` has the kernels do, ready to run alone or beside another layer's."""
         mask = call.mask
         if self.go_backwards:
             x = x[:, ::-1]
             mask = None if mask is None else mask[:, ::-1]
-        index: np.ndarray | None = None
-        drop = recurrent_drop = None
+        index = tape = drop = recurrent_drop = None
         if call.taped:
+            tape = call.of("tape", _core.kernels(self.dtype).RecurrentTape)
+            tape.given = given
             x, drop, recurrent_drop = self._drop(x, call)
         elif isinstance(x, arrays.Rows):
             index, x = x.indices, x.table
-        _, w, u, b, b_recurrent, peepholes = self._pack()
-        size = kernels.tape_size(self.cell, batch, time, width, self.units, call.taped, recurrent_drop is not None,
-                                 threads)
-        wanted = self._final_states()
-        final = [np.empty((batch, self.units), arrays.DTYPES[self.dtype]) for _ in range(wanted)]
-        lent = None
-        if not call.taped:
-            try:
-                lent = self._idle.pop()
-            except IndexError:
-                lent = arrays.Buffers()
-        buffer = (lent or call.buffers).flat("tape", size, self.dtype)
-        arguments = (*self._options(), call.taped, x, index, w, u, b, b_recurrent, states[0],
-                     states[1] if self.state_count == 2 else None, mask, recurrent_drop, out,
-                     final[0] if wanted else None, final[1] if wanted == 2 else None, buffer, self.kernel.data,
-                     peepholes)
-        tape = Tape(x, mask, drop, recurrent_drop, buffer, states[0] is None, given) if call.taped else None
-        return Ready(arguments, final, tape, lent)
-
-    def called(self, ready: Ready, call: Call) -> list[np.ndarray]:
-        """The final states of a pass that the kernel has done."""
-        if ready.lent is not None:
-            self._idle.append(ready.lent)
-        else:
-            call.kept = ready.tape
-        return ready.final
+        final = self.state_count if self.return_state or self.stateful else 0 if self.return_sequences else 1
+        h0, c0 = states if self.state_count == 2 else (states[0], None)
+        ready = self.kernel_runner().forward_call(
+            threads, x, index, mask, h0, c0, out, final, self.zero_output_for_mask, tape, drop, recurrent_drop)
+        if tape is not None:
+            call.kept = tape
+        return ready
 
     def _drop(self, x: np.ndarray | arrays.Rows, call: Call) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Draw the batch's dropout masks, shared over time and gates; apply the input's, to rows on their way out of

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import numpy as np
-
 from fastrnn import activations
 from fastrnn.layers.arguments import RecurrentArguments, handed_on
 from fastrnn.layers.recurrent.base import Recurrent
@@ -44,8 +42,6 @@ class GRU(Recurrent):
     """
 
     cell_name = "GRU"
-    gates = 3
-    input_blocks = (2, 0, 1)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
                  use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
@@ -56,22 +52,13 @@ class GRU(Recurrent):
                  seed: int | None = None, return_sequences: bool = False, return_state: bool = False,
                  go_backwards: bool = False, stateful: bool = False, unroll: bool = False, reset_after: bool = True,
                  use_cudnn: bool | str = "auto", **kwargs: Unpack[RecurrentArguments]) -> None:
-        super().__init__(**handed_on(locals(), "reset_after"))
         self.reset_after = bool(reset_after)
-        self.state_blocks = ((0, 1, 2),) if self.reset_after else ((0, 1), (2,))
+        if not self.reset_after:
+            self.cell_name = "GRU reset before"
+        super().__init__(**handed_on(locals(), "reset_after"))
 
     def _bias_shape(self) -> tuple[int, ...]:
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-
-    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
-        if not self.reset_after:
-            return super()._biases()
-        n = self.units
-        if self.bias is None:
-            return np.zeros((1, 3 * n), self.dtype), np.zeros((1, n), self.dtype)
-        both = self.bias.data[0].copy()
-        both[:2 * n] += self.bias.data[1, :2 * n]
-        return both[None], self.bias.data[1:, 2 * n:].copy()
+        return (2, *super()._bias_shape()) if self.reset_after else super()._bias_shape()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),

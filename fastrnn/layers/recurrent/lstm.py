@@ -52,10 +52,6 @@ class LSTM(Recurrent):
     """
 
     cell_name = "LSTM"
-    gates = 4
-    state_count = 2
-    input_blocks = (0, 1, 3, 2)
-    state_blocks = ((0, 1, 3, 2),)
 
     def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
                  use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
@@ -85,7 +81,7 @@ class LSTM(Recurrent):
 
     def _bias_initializer(self) -> Any:
         if not self.unit_forget_bias:
-            return self.bias_initializer
+            return None
         n = self.units
 
         def initializer(shape: Any, dtype: Any = "float32") -> np.ndarray:

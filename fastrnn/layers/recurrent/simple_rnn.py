@@ -46,9 +46,6 @@ class SimpleRNN(Recurrent):
     """
 
     cell_name = "SimpleRNN"
-    gates = 1
-    input_blocks = (0,)
-    state_blocks = ((0,),)
 
     def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True,
                  kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments and weights of SimpleRNN, LSTM and GRU, and the weights in the layout of the kernels."""
+"""The arguments and weights of recurrent layers, and what runs them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import _core, activations, arrays, constraints, initializers, regularizers
+from fastrnn import _core, activations
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.variable import Variable
@@ -25,25 +25,43 @@ def rank_hint(shape: Sequence[int | None], width: int | None = None) -> str:
     return "; add a batch or time axis"
 
 
+class OfCell:
+    """An attribute of a recurrent layer's class that the kernels' table has of its cell."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: Any) -> Any:
+        value = _core.kernels("float32").CELLS[owner.cell_name][self.key]
+        setattr(owner, self.name, value)        # a plain attribute from now on
+        return value
+
+
 class RecurrentWeights(Layer):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
-    cell_name: str          # the key of the kernels' CELLS
-    gates: int
-    state_count = 1
+    cell_name: str          # in the kernels' table of cells
+    gates = OfCell("gates")
+    state_count = OfCell("states")
+    described = ("kernel", "recurrent", "bias")
+    kernel_initializer: Any
+    bias_initializer: Any
+    has_recurrent_kernel = OfCell("has_recurrent_kernel")
+    recurrent_kernel: Variable      # if the cell has one
     reset_after = True      # GRU's own argument
     use_peepholes = False   # and LSTM's
     peephole_kernel: Variable | None = None
-    #: For gradients: the gates in the order of the kernel's blocks, for the input's and the state's weights.
-    input_blocks: tuple[int, ...]
-    state_blocks: tuple[tuple[int, ...], ...]
 
     def __init__(self, units: int, *, activation: Any, recurrent_activation: Any = "sigmoid", use_bias: bool,
-                 kernel_initializer: Any, recurrent_initializer: Any, bias_initializer: Any, kernel_regularizer: Any,
-                 recurrent_regularizer: Any, bias_regularizer: Any, activity_regularizer: Any, kernel_constraint: Any,
-                 recurrent_constraint: Any, bias_constraint: Any, dropout: float, recurrent_dropout: float,
-                 seed: int | None, return_sequences: bool, return_state: bool, go_backwards: bool, stateful: bool,
+                 kernel_initializer: Any, bias_initializer: Any, kernel_regularizer: Any, bias_regularizer: Any,
+                 activity_regularizer: Any, kernel_constraint: Any, bias_constraint: Any, dropout: float,
+                 recurrent_dropout: float, seed: int | None, return_sequences: bool, return_state: bool,
+                 go_backwards: bool, stateful: bool, recurrent_initializer: Any = None,
+                 recurrent_regularizer: Any = None, recurrent_constraint: Any = None,
                  zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: Any = "auto",
                  implementation: Any = None, time_major: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
         # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
@@ -58,15 +76,7 @@ class RecurrentWeights(Layer):
         self.activation = self._kernel_activation("activation", activation)
         self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.describe(locals())
         self.dropout = self._rate("dropout", dropout)
         self.recurrent_dropout = self._rate("recurrent_dropout", recurrent_dropout)
         self.seed = seed
@@ -78,13 +88,12 @@ class RecurrentWeights(Layer):
 
     def forget(self) -> None:
         super().forget()
-        self._packed: tuple[Any, ...] = ()
-        self._packed_t: dict[str, tuple[int, np.ndarray]] = {}
+        self._runner: Any = None            # see kernel_runner
 
     def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
         activation = activations.get(identifier)
         known = _core.kernels(self.dtype).ACTIVATIONS
-        if activation.name not in known or activations.serialize(activation) != activation.name:
+        if activation.name not in known or activations.plain_name(activation) != activation.name:
             raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
         return activation
 
@@ -100,7 +109,8 @@ class RecurrentWeights(Layer):
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         columns = self.gates * self.units
-        return {"kernel": (int(input_shape[-1]), columns), "recurrent_kernel": (self.units, columns),
+        return {"kernel": (int(input_shape[-1]), columns),
+                **({"recurrent_kernel": (self.units, columns)} if self.has_recurrent_kernel else {}),
                 **({"bias": self._bias_shape()} if self.use_bias else {})}
 
     def build(self, *input_shapes: Any) -> None:
@@ -109,83 +119,33 @@ class RecurrentWeights(Layer):
             raise ValueError(f"{self}: expected input (batch, time, features) with a known number of features, "
                              f"got {tuple(input_shape)}{rank_hint(input_shape)}")
         shapes = self.weight_shapes(input_shape)
-        self.kernel = self.add_weight("kernel", shapes["kernel"], self.kernel_initializer, self.kernel_regularizer,
-                                      self.kernel_constraint)
-        self.recurrent_kernel = self.add_weight("recurrent_kernel", shapes["recurrent_kernel"],
-                                                self.recurrent_initializer, self.recurrent_regularizer,
-                                                self.recurrent_constraint)
+        self._runner = None
+        self.kernel = self.described_weight("kernel", shapes["kernel"])
+        if self.has_recurrent_kernel:
+            self.recurrent_kernel = self.described_weight("recurrent_kernel", shapes["recurrent_kernel"], "recurrent")
         self.bias: Variable | None = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", shapes["bias"], self._bias_initializer(), self.bias_regularizer,
-                                        self.bias_constraint)
+            self.bias = self.described_weight("bias", shapes["bias"], initializer=self._bias_initializer())
         self.built = True
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
     def _bias_initializer(self) -> Any:
-        return self.bias_initializer
+        """In the place of the argument, if not None."""
+        return None
 
-    def _biases(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """(1, gates * units): what the projection adds; and what a GRU with reset_after adds to h U_h, or None."""
-        if self.bias is None:
-            return np.zeros((1, self.gates * self.units), self.dtype), None
-        return self.bias.data.reshape(1, -1), None
-
-    def _versions(self) -> tuple[int, ...]:
-        return (self.kernel.version, self.recurrent_kernel.version, self.bias.version if self.bias is not None else 0,
-                self.peephole_kernel.version if self.peephole_kernel is not None else 0)
-
-    def _padded(self, width: int) -> int:
-        """The next whole number of the kernels' vectors."""
-        vector = _core.kernels(self.dtype).VECTOR_LENGTH
-        return -(-width // vector) * vector
-
-    def _pack(self) -> tuple[Any, ...]:
-        """The versions of the weights, and in the layout of the kernels W, U, b, a GRU's recurrent bias and an LSTM's
-        peepholes, None where there are none; packed anew after an update only."""
-        packed = self._packed
-        versions = self._versions()
-        if packed and packed[0] == versions:
-            return packed
-        kernels, padded = _core.kernels(self.dtype), self._padded(self.units)
-        order = tuple(range(self.gates))
-        bias, recurrent_bias = self._biases()
-        peepholes = None if self.peephole_kernel is None else self.peephole_kernel.data.reshape(1, -1)
-        sources = [(self.kernel.data, order), (self.recurrent_kernel.data, order), (bias, order),
-                   (recurrent_bias, (0,)), (peepholes, (0, 1, 2))]
-        targets = packed[1:] or [None if source is None else
-                                 arrays.aligned_empty(len(source) * len(gates) * padded, self.dtype)
-                                 for source, gates in sources]
-        for (source, gates), target in zip(sources, targets):
-            if source is not None:
-                kernels.pack(source, self.units, gates, target)
-        self._packed = (versions, *targets)
-        return self._packed
-
-    def _pack_transposed(self, input_gradient: bool) -> tuple[np.ndarray | None, np.ndarray]:
-        """The transposed weights that gradients go through: the state's, and the input's if its gradient is wanted."""
-        kernels = _core.kernels(self.dtype)
-        padded, width = self._padded(self.units), self._padded(len(self.kernel.data))
-        w = None
-        if input_gradient:
-            w, stale = self._transposed("kernel", self.kernel.version, self.gates * padded * width)
-            if stale:
-                kernels.pack_t(self.kernel.data, self.units, self.input_blocks, w)
-        u, stale = self._transposed("recurrent_kernel", self.recurrent_kernel.version, self.gates * padded * padded)
-        if stale:
-            start = 0
-            for gates in self.state_blocks:     # products of their own, one after the other
-                kernels.pack_t(self.recurrent_kernel.data, self.units, gates, u[start:])
-                start += len(gates) * padded * padded
-        return w, u
-
-    def _transposed(self, name: str, version: int, size: int) -> tuple[np.ndarray, bool]:
-        """Where the transpose of a weight is kept, and whether that is of another version than its data."""
-        kept = self._packed_t.get(name)
-        array = arrays.aligned_empty(size, self.dtype) if kept is None else kept[1]
-        self._packed_t[name] = version, array
-        return array, kept is None or kept[0] != version
+    def kernel_runner(self) -> Any:
+        """The compiled object that runs the layer and differentiates it."""
+        if self._runner is None:
+            recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
+            kernels = _core.kernels(self.dtype)
+            codes = kernels.ACTIVATIONS
+            self._runner = kernels.RecurrentRunner(
+                kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
+                codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
+                self.units, self.return_sequences)
+        return self._runner
 
     # shapes --------------------------------------------------------------------------------------------------------
 
@@ -198,7 +158,7 @@ class RecurrentWeights(Layer):
         return 2
 
     @property
-    def masks(self) -> str:  # type: ignore[override]
+    def masks(self) -> str:
         return "pass" if self.return_sequences else "drop"
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastrnn import runtime
+from fastrnn import _core, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -46,8 +46,11 @@ class Dropout(Layer):
             call.kept = x.shape, factors
         return x if factors is None else x * factors
 
+    def runner(self) -> Any:
+        return _core.kernels(self.dtype).LineRunner([])
+
     def _draw(self, x: np.ndarray, call: Call) -> np.ndarray:
-        """What the inputs are multiplied by: 0, or 1 / (1 - rate)."""
+        """What the inputs are multiplied by, in the call's buffer."""
         shape = x.shape
         if self.noise_shape is not None:
             if len(self.noise_shape) != x.ndim:
@@ -55,12 +58,16 @@ class Dropout(Layer):
                                  f"got {self.noise_shape}")
             shape = tuple(n if s is None else s for n, s in zip(x.shape, self.noise_shape))
         factors = call.buffers.array("factors", shape, self.dtype)
+        self.fill(factors, self._rng or runtime.rng())
+        return factors
+
+    def fill(self, factors: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw what the inputs are multiplied by."""
         if self.rate == 1:
             factors[...] = 0
         else:
-            (self._rng or runtime.rng()).random(dtype=factors.dtype, out=factors)
+            rng.random(dtype=factors.dtype, out=factors)
             np.multiply(factors >= self.rate, 1 / (1 - self.rate), out=factors, casting="unsafe")
-        return factors
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)

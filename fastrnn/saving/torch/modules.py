@@ -20,7 +20,7 @@ from fastrnn.saving.torch.checkpoint import listed
 
 #: The modules that there is a layer for.
 KINDS = "LSTM, GRU, RNN, their cells, Linear, Embedding, LayerNorm"
-_CELLS: dict[int, type[Recurrent]] = {1: SimpleRNN, 3: GRU, 4: LSTM}      # by the number of gates
+_CELLS: dict[int, type[Recurrent]] = {cell.gates: cell for cell in (SimpleRNN, GRU, LSTM)}
 _RECURRENT_WEIGHT = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(0|[1-9]\d{0,3})(_reverse)?")
 #: What LayerNorm adds to the variance unless told otherwise.
 _TORCH_EPSILON = 1e-5

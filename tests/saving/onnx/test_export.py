@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, Embedding, SimpleRNN, TimeDistributed
+from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, Embedding, MinGRU, SimpleRNN, TimeDistributed
 from fastrnn.saving import export_onnx
 from fastrnn.saving.onnx.export import OPSETS, onnx_model
 from tests.saving import zoo
@@ -275,6 +275,9 @@ class TestFiles:
 
         with pytest.raises(ValueError, match="Own 'x': Own has no form in ONNX; there are Activation"):
             export_onnx(fastrnn.Sequential([fastrnn.Input((3,)), Own(2, name="x")]), tmp_path / "m.onnx")
+        for layer, name in (MinGRU(2, name="x"), "x"), (Bidirectional(MinGRU(2, name="x")), "forward_x"):
+            with pytest.raises(ValueError, match=f"^MinGRU '{name}': MinGRU has no form in ONNX"):
+                export_onnx(fastrnn.Sequential([fastrnn.Input((None, 3)), layer]), tmp_path / "m.onnx")
         assert list(tmp_path.iterdir()) == []
 
     def test_without_onnx(self, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, LayerNormalization, SimpleRNN
+from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, LayerNormalization, MinGRU, SimpleRNN
 from fastrnn.saving import ModelFileError, from_torch, to_torch
 from tests.saving import zoo
 from tests.saving.torch.zoo import H, module_of
@@ -128,6 +128,8 @@ class TestRefused:
         (lambda: LayerNormalization(scale=False), "got scale=False"),
         (lambda: LayerNormalization(axis=1), "axis=1"),
         (lambda: LayerNormalization(axis=[1]), r"axis=\[1\]"),
+        (lambda: MinGRU(2), "MinGRU 'min_gru.*': PyTorch's modules are made of"),
+        (lambda: Bidirectional(MinGRU(2)), "PyTorch's modules are made of"),
         (lambda: Dropout(0.5), "PyTorch's modules are made of"),
         (lambda: fastrnn.Sequential([LSTM(2, return_sequences=True), LSTM(3)]), "all of one kind"),
         (lambda: fastrnn.Sequential([LSTM(2, return_sequences=True), GRU(2)]), "all of one kind"),
