@@ -197,6 +197,9 @@ class _Passes:
     def mask_rank(self, rank: int) -> int:
         return rank - 1
 
+    def runner(self) -> None:
+        return None
+
 
 class _Fixed(_Passes):
     """Refuses arrays of another size than a model inside demands."""

@@ -132,7 +132,7 @@ class TestOwnClasses:
         config = {"optimizer": said["Optimizer"], "loss": said["Loss"], "metrics": [said["Metric"]]}
         model = own_model()
         state.compile_model(model, config, "m", own)
-        assert [type(one) for one in (model.optimizer, model.objective.loss)] == [Optimizer, Loss]
+        assert [type(one) for one in (model.optimizer, model.objective.heads[0].loss)] == [Optimizer, Loss]
         with pytest.raises(ModelFileError, match="of module 'theirs' is not one of Keras's own"):
             state.compile_model(model, config, "m")
 
