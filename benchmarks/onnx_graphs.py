@@ -2,7 +2,7 @@
 """ONNX graphs run by fastrnn and by ONNX Runtime: `python benchmarks/onnx_graphs.py [--threads 1]`.
 
 One recurrent layer with its states as inputs and outputs, batch 1, as both of PyTorch's exporters and fastrnn write it,
-and one Gemm whose weights lie at an odd byte of the file. Both run in one process, a few calls each in turn.
+and one Gemm whose weights lie at an odd byte of the file. Both run in one process, in turn.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from fastrnn import runtime
 from fastrnn.saving import export_onnx, load_onnx
 
 UNITS, STEPS = (32, 64, 128), (1, 100)
-#: Calls in a row of one, before the other has its turn.
-BLOCK = 10
+#: Seconds of calls of one before the other has its turn, and of a pause: ONNX Runtime's threads spin for a while.
+SLICE, PAUSE = 0.05, 0.03
 
 
 class Stream(torch.nn.Module):
@@ -98,9 +98,10 @@ def in_blocks(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict[st
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or not all(found.values()):
         for name, call in calls.items():
+            time.sleep(PAUSE)               # until the threads of the other one are asleep
+            until = time.perf_counter() + SLICE
             call()                          # what the other one left in the caches is not its own
-            for _ in range(BLOCK):
-                start = time.perf_counter()
+            while (start := time.perf_counter()) < until:
                 call()
                 found[name].append(time.perf_counter() - start)
     return {name: {"least": min(each), "median": statistics.median(each)} for name, each in found.items()}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fastrnn import _core, layers, optimizers, runtime
+from fastrnn.graph.call import INFERENCE, Call
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
 SHAPES = [(1, 1, 128), (1, 100, 128), (1, 100, 512), (8, 100, 128), (32, 50, 64), (32, 100, 128), (128, 5, 128),
@@ -74,14 +75,14 @@ def measure(benchmark):
 @pytest.mark.parametrize("cell", CELLS)
 def test_forward(measure, cell, shape):
     layer, x = recurrent(cell, shape)
-    measure(f"forward {cell}", lambda: layer.forward(x), products(cell, shape))
+    measure(f"forward {cell}", lambda: layer.forward(x, call=INFERENCE), products(cell, shape))
 
 
 @pytest.mark.parametrize("shape", TRAINED, ids=name)
 @pytest.mark.parametrize("cell", CELLS)
 def test_forward_training(measure, cell, shape):
     layer, x = recurrent(cell, shape)
-    measure(f"forward, training {cell}", lambda: layer.forward(x, training=True), products(cell, shape))
+    measure(f"forward, training {cell}", lambda: layer.forward(x, call=layer.default_call), products(cell, shape))
 
 
 @pytest.mark.parametrize("shape", TRAINED, ids=name)
@@ -91,7 +92,7 @@ def test_backward(measure, cell, shape):
     dy = normal(*x.shape)
 
     def forward():                          # its gates are overwritten by the backward pass
-        layer.forward(x, training=True)
+        layer.forward(x, call=layer.default_call)
 
     measure(f"backward {cell}", lambda: layer.backward(dy), 2 * products(cell, shape), setup=forward)
 
@@ -105,7 +106,7 @@ def test_training_options(measure, cell, option):
     dy = normal(*y.shape)
 
     def step():
-        layer.forward(x, training=True)
+        layer.forward(x, call=layer.default_call)
         layer.backward(dy)
 
     measure(f"training step, options {cell}", step, 3 * products(cell, shape))
@@ -118,21 +119,22 @@ def test_forward_masked(measure, cell, kind):
     layer, x = recurrent(cell, shape)
     lengths = np.full(128, 100) if kind == "mask_full" else np.random.default_rng(0).integers(1, 60, 128)
     mask = np.arange(100) < lengths[:, None]
-    measure(f"forward, masked {cell}", lambda: layer.forward(x, mask=mask), products(cell, shape) * mask.mean())
+    measure(f"forward, masked {cell}", lambda: layer.forward(x, call=Call(mask=mask)),
+            products(cell, shape) * mask.mean())
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_forward_float64(measure, cell):
     shape = (32, 100, 128)
     layer, x = recurrent(cell, shape, dtype="float64")
-    measure("forward, float64", lambda: layer.forward(x), products(cell, shape))
+    measure("forward, float64", lambda: layer.forward(x, call=INFERENCE), products(cell, shape))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_pack(measure, cell):
     """What an update costs the next pass: the weights in the layout of the kernels."""
     layer, x = recurrent(cell, (1, 1, 512))
-    layer.forward(x)
+    layer.forward(x, call=INFERENCE)
 
     def pack():
         layer.kernel.touch()
@@ -151,10 +153,10 @@ def test_dense(measure, shape, direction):
     layer = layers.Dense(units)
     layer.build((rows, width))
     x, dy = normal(rows, width), normal(rows, units)
-    layer.forward(x, training=True)
+    layer.forward(x, call=layer.default_call)
     flops = 2.0 * rows * width * units
     if direction == "forward":
-        measure("dense forward", lambda: layer.forward(x), flops)
+        measure("dense forward", lambda: layer.forward(x, call=INFERENCE), flops)
     else:
         measure("dense backward", lambda: layer.backward(dy), 2 * flops)
 
@@ -163,11 +165,11 @@ def test_dense(measure, shape, direction):
 @pytest.mark.parametrize("rows", [100, 12800])
 def test_embedding(measure, rows, direction):
     layer = layers.Embedding(10000, 128)
-    layer.build(None)
+    layer.build((None,))
     indices, dy = np.random.default_rng(0).integers(0, 10000, rows).astype("int32"), normal(rows, 128)
-    layer.forward(indices, training=True)
+    layer.forward(indices, call=layer.default_call)
     if direction == "gather":
-        measure("embedding gather", lambda: layer.forward(indices), moved=2.0 * dy.nbytes)
+        measure("embedding gather", lambda: layer.forward(indices, call=INFERENCE), moved=2.0 * dy.nbytes)
     else:
         measure("embedding scatter", lambda: layer.backward(dy), moved=3.0 * dy.nbytes)
 
@@ -178,7 +180,7 @@ def test_update(measure, kind, shape):
     """A variable with a gradient in every row."""
     layer = layers.Dense(shape[1], use_bias=False)
     layer(normal(4, shape[0]), training=True)
-    layer.backward(normal(4, shape[1]), input_gradient=False)
+    layer.backward(normal(4, shape[1]))
     optimizer = optimizers.get(kind)
     variables = layer.trainable_weights
     passes = {"adam": 7, "rmsprop": 5, "sgd": 3}[kind]     # reads and writes of the variable and its slots
