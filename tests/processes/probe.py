@@ -129,7 +129,8 @@ def forks(dtype: str) -> Faults:
 def child_of_a_child(dtype: str) -> Faults:
     """A child computes, forks, and computes again, as its own child does."""
     faults = {}
-    for name in ("forward, over rows", "forward, over units", "backward, both directions"):
+    for name in ("RecurrentRunner, over rows", "RecurrentRunner, over units",
+                 "RecurrentRunner, training in both directions"):
         run = RECIPES[name].prepare(dtype)
         expected = bits(run())
 
@@ -146,7 +147,7 @@ def while_another_computes(dtype: str) -> Faults:
     """Forks while another thread is inside a kernel, with all threads that there are."""
     layer = fastrnn.layers.LSTM(128, dtype=dtype)
     x = np.random.default_rng(0).standard_normal((64, 300, 64)).astype(dtype)
-    run = RECIPES["forward, over rows"].prepare(dtype)
+    run = RECIPES["RecurrentRunner, over rows"].prepare(dtype)
     expected, expected_of_layer = bits(run()), layer(x).tobytes()
     stop, inside, other_bits = threading.Event(), threading.Event(), threading.Event()
 
