@@ -85,7 +85,7 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
         del found["module"], found["registered_name"]
     config = dict(found["config"])
     if "layers" in config:
-        models = {layer["config"]["name"] for layer in config["layers"] if layer["class_name"] == "Functional"}
+        models = {layer["config"]["name"] for layer in config["layers"] if "layers" in layer["config"]}
         config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
     for key in ("layer", "backward_layer"):     # which have their module in both versions
         if isinstance(config.get(key), dict):

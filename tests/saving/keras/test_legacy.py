@@ -254,8 +254,8 @@ class TestGraphs:
         again = fastrnn.models.model_from_json(theirs.to_json())
         assert [layer.name for layer in again.layers] == [layer.name for layer in ours.layers]
 
-    @pytest.mark.parametrize("name", ["shared-layer", "siamese", "one-layer-over-its-own-output", "two-outputs",
-                                      "dictionaries", "words-and-numbers", "read-by-two-depths", "concatenated-twice"])
+    @pytest.mark.parametrize("name", ["shared-layer", "one-layer-over-its-own-output", "two-outputs", "dictionaries",
+                                      "words-and-numbers", "read-by-two-depths", "concatenated-twice"])
     def test_files_for_keras_2(self, name, tmp_path):
         """It reads ours where no operator, and no state or output of a model, is what a layer is called on."""
         ours = graph_zoo.make(fastrnn, name)
