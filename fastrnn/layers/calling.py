@@ -66,6 +66,8 @@ class Calling:
 
     #: Whether `forward` takes `arrays.Rows`, and whether it can give them.
     reads_rows = gives_rows = False
+    #: Whether `backward` may need the output as it is.
+    keeps_output = True
     #: Whether a list is a list of inputs.
     takes_many = False
     #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
@@ -75,9 +77,9 @@ class Calling:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "forward" in vars(cls):          # which may not know how
-            for ability in ("reads_rows", "gives_rows"):
+            for ability, cautious in (("reads_rows", False), ("gives_rows", False), ("keeps_output", True)):
                 if ability not in vars(cls):
-                    setattr(cls, ability, False)
+                    setattr(cls, ability, cautious)
             if "runner" not in vars(cls):
                 cls.runner = Calling.runner     # type: ignore[method-assign]
 
@@ -114,7 +116,8 @@ class Calling:
         call.training = call.taped = True
         call.kept = None
         call.mask = _copy(mask)
-        return _copy(self.forward(*(_copy(x) for x in xs), call=call))
+        y = self.forward(*(_copy(x) for x in xs), call=call)
+        return _copy(y) if self.keeps_output else y
 
     @property
     def default_call(self) -> Call:

@@ -56,6 +56,7 @@ class Bidirectional(Layer):
 
     supports_masking = True
     reads_rows = True
+    keeps_output = False
 
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None,
                  backward_layer: Any = None, **kwargs: Unpack[LayerArguments]) -> None:

@@ -29,6 +29,7 @@ class RecurrentForward(RecurrentWeights):
     """Runs a recurrent layer; `Recurrent` has the whole."""
 
     reads_rows = True
+    keeps_output = False
 
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
