@@ -196,6 +196,14 @@ class Sequential(Model):
             raise ValueError(f"{self}: {method} came after the model became a layer of another one, which counts on "
                              f"the layers it had; {method} before, or make a new Sequential of its layers")
 
+    def connect(self, inputs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None,
+                mask: Any = None) -> Any:
+        made = super().connect(inputs, args, kwargs, training, mask)
+        for inner in self.walk():       # whoever reads the symbols counts on the layers there are
+            if isinstance(inner, Sequential):
+                inner._inside = True
+        return made
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, from the bottom to the top, without the `Input`."""

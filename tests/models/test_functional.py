@@ -196,6 +196,16 @@ def test_threads_predict_on_one_graph(x):
                 np.testing.assert_array_equal(one, two)
 
 
+def test_a_sequential_inside_keeps_its_layers(x):
+    inner = Sequential([Input((T, D)), LSTM(3)])
+    symbol = Input((T, D))
+    model = Model(symbol, Dense(1)(inner(symbol)))
+    for change in lambda: inner.add(Dense(2)), inner.pop:
+        with pytest.raises(ValueError, match="came after the model became a layer of another one"):
+            change()
+    assert model(x).shape == (N, 1)
+
+
 def test_frozen_layers_and_models(x):
     symbol = Input((T, D))
     inner = Sequential([Input((T, D)), LSTM(3, return_sequences=True)], trainable=False)
