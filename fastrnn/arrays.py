@@ -154,6 +154,13 @@ def as_numbers(x: Any, what: str = "input") -> np.ndarray:
     raise ValueError(f"{what}: expected numbers, got an array of {name} (dtype {array.dtype}); {way_out}")
 
 
+def single_array(x: Any) -> Any:
+    """A list of one array, which is how Keras lists the inputs of a model, stands for that array."""
+    if isinstance(x, (list, tuple)) and len(x) == 1 and is_array_like(x[0]) and getattr(x[0], "ndim", 0) > 1:
+        return x[0]
+    return x
+
+
 def dtype_name(x: np.ndarray) -> str | None:
     """ "float32" or "float64", None for another dtype: `x.dtype.name` takes microseconds."""
     return _NAMES.get(x.dtype)

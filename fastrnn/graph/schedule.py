@@ -41,7 +41,7 @@ class Schedule:
     def __init__(self, graph: Graph, masked: frozenset[int] = frozenset(), frozen: bool = False,
                  wanted: frozenset[int] | None = None, dropout: bool = True, trainable: bool = True) -> None:
         self._dropout, self._trainable = dropout, trainable
-        self.graph, self._masked_inputs = graph, masked
+        self.graph = graph
         table = steps_of(graph, masked)
         self.steps, self._size = table.steps, table.size
         self._outputs = table.outputs
@@ -215,19 +215,12 @@ class Schedule:
         return [slots[slot] for slot in self._outputs], self._masks_of(known)
 
     def _run(self, step: Step, layer: Any, call: Call, slots: list[Any], known: list[Any]) -> Any:
-        inputs = step.inputs
-        if len(inputs) == 1 and not step.checks:
-            x = slots[inputs[0]]
-            y = layer.forward(x, call=call)
-            if step.makes_mask:
-                self._pass_mask(step, (x,), y, call, known)
-        else:
-            xs = [slots[slot] for slot in inputs]
-            if step.checks:
-                xs = step.checked(xs)
-            y = layer.forward(*xs, call=call)
-            if step.makes_mask:
-                self._pass_mask(step, xs, y, call, known)
+        xs = [slots[slot] for slot in step.inputs]
+        if step.checks:
+            xs = step.checked(xs)
+        y = layer.forward(*xs, call=call)
+        if step.makes_mask:
+            self._pass_mask(step, xs, call, known)
         if step.single:
             slots[step.outputs[0]] = y
         else:
@@ -235,8 +228,8 @@ class Schedule:
                 slots[slot] = one
         return y
 
-    def _pass_mask(self, step: Step, xs: Arrays, y: Any, call: Call, known: list[Any]) -> None:
-        mask = step.layer.compute_mask(list(xs) if step.layer.masks == "merge" else xs[0], call.mask)
+    def _pass_mask(self, step: Step, xs: list[Any], call: Call, known: list[Any]) -> None:
+        mask = step.layer.compute_mask(xs if step.layer.masks == "merge" else xs[0], call.mask)
         if isinstance(mask, list):
             for slot, one in zip(step.outputs, mask, strict=True):
                 known[slot] = one

@@ -132,6 +132,21 @@ class Layer(Calling):
         """Names and shapes of the weights that `build` makes for this layer itself, in their order; makes none."""
         return {}
 
+    def count_of(self, argument: str, value: Any) -> int:
+        """An argument that is a positive whole number.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= 0:
+            raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
+        return int(value)
+
+    def refuse_activity_regularizer(self, given: Any, instead: str = "the weights") -> None:
+        """Raise a ValueError if the argument, which layers take as in Keras, is given."""
+        if given is not None:
+            raise ValueError(f"{self}: activity_regularizer is not supported; regularize {instead} instead")
+
     def describe(self, arguments: Mapping[str, Any]) -> None:
         """Keep the arguments that describe weights: names and configurations become objects."""
         for name, module in self._descriptions():

@@ -159,7 +159,7 @@ class Ports(Layer):
     def check_fixed(self, index: int, shape: tuple[int, ...]) -> None:
         """Raise a ValueError if an input has another size where the model's is fixed."""
         own = self.demanded_shape(index)
-        if any(size is not None and size != got for size, got in zip(own[1:], shape[1:])):
+        if not fits(own, shape):
             name = f" {self.input_names[index]!r}" if len(self.graph.inputs) > 1 else ""
             raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
 
@@ -167,8 +167,7 @@ class Ports(Layer):
         if len(shapes) != len(self.graph.inputs):
             raise ValueError(f"{self}: expected {len(self.graph.inputs)} inputs, got {len(shapes)}")
         for index, (own, shape) in enumerate(zip((symbol.shape for symbol in self.graph.inputs), shapes)):
-            if len(own) != len(shape) or any(one is not None and two is not None and one != two
-                                             for one, two in zip(own[1:], shape[1:])):
+            if not fits(own, shape):
                 name = f" {self.input_names[index]!r}" if len(shapes) > 1 else ""
                 raise ValueError(f"{self}: expected input{name} of shape {own}, got {shape}")
 
@@ -180,6 +179,15 @@ class Ports(Layer):
     def demanded_shape(self, index: int) -> Shape:
         """The shape that arrays of an input must have, None where it may vary."""
         return self.graph.inputs[index].shape
+
+
+def fits(own: Shape, shape: Shape) -> bool:
+    """Whether an input of a shape can have another, the batch aside; None stands for any size.
+
+    >>> fits((None, None, 3), (32, 5, 3)), fits((None, 4, 3), (32, 5, 3))
+    (True, False)
+    """
+    return len(own) == len(shape) and all(None in (one, two) or one == two for one, two in zip(own[1:], shape[1:]))
 
 
 def _names(structure: Any, symbols: Sequence[Any]) -> list[str]:
@@ -197,11 +205,10 @@ def _names(structure: Any, symbols: Sequence[Any]) -> list[str]:
 
 
 def _single(x: Any) -> Any:
-    """A list of one array, which is how Keras lists the inputs of a model, stands for that array."""
-    if isinstance(x, (list, tuple)) and len(x) == 1 and (
-            has_symbols(x) or (arrays.is_array_like(x[0]) and getattr(x[0], "ndim", 0) > 1)):
+    """A list of one array or symbol, which is how Keras lists the inputs of a model, stands for it."""
+    if isinstance(x, (list, tuple)) and len(x) == 1 and has_symbols(x):
         return x[0]
-    return x
+    return arrays.single_array(x)
 
 
 def _fit_rank(x: np.ndarray, expected: Shape) -> np.ndarray:

@@ -13,6 +13,7 @@ from fastrnn.graph.graph import Graph
 from fastrnn.graph.symbol import Symbol
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
+from fastrnn.layers.ports import fits
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.models.model import Model
 from fastrnn.models.summary import Row
@@ -263,8 +264,7 @@ class Sequential(Model):
         own = self._batch_input_shape
         if own is None or not self._strict:
             return below
-        if len(own) != len(below) or any(one is not None and two is not None and one != two
-                                         for one, two in zip(own[1:], below[1:])):
+        if not fits(own, below):
             raise ValueError(f"{self}: expected input of shape {own}, got {below}")
         return own
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.arrays import single_array
 
 
 def is_source(x: Any) -> bool:
@@ -30,13 +31,6 @@ def unpack(item: Any, what: str) -> tuple[Any, Any, Any]:
     if len(item) == 1:
         return item[0], None, None
     raise ValueError(f"{what}: expected (x, y) or (x, y, sample_weight), got {len(item)} items")
-
-
-def single_array(x: Any) -> Any:
-    """A list of one array, which is how Keras lists the inputs of a model, stands for that array."""
-    if isinstance(x, (list, tuple)) and len(x) == 1 and arrays.is_array_like(x[0]) and getattr(x[0], "ndim", 0) > 1:
-        return x[0]
-    return x
 
 
 def as_targets(y: Any, indices: bool, dtype: str, what: str) -> np.ndarray:

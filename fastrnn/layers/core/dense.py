@@ -47,11 +47,8 @@ class Dense(Layer):
                  kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
                  kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
-            raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the weights instead")
-        self.units = int(units)
+        self.units = self.count_of("units", units)
+        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.describe(locals())

@@ -106,12 +106,9 @@ class Embedding(Layer):
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
         super().__init__(**kwargs)
-        for argument, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= 0:
-                raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the table instead")
-        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
+        self.input_dim = self.count_of("input_dim", input_dim)
+        self.output_dim = self.count_of("output_dim", output_dim)
+        self.refuse_activity_regularizer(activity_regularizer, "the table")
         self.input_length = length
         self.describe(locals())
         self.mask_zero = bool(mask_zero)

@@ -68,11 +68,8 @@ class RecurrentWeights(Layer):
         if time_major:
             raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
         super().__init__(**kwargs)
-        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units <= 0:
-            raise ValueError(f"{self} units: expected a positive whole number, got {units!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self}: activity_regularizer is not supported; regularize the weights instead")
-        self.units = int(units)
+        self.units = self.count_of("units", units)
+        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = self._kernel_activation("activation", activation)
         self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
         self.use_bias = bool(use_bias)
