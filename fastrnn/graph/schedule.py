@@ -215,10 +215,15 @@ class Schedule:
         return [slots[slot] for slot in self._outputs], self._masks_of(known)
 
     def _run(self, step: Step, layer: Any, call: Call, slots: list[Any], known: list[Any]) -> Any:
-        xs = [slots[slot] for slot in step.inputs]
-        if step.checks:
-            xs = step.checked(xs)
-        y = layer.forward(*xs, call=call)
+        if len(step.inputs) == 1 and not step.checks:       # unpacking xs costs a small step 3 %
+            x = slots[step.inputs[0]]
+            xs = [x]
+            y = layer.forward(x, call=call)
+        else:
+            xs = [slots[slot] for slot in step.inputs]
+            if step.checks:
+                xs = step.checked(xs)
+            y = layer.forward(*xs, call=call)
         if step.makes_mask:
             self._pass_mask(step, xs, call, known)
         if step.single:
