@@ -47,18 +47,63 @@ from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
 
-__all__ = ["ELU", "GRU", "LSTM", "Activation", "Add", "Average", "Bidirectional", "Concatenate", "Cropping1D", "Dense",
-           "Dot", "Dropout", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "Input", "InputLayer",
-           "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "MinGRU", "Minimum", "Multiply",
-           "Operation", "PReLU", "Permute", "ReLU", "RepeatVector", "Reshape", "SimpleRNN", "Softmax",
-           "SpatialDropout1D", "Subtract", "TimeDistributed", "Variable", "ZeroPadding1D", "add", "average",
-           "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract"]
+__all__ = [
+    "ELU",
+    "GRU",
+    "LSTM",
+    "Activation",
+    "Add",
+    "Average",
+    "Bidirectional",
+    "Concatenate",
+    "Cropping1D",
+    "Dense",
+    "Dot",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
+    "Maximum",
+    "MinGRU",
+    "Minimum",
+    "Multiply",
+    "Operation",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Reshape",
+    "SimpleRNN",
+    "Softmax",
+    "SpatialDropout1D",
+    "Subtract",
+    "TimeDistributed",
+    "Variable",
+    "ZeroPadding1D",
+    "add",
+    "average",
+    "concatenate",
+    "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "serialize",
+    "subtract",
+]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-for _layer in (Activation, Add, Average, Bidirectional, Concatenate, Cropping1D, Dense, Dot, Dropout, ELU, Embedding,
-               Flatten, GaussianDropout, GaussianNoise, GRU, InputLayer, LayerNormalization, LeakyReLU, LSTM, Masking,
-               Maximum, MinGRU, Minimum, Multiply, Permute, PReLU, ReLU, RepeatVector, Reshape, SimpleRNN, Softmax,
-               SpatialDropout1D, Subtract, TimeDistributed, ZeroPadding1D, *_MASK_OPERATIONS):
-    register(_layer)
+_ABSTRACT = (Layer, Operation)
+
+for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
+    if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:
+        register(_layer)
