@@ -12,6 +12,7 @@ from fastrnn import arrays, constraints, initializers, regularizers
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import NodesOf
 from fastrnn.layers.calling import Calling
+from fastrnn.layers.own import takes_call
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import did_you_mean, snake_case
 
@@ -57,8 +58,16 @@ class Layer(Calling):
     #: Makes the first values of the weights in place of their initializers, of the shape and dtype.
     first_values: Callable[[tuple[int, ...], str], np.ndarray] | None = None
 
+    #: Penalty on the output, of the layers that take one.
+    activity_regularizer: Any = None
+
     #: The weights that arguments describe: "kernel" for `kernel_initializer`, `kernel_regularizer` and so on.
     described: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in vars(cls) and "forward" not in vars(cls):
+            takes_call(cls)
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
