@@ -183,7 +183,7 @@ class _Passes:
     trainable_weights: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
     reads_rows = gives_rows = takes_many = takes_arguments = False
-    output_activation = None
+    output_activation = activity_regularizer = None
 
     def forward(self, x: Any, call: Any) -> Any:
         return x

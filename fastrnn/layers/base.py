@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import NodesOf
 from fastrnn.layers.calling import Calling
@@ -47,6 +48,7 @@ class Layer(Calling):
         name: unique in a model; made from the class's name if None.
         trainable: whether the optimizer changes the weights.
         dtype: "float32" or "float64".
+        activity_regularizer: penalty on the output, which a model adds to its loss.
         input_shape, batch_input_shape, input_dim, input_length, batch_size: Keras's older keywords for the shape of the
             first layer's input: without the batch, with it, and in pieces.
 
@@ -58,9 +60,6 @@ class Layer(Calling):
     #: Makes the first values of the weights in place of their initializers, of the shape and dtype.
     first_values: Callable[[tuple[int, ...], str], np.ndarray] | None = None
 
-    #: Penalty on the output, of the layers that take one.
-    activity_regularizer: Any = None
-
     #: The weights that arguments describe: "kernel" for `kernel_initializer`, `kernel_regularizer` and so on.
     described: tuple[str, ...] = ()
 
@@ -69,12 +68,14 @@ class Layer(Calling):
         if "call" in vars(cls) and "forward" not in vars(cls):
             takes_call(cls)
 
-    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
+    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None,
+                 activity_regularizer: Any = None, **legacy: Any) -> None:
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
             del legacy["quantization_config"]
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
         self.trainable = trainable
         self.dtype = self._dtype_name(dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self._variables: list[Variable] = []
         self._batch_input_shape = self._legacy_shape(legacy)
@@ -150,11 +151,6 @@ class Layer(Calling):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= 0:
             raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
         return int(value)
-
-    def refuse_activity_regularizer(self, given: Any, instead: str = "the weights") -> None:
-        """Raise a ValueError if the argument, which layers take as in Keras, is given."""
-        if given is not None:
-            raise ValueError(f"{self}: activity_regularizer is not supported; regularize {instead} instead")
 
     def describe(self, arguments: Mapping[str, Any]) -> None:
         """Keep the arguments that describe weights: names and configurations become objects."""
@@ -272,9 +268,19 @@ class Layer(Calling):
                 v.add_gradient(v.regularizer.gradient(v.data))
 
     def add_loss(self, loss: Any) -> None:
-        """Refuse a loss of the layer's own; `Model.add_loss` takes symbols."""
-        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass "
-                                  "its symbol to the model's add_loss, or give the weights a regularizer")
+        """Add to the loss of the model, from within a `call` of your own.
+
+        Args:
+            loss: an array, whose sum is added, or a function without arguments that gives one.
+
+        Raises:
+            RuntimeError: no such call is running; `Model.add_loss` takes symbols, and weights a regularizer.
+        """
+        running = eager.current()
+        if running is None:
+            raise RuntimeError(f"{self}: add_loss is for the inside of call; to add a symbol's mean use the model's "
+                               "add_loss, and for a penalty on weights their regularizer")
+        running.losses.append(loss() if callable(loss) else loss)
 
     # configuration -------------------------------------------------------------------------------------------------
 
@@ -282,6 +288,8 @@ class Layer(Calling):
         """The arguments that build this layer again."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         config.update((name, module.serialize(getattr(self, name))) for name, module in self._descriptions())
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self._batch_input_shape is not None:
             config["batch_input_shape"] = self._batch_input_shape
         return config

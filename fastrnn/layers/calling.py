@@ -39,6 +39,7 @@ class Calling:
     name: str
     dtype: str
     built: bool
+    activity_regularizer: Any
     _default_call: Call | None
     _nodes: NodesOf
 

@@ -31,6 +31,7 @@ class Own(Calling):
 
     masks = "merge"
     takes_many = takes_arguments = True
+    output_activation = None
 
     @property
     def input_kind(self) -> str:
@@ -108,8 +109,13 @@ class Own(Calling):
     def check_part(self, index: int, x: Any) -> Any:
         return _as_array(self, x)
 
+    def check_shapes(self, *shapes: Shape) -> None:
+        """Any may do."""
+
     def mask_rank(self, rank: int) -> int:
         return max(rank, 2)
+
+    compute_mask, check_mask = Calling.compute_mask, Calling.check_mask       # also where a model has others
 
     def masks_of_outputs(self, xs: list[Any], call: Call) -> Any:
         return call.masks_made if len(call.masks_made) != 1 else call.masks_made[0]
@@ -139,8 +145,11 @@ class Own(Calling):
         if len(shapes) == 1 and shapes[0] and isinstance(shapes[0][0], (list, tuple)):
             shapes = [tuple(shape) for shape in shapes[0]]
         node = next((node for node in self._nodes.alive() if len(node.inputs) == len(shapes)), None)
-        args, kwargs = ((_sample(shapes),), {}) if node is None else (node.args, node.kwargs)
+        args, kwargs = ((_sample([np.zeros(()) for _ in shapes]),), {}) if node is None else (node.args, node.kwargs)
         dtypes = [self.dtype] * len(shapes) if node is None else [symbol.dtype for symbol in node.inputs]
+        if not self.built:
+            _build_on(self, (_sample([np.broadcast_to(np.zeros(()), [size or 1 for size in shape])
+                                      for shape in shapes]),), {})
         known = vars(self).setdefault("_known_shapes", {})
         key = (id(node), *(shape[1:] for shape in shapes))
         if key not in known:
@@ -374,16 +383,15 @@ def _on_zeros(layer: Any, args: Any, kwargs: Any, shapes: Sequence[Shape], dtype
                     [*masks, *[False] * len(losses)], bool(losses))
 
 
-def _sample(shapes: Sequence[Shape]) -> Any:
-    """Arrays that stand for inputs of these shapes among arguments."""
-    made = [np.zeros(()) for _ in shapes]
+def _sample(made: list[np.ndarray]) -> Any:
+    """Arrays as one argument."""
     return made[0] if len(made) == 1 else made
 
 
 def _build_on(layer: Any, args: Any, kwargs: Any) -> None:
     """Call the user's `build` with the shapes of the arguments: of the first, or as many as it takes."""
     build = type(layer).build
-    if build is not Calling.build:
+    if build is not Calling.build and not hasattr(build, "of_the_library"):
         wanted = [parameter for parameter in inspect.signature(build).parameters.values()][1:]
         bound = _signature(type(layer)).bind_partial(layer, *args, **kwargs).arguments
         shapes = {name: _shape_of(value) for name, value in list(bound.items())[1:]

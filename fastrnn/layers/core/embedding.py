@@ -105,10 +105,9 @@ class Embedding(Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.input_dim = self.count_of("input_dim", input_dim)
         self.output_dim = self.count_of("output_dim", output_dim)
-        self.refuse_activity_regularizer(activity_regularizer, "the table")
         self.input_length = length
         self.describe(locals())
         self.mask_zero = bool(mask_zero)
