@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -39,12 +39,23 @@ def namespace() -> types.ModuleType:
 
 
 def penalty(regularizer: Any, x: Any) -> Any:
-    """What a regularizer makes of an array, a box if that is one."""
+    """A regularizer's penalty on an output, a box if that is one: a mean over the batch, as in Keras."""
     values, running = plain(x), tape()
-    value = np.asarray(regularizer(values), values.dtype)
+    share = 1 / max(1, len(values)) if values.ndim else 1.0
+    value = np.asarray(regularizer(values) * share, values.dtype)
     if running is None or not is_box(x):
         return value
-    return running.record(value, [x], lambda dy: dy * regularizer.gradient(values))
+    return running.record(value, [x], lambda dy: dy * share * regularizer.gradient(values))
+
+
+def differentiated(function: Callable[..., Any], *xs: np.ndarray) -> tuple[Any, Callable[[np.ndarray], list[Any]]]:
+    """What a user's function gives for arrays, and a function that gives their gradients for that of it, once."""
+    with Eager(traced=True) as running:
+        assert running.tape is not None
+        trace = running.tape
+        boxes = [trace.box(x) for x in xs]
+        y = function(*boxes)
+    return plain(y), lambda dy: trace.backward([y], [dy], boxes, Call(), ())
 
 
 class Eager:
@@ -62,7 +73,8 @@ class Eager:
     def __init__(self, training: bool = False, traced: bool = False, call: Call | None = None) -> None:
         self._outer = _here.running
         level = 0 if self._outer is None else self._outer.level + 1
-        self.level, self.training = level, training
+        self.level: int = level
+        self.training = training
         self.tape = Tape(None if call is None else call.pass_, level) if traced else None
         self.losses: list[Any] = []
         self._masks: dict[int, tuple[Any, Any]] = {}

@@ -98,7 +98,8 @@ class Node:
         adds_loss: the last output is what the layer's own code adds to the loss.
     """
 
-    __slots__ = ("__weakref__", "adds_loss", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single", "training")
+    __slots__ = ("__weakref__", "adds_loss", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single",
+                 "training")
 
     def __init__(self, layer: Any, inputs: list[Symbol], args: tuple[Any, ...] = (),
                  kwargs: Mapping[str, Any] | None = None, masks: tuple[Symbol | None, ...] = (),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trace of a user's own code, from which its gradient follows: nodes are autograd's, a layer's call is one of them."""
+"""The trace of a user's own code, from which its gradient follows: of autograd's nodes, and one for each call of a
+layer."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class _Engine:
 
         numbers = itertools.count()
 
-        class Node(core.VJPNode):   # type: ignore[misc]
+        class Node(core.VJPNode):
             """A node that knows when it was made: a node's parents are older than it is."""
 
             __slots__ = ("number",)

@@ -14,8 +14,8 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
-from fastrnn.layers.core.input import Input, InputLayer
 from fastrnn.layers.core.function_call import FunctionCall
+from fastrnn.layers.core.input import Input, InputLayer
 from fastrnn.layers.core.lambda_layer import Lambda
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed

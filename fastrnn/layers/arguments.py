@@ -12,7 +12,6 @@ class LayerArguments(TypedDict, total=False):
     name: str | None
     trainable: bool
     dtype: Any
-    activity_regularizer: Any
     input_shape: Any
     batch_input_shape: Any
     batch_shape: Any

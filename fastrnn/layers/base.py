@@ -41,6 +41,10 @@ def reset_names() -> None:
 _DESCRIPTIONS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
+_AS_NAMED = ("name", "shape", "initializer", "regularizer", "constraint", "trainable")
+_AS_IN_KERAS_3 = ("shape", "initializer", "dtype", "trainable")
+
+
 class Layer(Calling):
     """Base of all layers. A subclass defines `build`, `forward` and `backward`, see `Calling`.
 
@@ -48,7 +52,7 @@ class Layer(Calling):
         name: unique in a model; made from the class's name if None.
         trainable: whether the optimizer changes the weights.
         dtype: "float32" or "float64".
-        activity_regularizer: penalty on the output, which a model adds to its loss.
+        activity_regularizer: penalty on the output; its mean over the batch is added to the loss.
         input_shape, batch_input_shape, input_dim, input_length, batch_size: Keras's older keywords for the shape of the
             first layer's input: without the batch, with it, and in pieces.
 
@@ -175,18 +179,50 @@ class Layer(Calling):
         first, penalty, bounds = (getattr(self, f"{by or name}_{ending}") for ending in _DESCRIPTIONS)
         return self.add_weight(name, shape, initializer or first, penalty, bounds, kind=kind)
 
-    def add_weight(self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any = None,
-                   constraint: Any = None, trainable: bool = True, kind: type[Variable] = Variable) -> Variable:
-        """A new weight of this layer, with its first values."""
-        initial = self.stored.pop(name, None)
+    def add_weight(self, *arguments: Any, shape: Any = None, initializer: Any = None, dtype: Any = None,
+                   trainable: bool = True, autocast: bool = True, regularizer: Any = None, constraint: Any = None,
+                   aggregation: Any = None, name: str | None = None, kind: type[Variable] = Variable) -> Variable:
+        """A new weight of this layer, with its first values.
+
+        Args:
+            arguments: in Keras 3's order (shape, initializer, dtype, trainable), or, beginning with a name,
+                (name, shape, initializer, regularizer, constraint, trainable).
+            shape: of it; () by default.
+            initializer: glorot_uniform by default, zeros for whole numbers.
+            dtype: that of the layer by default.
+            trainable: whether an optimizer changes it.
+            autocast, aggregation: without effect; Keras programs pass them.
+            regularizer, constraint: of it, by name or as instances.
+            name: of it.
+            kind: class of the variable.
+
+        Example:
+
+        >>> from fastrnn.layers import Layer
+        >>> Layer().add_weight(shape=(2, 3), initializer="ones", name="scale").shape
+        (2, 3)
+        """
+        given = {"shape": shape, "initializer": initializer, "dtype": dtype, "trainable": trainable,
+                 "regularizer": regularizer, "constraint": constraint, "name": name}
+        order = _AS_NAMED if arguments and isinstance(arguments[0], (str, type(None))) else _AS_IN_KERAS_3
+        given.update(zip(order, arguments))
+        made = given["dtype"] or self.dtype
+        sizes = given["shape"] if given["shape"] is not None else ()
+        sizes = tuple(int(size) for size in sizes) if isinstance(sizes, (list, tuple)) else (int(sizes),)
+        label = given["name"] or ("variable" if not self._variables else f"variable_{len(self._variables)}")
+        initial = self.stored.pop(label, None)
         if initial is None and self.first_values is not None:
-            initial = self.first_values(shape, self.dtype)
+            initial = self.first_values(sizes, made)
         if initial is None:
-            initial = np.array(initializers.get(initializer)(shape, self.dtype), self.dtype)
-        variable = kind(initial, name, trainable, regularizers.get(regularizer), constraints.get(constraint))
-        variable.path = f"{self.name}/{name}"
+            first = given["initializer"] or ("glorot_uniform" if str(made).startswith("float") else "zeros")
+            initial = np.array(initializers.get(first)(sizes, made), made)
+        variable = kind(initial, label, given["trainable"], regularizers.get(given["regularizer"]),
+                        constraints.get(given["constraint"]))
+        variable.path = f"{self.name}/{label}"
         self._variables.append(variable)
         return variable
+
+    add_variable = add_weight
 
     def sublayers(self) -> Sequence[Any]:
         """The layers inside this one, in the order of their weights."""

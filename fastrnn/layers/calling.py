@@ -47,8 +47,12 @@ class Calling:
 
     @property
     def supports_masking(self) -> bool:
-        """Whether the layer knows what to do with a mask."""
-        return False
+        """Whether the layer knows what to do with a mask; a layer with a `call` of the user's own hands it on."""
+        return bool(vars(self).get("_supports_masking", False))
+
+    @supports_masking.setter
+    def supports_masking(self, value: bool) -> None:
+        self._supports_masking = bool(value)
 
     @property
     def input_kind(self) -> str:

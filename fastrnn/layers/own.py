@@ -24,11 +24,14 @@ _TRIALS = (((2, 24), (3, 31)), ((2, 160), (3, 167)))
 
 
 class Own(Calling):
-    """What a subclass of `Layer` or `Model` gets that defines `call`: its code runs on arrays as it is, layers called in
-    there among them. In training it is traced, and differentiated by autograd; each layer of the library is one step of
-    the trace. Called on symbols, the code runs on zeros once or twice, from which the shapes of the outputs are known.
+    """What a subclass of `Layer` or `Model` gets that defines `call`.
+
+    Its code runs on arrays as it is, and so do the layers that it calls. In training it is traced, and differentiated
+    by autograd; a call of a layer of the library is one step of the trace. Called on symbols, the code runs on zeros,
+    from which the shapes of the outputs are known.
     """
 
+    trainable_weights: Sequence[Any]
     masks = "merge"
     takes_many = takes_arguments = True
     output_activation = None
@@ -36,15 +39,6 @@ class Own(Calling):
     @property
     def input_kind(self) -> str:
         return "any"
-
-    @property
-    def supports_masking(self) -> bool:
-        """Whether a mask goes on as it comes."""
-        return bool(vars(self).get("_supports_masking", False))
-
-    @supports_masking.setter
-    def supports_masking(self, value: bool) -> None:
-        self._supports_masking = bool(value)
 
     # calls ---------------------------------------------------------------------------------------------------------
 
@@ -65,11 +59,12 @@ class Own(Calling):
             call.training = call.taped = True
             call.kept, call.mask, call.arguments = None, None, (args, kwargs)
             try:
-                self.forward(*_leaves(args, kwargs), call=call)
+                self.forward(*(x.copy() for x in _leaves(args, kwargs)), call=call)
             except Unavailable:
                 pass            # nobody may want to go back
             else:
-                return rebuild(call.kept[1], [plain(one) for one in call.kept[2]])
+                structure = call.kept[1]
+                return rebuild(structure, [_copied(plain(one)) for one in flatten(structure)])
         with Eager(bool(kwargs.get("training"))) as running:
             return _invoked(self, args, kwargs, running)
 
@@ -98,12 +93,15 @@ class Own(Calling):
     def backward(self, dy: Any, *more: Any, call: Call | None = None) -> Any:
         call = self.taped(call)
         tape, _, outputs, inputs = call.kept
+        dys = [None if one is None else self.check_gradient(one, np.shape(plain(output)))
+               for one, output in zip((dy, *more), outputs, strict=True)]
         if tape is None:
             found: list[Any] = [None] * len(inputs)
         else:
             with np.errstate(all="ignore"):
-                found = tape.backward(outputs, (dy, *more), inputs, call, self.trainable_weights)
-        found = [None if dx is None else np.ascontiguousarray(dx, plain(x).dtype) for dx, x in zip(found, inputs)]
+                found = tape.backward(outputs, dys, inputs, call, self.trainable_weights)
+        found = [np.ascontiguousarray(dx, plain(x).dtype) if dx is not None and call.wants(index) else None
+                 for index, (dx, x) in enumerate(zip(found, inputs))]
         return found[0] if len(found) == 1 else found
 
     def check_part(self, index: int, x: Any) -> Any:
@@ -177,7 +175,7 @@ def takes_call(cls: type) -> None:
     """Give a class that defines `call`, and no `forward`, what it needs to be a layer."""
     own = vars(cls)
     for name, value in vars(Own).items():
-        if name in ("__module__", "__doc__", "__dict__", "__weakref__"):
+        if name in ("__module__", "__doc__", "__dict__", "__weakref__", "__annotations__"):
             continue
         if name == "compute_output_shape" and name in own:
             cls.compute_output_shape = _of_shapes(own[name])        # type: ignore[attr-defined]
@@ -205,10 +203,12 @@ def _invoked(layer: Any, args: Any, kwargs: Any, running: Eager) -> Any:
     args, kwargs = _as_arrays(layer, args, running), _as_arrays(layer, kwargs, running)
     if not layer.built:
         _build_on(layer, args, kwargs)
-    bound = _signature(type(layer)).bind_partial(layer, *args, **kwargs).arguments
-    names = _signature(type(layer)).parameters
+    names = _signature(layer).parameters
     before = running.training
-    said = bound.get("training")
+    said, mask_given = kwargs.get("training"), kwargs.get("mask")
+    kwargs = _accepted(layer, kwargs)
+    bound = _signature(layer).bind_partial(layer, *args, **kwargs).arguments
+    said = bound.get("training", said)
     running.training = before if said is None else bool(said)
     if "training" in names and said is None:
         kwargs = {**kwargs, "training": running.training}
@@ -224,8 +224,7 @@ def _invoked(layer: Any, args: Any, kwargs: Any, running: Eager) -> Any:
         y = layer.call(*args, **kwargs)
     finally:
         running.training = before
-    if bound.get("mask") is not None:
-        mask = bound["mask"]
+    mask = bound.get("mask", mask_given) if bound.get("mask", mask_given) is not None else mask
     if _makes_masks(layer):
         given = layer.compute_mask(inputs, mask)
         given = given if isinstance(given, (list, tuple)) and len(flatten(y)) > 1 else [given] * len(flatten(y))
@@ -244,8 +243,20 @@ def _makes_masks(layer: Any) -> bool:
 
 
 @functools.cache
-def _signature(cls: Any) -> inspect.Signature:
-    return inspect.signature(cls.call)
+def _signature_of(call: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(call)
+
+
+def _signature(layer: Any) -> inspect.Signature:
+    return _signature_of(type(layer).call)
+
+
+def _accepted(layer: Any, kwargs: Any) -> Any:
+    """The keywords without those that every layer takes, where the code does not."""
+    names = _signature(layer).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in names.values())
+    return {key: value for key, value in kwargs.items()
+            if key not in ("training", "mask") or key in names or open_ended}
 
 
 def _mask_of(structure: Any, running: Eager) -> Any:
@@ -286,6 +297,10 @@ def _as_array(layer: Any, x: Any) -> Any:
     if is_box(x) or isinstance(x, (bool, int, float, str, type(None))) or not arrays.is_array_like(x):
         return x
     return _as_array(layer, arrays.as_array(x, f"{layer} input"))
+
+
+def _copied(x: Any) -> Any:
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def _differs(x: Any) -> bool:
@@ -341,8 +356,8 @@ class _Outputs:
 
     def differ(self, other: _Outputs) -> _Outputs:
         """These, with None for the sizes in which others differ."""
-        self.shapes = [tuple(size if size == its else None for size, its in zip(shape, shape_)) for shape, shape_ in zip(
-            self.shapes, other.shapes)]
+        self.shapes = [tuple(size if size == its else None for size, its in zip(shape, others))
+                       for shape, others in zip(self.shapes, other.shapes)]
         return self
 
 
@@ -392,11 +407,11 @@ def _build_on(layer: Any, args: Any, kwargs: Any) -> None:
     """Call the user's `build` with the shapes of the arguments: of the first, or as many as it takes."""
     build = type(layer).build
     if build is not Calling.build and not hasattr(build, "of_the_library"):
-        wanted = [parameter for parameter in inspect.signature(build).parameters.values()][1:]
-        bound = _signature(type(layer)).bind_partial(layer, *args, **kwargs).arguments
+        wanted = list(inspect.signature(build).parameters.values())[1:]
+        bound = _signature(layer).bind_partial(layer, *args, **_accepted(layer, kwargs)).arguments
         shapes = {name: _shape_of(value) for name, value in list(bound.items())[1:]
                   if any(_is_input(leaf) for leaf in flatten(value))}
-        named = {p.name: shapes[p.name.removesuffix("_shape")] for p in wanted if p.name.removesuffix("_shape") in shapes}
+        named = {p.name: shapes[name] for p in wanted if (name := p.name.removesuffix("_shape")) in shapes}
         if len(wanted) > 1 and len(named) == len(shapes):
             layer.build(**named)
         elif wanted and wanted[0].kind is not inspect.Parameter.VAR_POSITIONAL and len(wanted) == 1:

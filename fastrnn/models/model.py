@@ -77,7 +77,7 @@ class Model(Network):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "call" in vars(cls) and cls.forward is Own.forward:
+        if "call" in vars(cls) and vars(cls).get("forward") is Own.forward:
             cls._subclassed = True
             for name, value in vars(Subclassed).items():
                 if not name.startswith("__") and name not in vars(cls):

@@ -21,6 +21,7 @@ class Subclassed:
     input comes."""
 
     def prepare(self: Any, x: Any) -> list[np.ndarray]:
+        """Inputs as a user passes them, checked and converted; the first ones make the graph."""
         if self._graph is None:
             leaves = [_checked(self, leaf) for leaf in flatten(_as_structure(x))]
             self._take_inputs(rebuild(_as_structure(x), [leaf.shape for leaf in leaves]),
@@ -29,7 +30,11 @@ class Subclassed:
         return checked
 
     def build(self: Any, input_shape: Any = None) -> None:
-        """Make the weights for inputs of a shape, the batch first; a list or a dictionary of them for several inputs."""
+        """Make the weights.
+
+        Args:
+            input_shape: of the input, the batch first; a list or a dictionary of them for several inputs.
+        """
         if self._graph is not None or input_shape is None:
             self.built = True
             return
@@ -61,6 +66,7 @@ class Subclassed:
         return list(self.sublayers())
 
     def unrolled(self) -> None:
+        """None: it is one step of a schedule."""
         return None
 
 
@@ -80,8 +86,9 @@ def _checked(model: Any, leaf: Any) -> np.ndarray:
 
 
 def _input_dtype(dtype: np.dtype[Any]) -> str:
-    return "float64" if dtype == np.float64 else "float32" if dtype.kind == "f" else "int32" if dtype.kind in "iu" else (
-        dtype.name)
+    if dtype.kind == "f":
+        return "float64" if dtype == np.float64 else "float32"
+    return "int32" if dtype.kind in "iu" else dtype.name
 
 
 def _as_shapes(shape: Any) -> Any:

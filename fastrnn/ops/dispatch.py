@@ -18,8 +18,6 @@ from fastrnn.layers.variable import Variable
 
 P = ParamSpec("P")
 
-__all__ = ["namespace", "op", "tensor", "weak"]
-
 
 def op(symbolic: str | None = None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Make a function of arrays one of `fastrnn.ops`: for symbols among its arguments it gives the symbols of a layer

@@ -14,7 +14,7 @@ from fastrnn.layers.base import Layer, Shape
 
 
 class Penalty(Layer):
-    """A regularizer's penalty on an array, as an array of one element."""
+    """A regularizer's penalty on an output, as an array of one element: a mean over the batch, as in Keras."""
 
     masks = "drop"
 
@@ -32,11 +32,11 @@ class Penalty(Layer):
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         if call.taped:
             call.kept = x
-        return np.full(1, self._regularizer(x), self.dtype)
+        return np.full(1, self._regularizer(x) / max(1, len(x)), self.dtype)
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray:
         x = self.taped(call).kept
-        return np.asarray(dy[0] * self._regularizer.gradient(x), x.dtype)
+        return np.asarray(dy[0] / max(1, len(x)) * self._regularizer.gradient(x), x.dtype)
 
 
 def with_inner_losses(graph: Graph) -> tuple[Graph, list[Symbol]]:

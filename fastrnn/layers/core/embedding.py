@@ -110,14 +110,10 @@ class Embedding(Layer):
         self.output_dim = self.count_of("output_dim", output_dim)
         self.input_length = length
         self.describe(locals())
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = self.supports_masking = bool(mask_zero)
         if weights is not None:
             self.build((None,))
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
-
-    @property
-    def supports_masking(self) -> bool:
-        return self.mask_zero
 
     @property
     def masks(self) -> str:

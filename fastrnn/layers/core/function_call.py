@@ -38,4 +38,5 @@ class FunctionCall(Layer):
         return self.connect([], args, kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function gives for arrays."""
         return self.function(*args, **kwargs)

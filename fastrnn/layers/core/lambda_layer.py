@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
+from fastrnn.registered import get_registered_name, known_objects
 
 
 class Lambda(Layer):
@@ -31,6 +32,8 @@ class Lambda(Layer):
     array([[1., 4.]], dtype=float32)
     """
 
+    takes_custom_objects = True
+
     def __init__(self, function: Callable[..., Any], output_shape: Any = None, mask: Any = None,
                  arguments: Mapping[str, Any] | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
@@ -48,6 +51,7 @@ class Lambda(Layer):
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """What the function gives for arrays."""
         given = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{name: given[name] for name in self._takes})
 
@@ -56,8 +60,33 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What builds the layer again, with the function's name, for which `custom_objects` has the function."""
-        name = getattr(self.function, "__name__", type(self.function).__name__)
+        name = get_registered_name(self.function)
         if name == "<lambda>":
             raise ValueError(f"{self}: a lambda has no name by which a file could hold it; define it by def, and pass "
                              "it in custom_objects when the file is loaded")
         return {**super().get_config(), "function": name, "arguments": self.arguments}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Lambda:
+        """Build the layer from what `get_config` gave.
+
+        Args:
+            config: the dictionary, or Keras's.
+            custom_objects: functions by name.
+
+        Raises:
+            ValueError: the function is not known by its name, or there is code in its place, which is never run.
+        """
+        function = config["function"]
+        if isinstance(function, Mapping):       # Keras 3's form
+            function = function.get("config") if function.get("class_name") == "function" else None
+        known = known_objects(custom_objects)
+        if not callable(function):
+            if function not in known:
+                raise ValueError(f"Lambda '{config.get('name')}' function: expected the name of a function of "
+                                 f"custom_objects, got {function if isinstance(function, str) else 'code'!r}; code in "
+                                 "a file is never run: pass the function in custom_objects, or register it by "
+                                 "utils.register_keras_serializable")
+            function = known[function]
+        rest = {key: value for key, value in config.items() if key not in ("function", "output_shape", "mask")}
+        return cls(function, **rest)

@@ -32,7 +32,8 @@ class ActivityRegularization(Layer):
     supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerArguments]) -> None:
-        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        super().__init__(**kwargs)
+        self.activity_regularizer = regularizers.L1L2(l1, l2)
         self.l1, self.l2 = l1, l2
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
@@ -40,8 +41,10 @@ class ActivityRegularization(Layer):
             call.kept = x.shape
         return x
 
-    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray:
-        return self.check_gradient(dy, self.taped(call).kept)
+    def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
+        call = self.taped(call)
+        dy = self.check_gradient(dy, call.kept)
+        return dy if call.wants() else None
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
