@@ -50,9 +50,14 @@ class Calling:
 
     @property
     def input_kind(self) -> str:
-        """What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or
-        "any"."""
+        """What the input holds: "float", "index" for whole numbers that name rows of a table, "string", or "any" kind
+        of numbers."""
         return "float"
+
+    @property
+    def default_input_dtype(self) -> str:
+        """The dtype of the input where no `Input` says it."""
+        return {"index": "int32", "string": "string"}.get(self.input_kind, self.dtype)
 
     @property
     def masks(self) -> str:
@@ -270,7 +275,7 @@ class Calling:
     def check_shapes(self, *shapes: Shape) -> None:
         """Raise a ValueError if the layer cannot take inputs of these shapes: an array without samples shows the rank,
         and, if the layer is built, the width that it takes."""
-        kind = np.int32 if self.input_kind == "index" else self.dtype
+        kind: Any = object if self.input_kind == "string" else self.default_input_dtype
         self.check_input(np.zeros((0, *(1 if size is None else size for size in shapes[0][1:])), kind))
 
     def output_dtypes(self, inputs: list[Symbol], count: int) -> list[str]:

@@ -187,6 +187,10 @@ class Network(Ports):
         return takers[0].kind if takers else "float"
 
     @property
+    def default_input_dtype(self) -> str:
+        return self.dtype if self._graph is None else self._graph.inputs[0].dtype
+
+    @property
     def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:
             return None

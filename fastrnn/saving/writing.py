@@ -180,7 +180,7 @@ def _input(line: Any) -> list[dict[str, Any]]:
     layer = line._input or InputLayer(batch_shape=line.input_shape, name=line.input_name)
     entry = serialize(layer)
     if entry["config"].get("dtype") is None:
-        entry["config"]["dtype"] = "int32" if line.input_kind == "index" else line.dtype
+        entry["config"]["dtype"] = line.default_input_dtype
     return [entry]
 
 
