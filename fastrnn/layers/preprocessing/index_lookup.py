@@ -68,6 +68,8 @@ class IndexLookup(Preparing):
         self._size: int | None = None if vocabulary_size is None else int(vocabulary_size)
         #: The weight of each index in "tf_idf" mode.
         self.idf_weights: np.ndarray | None = None
+        #: Whether one was given, or learned.
+        self.has_vocabulary = False
         self._take([])
         self.reset_state()
         if vocabulary is not None:
@@ -80,6 +82,10 @@ class IndexLookup(Preparing):
     def as_tokens(self, values: Any, what: str) -> tuple[list[Any], tuple[int, ...]]:
         """Values as tokens, flat, and the shape that they had."""
         raise NotImplementedError(f"{type(self).__name__} must define as_tokens(values, what)")
+
+    def of_lines(self, lines: list[str]) -> list[Any]:
+        """The lines of a file as values."""
+        return list(lines)
 
     def shown(self, token: Any) -> Any:
         """A token as `get_vocabulary` gives it."""
@@ -145,7 +151,10 @@ class IndexLookup(Preparing):
                              f"the vocabulary, as output_mode is {self.output_mode!r}, got "
                              f"{'None' if idf_weights is None else 'some'}")
         special = [] if isinstance(vocabulary, str) else self.special_tokens
-        listed = self._lines(vocabulary) if isinstance(vocabulary, str) else _listed(vocabulary, f"{self} vocabulary")
+        if isinstance(vocabulary, str):
+            listed = self.of_lines(self._lines(vocabulary))
+        else:
+            listed = _listed(vocabulary, f"{self} vocabulary")
         has_special = len(listed) >= len(special) and listed[:len(special)] == special
         tokens, _ = self.as_tokens(listed[len(special):] if has_special else listed, f"{self} vocabulary")
         if not listed:
@@ -198,6 +207,7 @@ class IndexLookup(Preparing):
             raise RuntimeError(f"{self}: the vocabulary has {self._size} values, which the width of the output is, and "
                                f"cannot get {size}; make a new layer, or one with pad_to_max_tokens=True")
         self._size = size
+        self.has_vocabulary = True
         self._take(tokens)
 
     def _take(self, tokens: list[Any]) -> None:
@@ -283,7 +293,12 @@ class IndexLookup(Preparing):
     # looking it up -------------------------------------------------------------------------------------------------
 
     def indices(self, tokens: Any) -> np.ndarray:
-        """The indices of tokens."""
+        """The indices of tokens.
+
+        Raises:
+            ValueError: there is no vocabulary; or a token that it lacks, with `num_oov_indices=0`.
+        """
+        self._check_vocabulary()
         found = self.token_indices(tokens)
         unknown = found < 0
         found += self.token_start
@@ -301,12 +316,17 @@ class IndexLookup(Preparing):
             found[where] = self.oov_start + self.out_of_vocabulary(tokens, where)
         return found
 
+    def _check_vocabulary(self) -> None:
+        if not self.has_vocabulary:
+            raise ValueError(f"{self}: has no vocabulary; call adapt, or give one as vocabulary")
+
     def is_mask(self, tokens: Any) -> np.ndarray:
         """Which tokens are the one for masks."""
         raise NotImplementedError(f"{type(self).__name__} must define is_mask(tokens)")
 
     def values(self, indices: np.ndarray) -> np.ndarray:
         """The values at indices."""
+        self._check_vocabulary()
         if self._by_index is None:
             self._by_index = self.as_array([*self.get_vocabulary(), self.oov_token])    # the last for other indices
         known = (indices >= 0) & (indices < self.vocabulary_size())
@@ -332,9 +352,7 @@ class IndexLookup(Preparing):
     def encoded(self, indices: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         """Indices as vectors; of an array, or of rows of any lengths."""
         depth = self.depth
-        if depth is None:
-            raise ValueError(f"{self}: has no vocabulary, whose size the width of the output is; call adapt, or give "
-                             "one as vocabulary")
+        assert depth is not None        # there is a vocabulary
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         if rows is None:
             found = encoded(indices, mode, depth, self.output_dtype)
@@ -358,7 +376,7 @@ class IndexLookup(Preparing):
         weights = None
         if self.idf_weights is not None:
             weights = self.idf_weights[:self.vocabulary_size()].tolist()
-        return {"vocabulary": self.get_vocabulary() if self._tokens else None, "idf_weights": weights,
+        return {"vocabulary": self.get_vocabulary() if self.has_vocabulary else None, "idf_weights": weights,
                 "vocabulary_size": self._size, "has_input_vocabulary": self._static}
 
     @classmethod

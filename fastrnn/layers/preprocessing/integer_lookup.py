@@ -72,13 +72,14 @@ class IntegerLookup(IndexLookup):
     # tokens are numbers --------------------------------------------------------------------------------------------
 
     def as_tokens(self, values: Any, what: str) -> tuple[list[Any], tuple[int, ...]]:
-        if isinstance(values, list) and values and isinstance(values[0], str):      # lines of a file
-            try:
-                values = list(map(int, values))
-            except ValueError as error:
-                raise ValueError(f"{what}: expected whole numbers, {error}") from None
         x = arrays.as_whole(values, what)
         return x.ravel().tolist(), x.shape
+
+    def of_lines(self, lines: list[str]) -> list[Any]:
+        try:
+            return list(map(int, lines))
+        except ValueError as error:
+            raise ValueError(f"{self} vocabulary: expected a whole number in each line, got {error}") from None
 
     def learned(self, tokens: list[int]) -> None:
         self._sorted = np.sort(np.array(tokens, np.int64))

@@ -9,12 +9,14 @@ from typing import Any, Self, Unpack
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.graph.symbol import has_symbols
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Shape
 from fastrnn.layers.preprocessing.base import Preparing
 from fastrnn.layers.preprocessing.batches import batches, is_one_array
 from fastrnn.layers.preprocessing.encoding import check_mode
 from fastrnn.layers.preprocessing.index_lookup import MODES, refuse_file
+from fastrnn.layers.preprocessing.pipelines import is_tensor_of_a_pipeline
 from fastrnn.layers.preprocessing.string_lookup import StringLookup
 from fastrnn.layers.preprocessing.text import (
     SPLITS,
@@ -225,7 +227,7 @@ class TextVectorization(Preparing):
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The numbers for texts; for a symbol of texts the symbol of them; see `Layer`. With `ragged` a list of indices
         for each text."""
-        if self.ragged and arrays.is_array_like(x) | isinstance(x, (list, tuple, str, bytes)):
+        if self.ragged and not has_symbols(x) and not is_tensor_of_a_pipeline(x):
             rows, shape = self._tokens(self.check_input(x))
             lists = Rows(self.lookup.indices(rows.tokens).tolist(), rows.lengths).lists()
             lists = [one[:self.output_sequence_length] for one in lists]

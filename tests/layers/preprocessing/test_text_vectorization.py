@@ -12,7 +12,8 @@ import pytest
 import fastrnn
 from fastrnn.layers import TextVectorization
 
-TEXTS = ["The cat. sat on-the mat!", "É é ÀB\x0bx\xa0y\x1cz  the", "a\tb\nc", "", "it's [a] 'b' \\ ^_`{|}~ 10% ", "日本 語 ÿ"]
+TEXTS = ["The cat. sat on-the mat!", "É é ÀB\x0bx\xa0y\x1cz  the", "a\tb\nc", "", "it's [a] 'b' \\ ^_`{|}~ 10% ",
+         "日本 語 ÿ"]
 INPUTS = {"texts": ["the cat É", "", "mat mat on"], "column": [["the cat"], ["mat x y"]], "one": "the mat",
           "nothing": ["", ""], "long": ["a b c " * 20, "b"]}
 OPTIONS = {
@@ -45,6 +46,9 @@ def test_is_keras(name):
         assert ours.get_vocabulary(special) == words(theirs.get_vocabulary(special))
     assert ours.vocabulary_size() == theirs.vocabulary_size()
     for kind, x in INPUTS.items():
+        if name == "length of whole" and kind == "one":
+            assert ours(x) == 1     # which Keras cannot pad
+            continue
         expected, got = np.asarray(theirs(x)), ours(x)
         assert got.shape == expected.shape, kind
         np.testing.assert_allclose(got, expected, rtol=1e-6, err_msg=kind)
@@ -192,7 +196,7 @@ def test_what_is_no_text(x, message):
 
 
 def test_vectors_need_a_vocabulary():
-    with pytest.raises(ValueError, match="has no vocabulary, whose size the width of the output is; call adapt"):
+    with pytest.raises(ValueError, match="has no vocabulary; call adapt, or give one as vocabulary"):
         TextVectorization(output_mode="count")(["a"])
     layer = TextVectorization(output_mode="count")
     layer.adapt(["a b"])
@@ -224,4 +228,4 @@ def test_within_a_pipeline_of_tensorflow():
     found = np.concatenate([x.numpy() for x, _ in mapped])
     np.testing.assert_array_equal(found, layer(TEXTS))
     singly = tf.data.Dataset.from_tensor_slices(TEXTS).map(layer)
-    np.testing.assert_array_equal(list(singly)[0].numpy(), layer(TEXTS[0]))
+    np.testing.assert_array_equal(next(iter(singly)).numpy(), layer(TEXTS[0]))
