@@ -253,6 +253,7 @@ class Calling:
         if len(inputs) > 1 and not self.takes_many and len(inputs) > self.most_inputs():
             raise ValueError(f"{self}: expected one input, got {len(inputs)}")
         shapes = [symbol.shape for symbol in inputs]
+        self._check_kinds(inputs)
         self.check_shapes(*shapes)
         if not self.built:
             self.build(*shapes)
@@ -267,6 +268,17 @@ class Calling:
         seen = [(index < len(masks) and masks[index] is not None) or symbol.masked
                 for index, symbol in enumerate(inputs if self.masks == "merge" else inputs[:1])]
         return node.makes(made, self.output_dtypes(inputs, count), self.masked_outputs(seen, count))
+
+    def _check_kinds(self, inputs: list[Symbol]) -> None:
+        """Raise a ValueError if strings come where numbers are expected, or the other way round; an `Input` without a
+        dtype is what its readers take."""
+        wants_strings = self.input_kind == "string"
+        for symbol in inputs:
+            if (symbol.dtype == "string") != wants_strings and self.input_kind != "any" and (
+                    not wants_strings or symbol.node.inputs):
+                expected, got = ("strings", "numbers") if wants_strings else ("numbers", "strings")
+                way_out = "" if wants_strings else "; TextVectorization and StringLookup make numbers of strings"
+                raise ValueError(f"{self}: expected a symbol of {expected}, got one of {got}, {symbol!r}{way_out}")
 
     def most_inputs(self) -> int:
         """How many symbols `forward` takes at most, where the layer takes no list."""

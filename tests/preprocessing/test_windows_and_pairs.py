@@ -43,7 +43,8 @@ def test_a_model_takes_windows():
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"length": 0}, "length: expected 1 or more"), ({"length": 30}, "no window has a target"),
-    ({"length": 3, "batch_size": 0}, "batch_size: expected 1 or more"), ({"length": 3, "end_index": 30}, "from 0 to 29"),
+    ({"length": 3, "batch_size": 0}, "batch_size: expected 1 or more"),
+    ({"length": 3, "end_index": 30}, "from 0 to 29"),
     ({"length": 3, "start_index": -1}, "from 0 to 29"), ({"length": 3, "targets": [1]}, "as many targets as steps"),
 ])  # fmt: skip
 def test_windows_that_do_not_fit(options, message):
