@@ -30,6 +30,7 @@ from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.preprocessing.category_encoding import CategoryEncoding
 from fastrnn.layers.preprocessing.discretization import Discretization
+from fastrnn.layers.preprocessing.hashing import Hashing
 from fastrnn.layers.preprocessing.integer_lookup import IntegerLookup
 from fastrnn.layers.preprocessing.normalization import Normalization
 from fastrnn.layers.preprocessing.rescaling import Rescaling
@@ -73,6 +74,7 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "Hashing",
     "Input",
     "InputLayer",
     "IntegerLookup",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.layers.arguments import LayerArguments, handed_on
-from fastrnn.layers.preprocessing.farmhash import fingerprint64
+from fastrnn.layers.preprocessing.hashes import bins_of, check_salt
 from fastrnn.layers.preprocessing.index_lookup import IndexLookup
 
 
@@ -28,7 +28,7 @@ class IntegerLookup(IndexLookup):
         output_mode, pad_to_max_tokens, sparse: as of `StringLookup`.
         oov_method: which of several indices an unknown number has: "floormod": its remainder; "farmhash": that of its
             hash.
-        salt: None.
+        salt: a key of the hash: a whole number, or two; None for a hash without.
 
     Raises:
         ValueError: at a call, for what is no whole number; or unknown numbers with `num_oov_indices=0`.
@@ -55,9 +55,10 @@ class IntegerLookup(IndexLookup):
             raise ValueError(f"IntegerLookup vocabulary_dtype: expected 'int64', got {vocabulary_dtype!r}")
         if oov_method not in ("floormod", "farmhash"):
             raise ValueError(f"IntegerLookup oov_method: expected 'floormod' or 'farmhash', got {oov_method!r}")
-        if salt is not None:
-            raise ValueError(f"IntegerLookup salt: expected None, as the hash with a key is not there, got {salt!r}")
-        self.vocabulary_dtype, self.oov_method, self.salt = vocabulary_dtype, oov_method, salt
+        if salt is not None and oov_method != "farmhash":
+            raise ValueError(f"IntegerLookup salt: expected None, as oov_method is {oov_method!r}, got {salt!r}")
+        self.vocabulary_dtype, self.oov_method = vocabulary_dtype, oov_method
+        self.salt = check_salt(salt, "IntegerLookup")
         super().__init__(**arguments)
 
     def check_input(self, x: Any) -> np.ndarray:
@@ -99,8 +100,7 @@ class IntegerLookup(IndexLookup):
         if self.oov_method == "floormod":
             remainders: np.ndarray = tokens[where] % self.num_oov_indices
             return remainders
-        return np.array([fingerprint64(str(token).encode()) % self.num_oov_indices
-                         for token in tokens[where].tolist()], np.int64)
+        return bins_of((str(token).encode() for token in tokens[where].tolist()), self.num_oov_indices, self.salt)
 
     def as_array(self, values: list[Any]) -> np.ndarray:
         return np.array([0 if value is None else value for value in values], np.int64)

@@ -148,8 +148,7 @@ class Normalization(Layer):
         """
         if self.input_mean is not None:
             raise ValueError(f"{self}: cannot learn mean and variance, as they were given; make it without")
-        listed = isinstance(data, (list, tuple))
-        if arrays.is_array_like(data) or (listed and not any(arrays.is_array_like(one) for one in data)):
+        if arrays.is_array_like(data) or (isinstance(data, (list, tuple)) and not any(map(_is_batch, data))):
             data = [data]
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         for batch in batches(data, None, f"{self} adapt"):
@@ -200,3 +199,8 @@ class Normalization(Layer):
         given = {"mean": self.input_mean, "variance": self.input_variance}
         return {**super().get_config(), "axis": list(self.axis), "invert": self.invert,
                 **{name: None if value is None else value.tolist() for name, value in given.items()}}
+
+
+def _is_batch(part: Any) -> bool:
+    """Whether a part of a list is an array, or one with its targets."""
+    return arrays.is_array_like(part[0] if isinstance(part, tuple) and part else part)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.layers.arguments import LayerArguments, handed_on
-from fastrnn.layers.preprocessing.farmhash import fingerprint64
+from fastrnn.layers.preprocessing.hashes import bins_of, check_salt
 from fastrnn.layers.preprocessing.index_lookup import IndexLookup
 from fastrnn.layers.preprocessing.text import as_bytes
 
@@ -34,7 +34,7 @@ class StringLookup(IndexLookup):
         pad_to_max_tokens: vectors have `max_tokens` elements.
         sparse: False.
         encoding: of strings that are bytes.
-        salt: None.
+        salt: a key of the hash: a whole number, or two; None for a hash without.
         oov_method: without effect on strings.
 
     Raises:
@@ -57,11 +57,9 @@ class StringLookup(IndexLookup):
                  vocabulary_size: int | None = None, has_input_vocabulary: bool | None = None,
                  **kwargs: Unpack[LayerArguments]) -> None:
         arguments = handed_on(locals(), "encoding", "salt", "oov_method")
-        if salt is not None:
-            raise ValueError(f"StringLookup salt: expected None, as the hash with a key is not there, got {salt!r}")
         if oov_method not in ("floormod", "farmhash"):
             raise ValueError(f"StringLookup oov_method: expected 'floormod' or 'farmhash', got {oov_method!r}")
-        self.encoding, self.oov_method, self.salt = encoding, oov_method, salt
+        self.encoding, self.oov_method, self.salt = encoding, oov_method, check_salt(salt, "StringLookup")
         super().__init__(**arguments)
 
     @property
@@ -110,7 +108,7 @@ class StringLookup(IndexLookup):
         return np.fromiter((token == mask for token in tokens), bool, len(tokens))
 
     def out_of_vocabulary(self, tokens: Sequence[bytes], where: np.ndarray) -> np.ndarray:
-        return np.array([fingerprint64(tokens[place]) % self.num_oov_indices for place in where], np.int64)
+        return bins_of((tokens[place] for place in where), self.num_oov_indices, self.salt)
 
     def as_array(self, values: list[Any]) -> np.ndarray:
         return np.array(["" if value is None else value for value in values])

@@ -59,15 +59,18 @@ def test_is_keras(kind, mode, name):
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 200, 257])
 def test_unknown_strings_are_hashed_as_tensorflow_does(length, rng):
     texts = [bytes(row).decode("latin-1") for row in rng.integers(1, 256, (4, length), dtype=np.uint8)]
-    options = {"vocabulary": ["known"], "num_oov_indices": 1_000_003}
-    np.testing.assert_array_equal(StringLookup(**options)(texts),
-                                  np.asarray(keras.layers.StringLookup(**options)(np.array(texts, object))))
+    for salt in None, 7, [-3, 2**60 + 1]:
+        options = {"vocabulary": ["known"], "num_oov_indices": 1_000_003, "salt": salt}
+        np.testing.assert_array_equal(StringLookup(**options)(texts),
+                                      np.asarray(keras.layers.StringLookup(**options)(np.array(texts, object))))
 
 
 def test_numbers_can_be_hashed():
     options = {"vocabulary": [1], "num_oov_indices": 7, "oov_method": "farmhash"}
     x = np.arange(-20, 40).reshape(6, 10)
-    np.testing.assert_array_equal(IntegerLookup(**options)(x), np.asarray(keras.layers.IntegerLookup(**options)(x)))
+    for salt in None, [1, 2]:
+        options["salt"] = salt
+        np.testing.assert_array_equal(IntegerLookup(**options)(x), np.asarray(keras.layers.IntegerLookup(**options)(x)))
 
 
 @pytest.mark.parametrize("options", [{}, {"mask_token": "[M]"}, {"num_oov_indices": 2}, {"num_oov_indices": 0}],
@@ -126,7 +129,8 @@ def test_vocabularies_of_files(tmp_path):
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: StringLookup(num_oov_indices=-1), "num_oov_indices: expected a whole number, 0 or more"),
     (lambda: StringLookup(invert=True, output_mode="count"), "output_mode: expected 'int', as invert is True"),
-    (lambda: StringLookup(salt=3), "salt: expected None"),
+    (lambda: StringLookup(salt="a"), "salt: expected a whole number, two of them or None"),
+    (lambda: IntegerLookup(salt=3), "salt: expected None, as oov_method is 'floormod'"),
     (lambda: IntegerLookup(vocabulary_dtype="int32"), "vocabulary_dtype: expected 'int64'"),
     (lambda: IntegerLookup(oov_method="md5"), "oov_method: expected 'floormod' or 'farmhash'"),
     (lambda: IntegerLookup(vocabulary=[1.5]), "vocabulary: expected whole numbers, got 1.5"),

@@ -8,6 +8,7 @@ import numpy as np
 from fastrnn.layers import (
     CategoryEncoding,
     Discretization,
+    Hashing,
     IntegerLookup,
     Normalization,
     Rescaling,
@@ -49,6 +50,9 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                          for mode in ("one_hot", "multi_hot", "count")},
     "Discretization": {mode: Recipe(wrapped(Discretization, [-0.5, 0.0, 1.0], output_mode=mode), (N, T), False)
                        for mode in ("int", "one_hot", "multi_hot", "count")},
+    "Hashing": {
+        "int": Recipe(lambda dtype=None, **keywords: Hashing(5, **keywords), (N, T), False, words),
+        **{mode: Recipe(wrapped(Hashing, 5, output_mode=mode), (N, T), False) for mode in ("one_hot", "count")}},
     "Rescaling": {"": Recipe(wrapped(Rescaling, 0.3, -0.7)),
                   "arrays": Recipe(wrapped(Rescaling, np.arange(1.0, D + 1), np.ones((T, 1))))},
     "Normalization": {

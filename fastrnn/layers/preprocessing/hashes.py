@@ -1,13 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FarmHash's Fingerprint64, by which TensorFlow, and so Keras, puts unknown strings into buckets.
+"""The hashes by which TensorFlow, and so Keras, puts strings into bins.
 
-G. Pike, FarmHash, https://github.com/google/farmhash: the function that never changes.
+FarmHash's Fingerprint64: G. Pike, https://github.com/google/farmhash, the function that never changes. SipHash-2-4,
+with a key: J.-P. Aumasson, D. J. Bernstein, SipHash: a fast short-input PRF, 2012.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
 _ALL = (1 << 64) - 1
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
+
+
+def check_salt(salt: Any, what: str) -> list[int] | None:
+    """The key of `siphash`: two whole numbers, of which one may be given for both; None for none.
+
+    Raises:
+        ValueError: it is something else.
+
+    >>> check_salt(3, "Hashing")
+    [3, 3]
+    """
+    if salt is None:
+        return None
+    pair = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
+    if len(pair) != 2 or not all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in pair):
+        raise ValueError(f"{what} salt: expected a whole number, two of them or None, got {salt!r}")
+    return [int(one) for one in pair]
+
+
+def bins_of(texts: Iterable[bytes], count: int, salt: list[int] | None) -> np.ndarray:
+    """The bin, of so many, of each text.
+
+    >>> bins_of([b"a", b"b"], 5, None)
+    array([4, 2])
+    """
+    if salt is None:
+        return np.array([fingerprint64(text) % count for text in texts], np.int64)
+    first, second = salt
+    return np.array([siphash(text, first, second) % count for text in texts], np.int64)
+
+
+def siphash(data: bytes, first: int, second: int) -> int:
+    """SipHash-2-4 of bytes with a key of two numbers, from 0 to 2**64 - 1.
+
+    >>> hex(siphash(bytes(range(15)), 0x0706050403020100, 0x0F0E0D0C0B0A0908))
+    '0xa129ca6149be45e5'
+    """
+    a, b = (first & _ALL) ^ 0x736F6D6570736575, (second & _ALL) ^ 0x646F72616E646F6D
+    c, d = (first & _ALL) ^ 0x6C7967656E657261, (second & _ALL) ^ 0x7465646279746573
+    whole = len(data) // 8 * 8
+    last = int.from_bytes(data[whole:], "little") | (len(data) & 0xFF) << 56
+    for word in [*(_word(data, start) for start in range(0, whole, 8)), last]:
+        a, b, c, d = _sip_rounds(a, b, c, d ^ word, 2)
+        a ^= word
+    a, b, c, d = _sip_rounds(a, b, c ^ 0xFF, d, 4)
+    return a ^ b ^ c ^ d
+
+
+def _sip_rounds(a: int, b: int, c: int, d: int, count: int) -> tuple[int, int, int, int]:
+    for _ in range(count):
+        a, c = a + b & _ALL, c + d & _ALL
+        b, d = _rotated(b, 51) ^ a, _rotated(d, 48) ^ c
+        a = _rotated(a, 32)
+        c, a = c + b & _ALL, a + d & _ALL
+        b, d = _rotated(b, 47) ^ c, _rotated(d, 43) ^ a
+        c = _rotated(c, 32)
+    return a, b, c, d
 
 
 def fingerprint64(data: bytes) -> int:
@@ -93,6 +156,7 @@ def _word(data: bytes, start: int) -> int:
 
 
 def _rotated(value: int, bits: int) -> int:
+    """Moved to the right by some bits."""
     value &= _ALL
     return (value >> bits | value << 64 - bits) & _ALL
 
