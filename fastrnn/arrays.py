@@ -283,7 +283,7 @@ def as_strings(x: Any, what: str = "input") -> np.ndarray:
             raise ValueError(f"{what}: expected an array of strings, got a ragged sequence ({_uneven(x)})")
         if is_array_like(wrong) and not isinstance(wrong, np.generic):      # a list of other libraries' arrays
             return as_strings(np.stack([as_strings(one, what) for one in x]), what)
-        missing = "; fill in the missing ones" if wrong is None or wrong != wrong else ""
+        missing = "; fill in the missing ones" if type(wrong).__name__ in ("NoneType", "NAType", "float") else ""
         raise ValueError(f"{what}: expected strings, got {wrong!r}, which is a {type(wrong).__name__}{missing}")
     return array
 

@@ -7,11 +7,10 @@ import random
 
 import numpy as np
 import pytest
+from tf_keras import preprocessing as theirs
 
 import fastrnn
 from fastrnn.preprocessing import sequence, text
-
-theirs = pytest.importorskip("tf_keras").preprocessing
 
 SERIES = np.arange(60.0).reshape(30, 2)
 

@@ -52,7 +52,7 @@ class Discretization(Preparing):
         self.bin_boundaries: list[float] | None = None
         if bin_boundaries is not None:
             self._take(bin_boundaries)
-        self.reset_state()
+        self._summary = quantiles.empty_summary()
 
     def _take(self, boundaries: Any) -> None:
         found = arrays.as_float(boundaries, "float64", f"{self} bin_boundaries")
@@ -116,7 +116,9 @@ class Discretization(Preparing):
         return encoded_shape(tuple(input_shapes[0]), self.output_mode, depth)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bin_boundaries": self.bin_boundaries, "num_bins": self.num_bins,
+        config = super().get_config()
+        del config["trainable"]             # which Keras's does not take
+        return {**config, "bin_boundaries": self.bin_boundaries, "num_bins": self.num_bins,
                 "epsilon": self.epsilon, "output_mode": self.output_mode, "sparse": False}
 
     @classmethod

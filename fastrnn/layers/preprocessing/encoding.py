@@ -70,13 +70,13 @@ def encoded(indices: np.ndarray, mode: str, depth: int, dtype: str, weights: np.
     if indices.ndim < 2:
         return encoded_rows(indices.reshape(-1), np.zeros(indices.size, np.intp), 1, mode, depth, dtype,
                             None if weights is None else weights.reshape(-1))[0]
-    shape = encoded_shape(indices.shape, mode, depth)
+    shape = (indices.shape[0], *indices.shape[2:], depth)
     flat = np.moveaxis(indices, 1, -1).reshape(-1)
     if weights is not None:
         weights = np.moveaxis(weights, 1, -1).reshape(-1)
     rows = flat.size // indices.shape[1] if indices.shape[1] else int(np.prod(shape[:-1]))
     return encoded_rows(flat, np.repeat(np.arange(rows), indices.shape[1]), rows, mode, depth, dtype,
-                        weights).reshape(shape)     # type: ignore[arg-type]
+                        weights).reshape(shape)
 
 
 def encoded_rows(indices: np.ndarray, rows: np.ndarray, count: int, mode: str, depth: int, dtype: str,

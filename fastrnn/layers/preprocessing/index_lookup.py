@@ -66,7 +66,7 @@ class IndexLookup(Preparing):
         self.invert, self.pad_to_max_tokens, self.sparse = bool(invert), bool(pad_to_max_tokens), False
         self._static = vocabulary is not None if has_input_vocabulary is None else bool(has_input_vocabulary)
         self._size: int | None = None if vocabulary_size is None else int(vocabulary_size)
-        #: The weight of each index in "tf_idf" mode.
+        #: The weight of each index of the vocabulary, in "tf_idf" mode.
         self.idf_weights: np.ndarray | None = None
         #: Whether one was given, or learned.
         self.has_vocabulary = False
@@ -191,13 +191,7 @@ class IndexLookup(Preparing):
                              f"{weights.shape}")
         if not has_special:
             weights = np.concatenate([np.full(self.token_start, weights.mean(), self.dtype), weights])
-        return self._padded_weights(weights)
-
-    def _padded_weights(self, weights: np.ndarray) -> np.ndarray:
-        if not self.pad_to_max_tokens:
-            return weights
-        assert self.max_tokens is not None
-        return np.concatenate([weights, np.zeros(self.max_tokens - len(weights), self.dtype)])
+        return weights
 
     def _record(self, tokens: list[Any]) -> None:
         """Take a vocabulary, whose size other layers may count on."""
@@ -279,7 +273,7 @@ class IndexLookup(Preparing):
             documents = np.array([self._documents[token] for token in tokens], np.int64)
             idf = np.log(1 + self._number / (1 + documents)).astype(self.dtype)
             mean = idf.mean() if len(idf) else 0
-            weights = self._padded_weights(np.concatenate([np.full(self.token_start, mean, self.dtype), idf]))
+            weights = np.concatenate([np.full(self.token_start, mean, self.dtype), idf])
         self._record(tokens)
         self.idf_weights = weights
         self.reset_state()
@@ -361,7 +355,8 @@ class IndexLookup(Preparing):
         if self.output_mode == "tf_idf":
             if self.idf_weights is None:
                 raise ValueError(f"{self}: has no idf_weights; call adapt, or give them beside the vocabulary")
-            found *= self.idf_weights
+            known = len(self.idf_weights)       # behind these there are no tokens
+            found[..., :known] *= self.idf_weights
         return found
 
     def get_config(self) -> dict[str, Any]:
@@ -375,7 +370,7 @@ class IndexLookup(Preparing):
         """The part of the configuration that is the vocabulary."""
         weights = None
         if self.idf_weights is not None:
-            weights = self.idf_weights[:self.vocabulary_size()].tolist()
+            weights = self.idf_weights.tolist()
         return {"vocabulary": self.get_vocabulary() if self.has_vocabulary else None, "idf_weights": weights,
                 "vocabulary_size": self._size, "has_input_vocabulary": self._static}
 

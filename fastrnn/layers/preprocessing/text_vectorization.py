@@ -268,7 +268,8 @@ class TextVectorization(Preparing):
     # configuration -------------------------------------------------------------------------------------------------
 
     def own_functions(self) -> dict[str, Any]:
-        return {one.__name__: one for one in (self.standardize, self.split) if callable(one)}
+        found: dict[str, Any] = {one.__name__: one for one in (self.standardize, self.split) if callable(one)}
+        return found
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_tokens": self.lookup.max_tokens,
@@ -302,8 +303,8 @@ def _function(value: Any, custom_objects: Mapping[str, Any] | None, what: str) -
     """What `_plain` was given; a function is looked up among the caller's."""
     if not isinstance(value, Mapping):
         return value
-    name = value.get("config") if isinstance(value.get("config"), str) else value.get("registered_name")
-    for known in (name, str(name).split(">")[-1]):
+    name = str(value["config"] if isinstance(value.get("config"), str) else value.get("registered_name"))
+    for known in (name, name.split(">")[-1]):
         if custom_objects and known in custom_objects:
             return custom_objects[known]
     raise ValueError(f"{what}: is a function {name!r}, which is not among those given; pass it by custom_objects")

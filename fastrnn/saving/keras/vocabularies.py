@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.layers import TextVectorization
 from fastrnn.layers.preprocessing.index_lookup import IndexLookup
+from fastrnn.layers.preprocessing.text import fit_length
 from fastrnn.saving import locations
 from fastrnn.saving.archive import Archive
 from fastrnn.saving.errors import ModelFileError
@@ -36,8 +37,11 @@ def lookups(model: Any) -> Iterator[tuple[str, IndexLookup]]:
 
 def weights_of_tokens(model: Any) -> dict[str, np.ndarray]:
     """The arrays that Keras looks for beside the weights of layers, by path."""
-    return {f"{path}/vars/{_WEIGHTS}": lookup.idf_weights for path, lookup in lookups(model)
-            if lookup.idf_weights is not None}
+    found = {}
+    for path, lookup in lookups(model):
+        if lookup.idf_weights is not None and lookup.depth is not None:
+            found[f"{path}/vars/{_WEIGHTS}"] = fit_length(lookup.idf_weights, lookup.depth)
+    return found
 
 
 def read(model: Any, members: Archive, root: Any, file: str) -> None:
