@@ -93,6 +93,8 @@ def _from_library(x: Any) -> np.ndarray:
         return np.from_dlpack(x)
     if hasattr(x, "toarray"):
         raise TypeError("it is a sparse matrix; pass x.toarray()")
+    if hasattr(x, "row_splits"):
+        raise TypeError("it is a ragged tensor; pass x.to_tensor()")
     return np.asarray(x)
 
 

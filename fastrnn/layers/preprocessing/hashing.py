@@ -17,7 +17,8 @@ from fastrnn.layers.preprocessing.text import as_bytes
 
 
 class Hashing(Preparing):
-    """Strings or whole numbers to the numbers of bins, which a hash chooses: no vocabulary is needed.
+    """Strings or whole numbers to the numbers of bins, which a hash chooses: no vocabulary is needed. Fractions are cut
+    off, as Keras does.
 
     Args:
         num_bins: how many bins there are.
@@ -49,18 +50,20 @@ class Hashing(Preparing):
         what = f"{self} input"
         if isinstance(x, (str, bytes)) or _has_strings(x):
             return arrays.as_strings(x, what)
-        x = arrays.as_numbers(x, what)
-        return arrays.as_whole(np.trunc(x) if x.dtype.kind == "f" else x, what)
+        return arrays.as_numbers(x, what)
 
     def prepared(self, x: np.ndarray) -> np.ndarray:
-        if x.dtype.kind == "f":                 # of a model whose Input says so
-            x = self.check_input(x)
-        texts = as_bytes(x.ravel().tolist()) if x.dtype == object else [str(one).encode() for one in x.ravel().tolist()]
+        values: list[Any]
+        if x.dtype == object:
+            texts = values = as_bytes(x.ravel().tolist())
+        else:
+            whole = arrays.as_whole(np.trunc(x) if x.dtype.kind == "f" else x, f"{self} input")
+            values, texts = x.ravel().tolist(), [str(one).encode() for one in whole.ravel().tolist()]
         masked = self.mask_value is not None and self.num_bins > 1
         found = bins_of(texts, self.num_bins - masked, self.salt)
         if masked:
-            mask = str(self.mask_value).encode()
-            found = np.where(np.fromiter((text == mask for text in texts), bool, len(texts)), 0, found + 1)
+            mask = as_bytes([self.mask_value])[0] if isinstance(self.mask_value, str) else self.mask_value
+            found = np.where(np.fromiter((one == mask for one in values), bool, len(values)), 0, found + 1)
         found = found.reshape(x.shape)
         if self.output_mode == "int":
             return found.astype(self._whole, copy=False)

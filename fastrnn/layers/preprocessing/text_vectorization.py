@@ -15,7 +15,6 @@ from fastrnn.layers.base import Shape
 from fastrnn.layers.preprocessing.base import Preparing
 from fastrnn.layers.preprocessing.batches import batches, is_one_array
 from fastrnn.layers.preprocessing.encoding import check_mode
-from fastrnn.layers.preprocessing.index_lookup import MODES, refuse_file
 from fastrnn.layers.preprocessing.pipelines import is_tensor_of_a_pipeline
 from fastrnn.layers.preprocessing.string_lookup import StringLookup
 from fastrnn.layers.preprocessing.text import (
@@ -29,6 +28,7 @@ from fastrnn.layers.preprocessing.text import (
     rows_of,
     standardized,
 )
+from fastrnn.layers.preprocessing.vocabulary import MODES, refuse_file
 
 
 class TextVectorization(Preparing):
@@ -140,7 +140,7 @@ class TextVectorization(Preparing):
         rows, shape = self._tokens(x)
         if shape is not None and len(shape) < 2:
             rows = Rows(rows.tokens, np.array([len(rows.tokens)]))
-        self.lookup._count(rows)
+        self.lookup.count(rows)
 
     def finalize_state(self) -> None:
         """Make the vocabulary of what was counted."""
@@ -268,7 +268,10 @@ class TextVectorization(Preparing):
     # configuration -------------------------------------------------------------------------------------------------
 
     def own_functions(self) -> dict[str, Any]:
-        found: dict[str, Any] = {one.__name__: one for one in (self.standardize, self.split) if callable(one)}
+        found: dict[str, Any] = {}
+        for one in (self.standardize, self.split):
+            if callable(one):
+                found[one.__name__] = one
         return found
 
     def get_config(self) -> dict[str, Any]:
@@ -287,9 +290,11 @@ class TextVectorization(Preparing):
             custom_objects: your own functions by name.
         """
         refuse_file(config, cls.__name__)
-        functions = {name: _function(config[name], custom_objects, f"{cls.__name__} {name}")
-                     for name in ("standardize", "split") if name in config}
-        return cls(**{**config, **functions})
+        arguments = dict(config)
+        for name in "standardize", "split":
+            if name in config:
+                arguments[name] = _function(config[name], custom_objects, f"{cls.__name__} {name}")
+        return cls(**arguments)
 
 
 def _plain(value: str | Callable[..., Any] | None) -> Any:

@@ -112,6 +112,16 @@ def test_adapts_on_batches():
     assert set(limited.get_vocabulary()) == {"[UNK]", "a", "b", "z", "é"}
 
 
+def test_vocabularies_of_other_libraries():
+    import tensorflow as tf
+
+    for given in tf.constant(["[UNK]", "a", "b"]), np.array([b"[UNK]", b"a", b"b"]), np.array(["a", "b"], object):
+        assert StringLookup(vocabulary=given).get_vocabulary() == ["[UNK]", "a", "b"]
+    assert IntegerLookup(vocabulary=tf.constant([-1, 5, 3])).get_vocabulary() == [-1, 5, 3]
+    with pytest.raises(ValueError, match=r"it is a ragged tensor; pass x.to_tensor\(\)"):
+        StringLookup(vocabulary=["a"])(tf.ragged.constant([["a"], ["b", "c"]]))
+
+
 def test_vocabularies_of_files(tmp_path):
     strings, numbers = tmp_path / "strings.txt", tmp_path / "numbers.txt"
     strings.write_text("a b\n[UNK]\nc\n", encoding="utf-8")
