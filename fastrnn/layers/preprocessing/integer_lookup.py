@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastrnn import arrays
-from fastrnn.layers.arguments import LayerArguments, handed_on
+from fastrnn.layers.arguments import UnnamedArguments, handed_on
 from fastrnn.layers.preprocessing.hashes import bins_of, check_salt
 from fastrnn.layers.preprocessing.index_lookup import IndexLookup
 
@@ -48,8 +48,8 @@ class IntegerLookup(IndexLookup):
                  oov_token: int | None = -1, vocabulary: Any = None, vocabulary_dtype: str = "int64",
                  idf_weights: Any = None, invert: bool = False, output_mode: str = "int", sparse: bool = False,
                  pad_to_max_tokens: bool = False, oov_method: str = "floormod", salt: Any = None,
-                 vocabulary_size: int | None = None, has_input_vocabulary: bool | None = None,
-                 **kwargs: Unpack[LayerArguments]) -> None:
+                 name: str | None = None, *, vocabulary_size: int | None = None,
+                 has_input_vocabulary: bool | None = None, **kwargs: Unpack[UnnamedArguments]) -> None:
         arguments = handed_on(locals(), "vocabulary_dtype", "oov_method", "salt")
         if vocabulary_dtype != "int64":
             raise ValueError(f"IntegerLookup vocabulary_dtype: expected 'int64', got {vocabulary_dtype!r}")

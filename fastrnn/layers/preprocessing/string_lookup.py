@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastrnn import arrays
-from fastrnn.layers.arguments import LayerArguments, handed_on
+from fastrnn.layers.arguments import UnnamedArguments, handed_on
 from fastrnn.layers.preprocessing.hashes import bins_of, check_salt
 from fastrnn.layers.preprocessing.index_lookup import IndexLookup
 from fastrnn.layers.preprocessing.text import as_bytes
@@ -53,9 +53,9 @@ class StringLookup(IndexLookup):
     def __init__(self, max_tokens: int | None = None, num_oov_indices: int = 1, mask_token: str | None = None,
                  oov_token: str | None = "[UNK]", vocabulary: Any = None, idf_weights: Any = None,
                  invert: bool = False, output_mode: str = "int", pad_to_max_tokens: bool = False,
-                 sparse: bool = False, encoding: str = "utf-8", salt: Any = None, oov_method: str = "floormod",
-                 vocabulary_size: int | None = None, has_input_vocabulary: bool | None = None,
-                 **kwargs: Unpack[LayerArguments]) -> None:
+                 sparse: bool = False, encoding: str = "utf-8", name: str | None = None, salt: Any = None, *,
+                 oov_method: str = "floormod", vocabulary_size: int | None = None,
+                 has_input_vocabulary: bool | None = None, **kwargs: Unpack[UnnamedArguments]) -> None:
         arguments = handed_on(locals(), "encoding", "salt", "oov_method")
         if oov_method not in ("floormod", "farmhash"):
             raise ValueError(f"StringLookup oov_method: expected 'floormod' or 'farmhash', got {oov_method!r}")

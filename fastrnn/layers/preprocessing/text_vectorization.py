@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.graph.symbol import has_symbols
-from fastrnn.layers.arguments import LayerArguments
+from fastrnn.layers.arguments import UnnamedArguments
 from fastrnn.layers.base import Shape
 from fastrnn.layers.preprocessing.base import Preparing
 from fastrnn.layers.preprocessing.batches import batches, is_one_array
@@ -77,12 +77,12 @@ class TextVectorization(Preparing):
                  split: Any = "whitespace", ngrams: int | Sequence[int] | None = None, output_mode: str = "int",
                  output_sequence_length: int | None = None, pad_to_max_tokens: bool = False, vocabulary: Any = None,
                  idf_weights: Any = None, sparse: bool = False, ragged: bool = False, encoding: str = "utf-8",
-                 vocabulary_size: int | None = None, has_input_vocabulary: bool | None = None,
-                 **kwargs: Unpack[LayerArguments]) -> None:
-        super().__init__(**kwargs)
-        for name, given, known in (("standardize", standardize, STANDARDS), ("split", split, SPLITS)):
+                 name: str | None = None, *, vocabulary_size: int | None = None,
+                 has_input_vocabulary: bool | None = None, **kwargs: Unpack[UnnamedArguments]) -> None:
+        super().__init__(name=name, **kwargs)
+        for argument, given, known in (("standardize", standardize, STANDARDS), ("split", split, SPLITS)):
             if not (given is None or callable(given) or (isinstance(given, str) and given in known)):
-                raise ValueError(f"{self} {name}: expected {', '.join(map(repr, known))}, None or a function, got "
+                raise ValueError(f"{self} {argument}: expected {', '.join(map(repr, known))}, None or a function, got "
                                  f"{given!r}")
         self.output_mode = check_mode(output_mode, tuple(mode for mode in MODES if mode != "one_hot"), str(self))
         widths = range(1, ngrams + 1) if isinstance(ngrams, int) and not isinstance(ngrams, bool) else ngrams
