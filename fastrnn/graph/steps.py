@@ -194,6 +194,9 @@ class _Passes:
     def check_part(self, index: int, x: Any) -> Any:
         return x
 
+    def wants_strings(self, index: int) -> None:
+        return None
+
     def mask_rank(self, rank: int) -> int:
         return rank - 1
 

@@ -269,13 +269,16 @@ class Calling:
                 for index, symbol in enumerate(inputs if self.masks == "merge" else inputs[:1])]
         return node.makes(made, self.output_dtypes(inputs, count), self.masked_outputs(seen, count))
 
+    def wants_strings(self, index: int) -> bool | None:
+        """Whether the input of an index is of strings; None where it may be of strings or of numbers."""
+        return self.input_kind == "string"
+
     def _check_kinds(self, inputs: list[Symbol]) -> None:
         """Raise a ValueError if strings come where numbers are expected, or the other way round; an `Input` without a
         dtype is what its readers take."""
-        wants_strings = self.input_kind == "string"
-        for symbol in inputs:
-            if (symbol.dtype == "string") != wants_strings and self.input_kind != "any" and (
-                    not wants_strings or symbol.node.inputs):
+        for index, symbol in enumerate(inputs):
+            wants_strings, given = self.wants_strings(index), symbol.dtype == "string"
+            if wants_strings is not None and wants_strings != given and (given or symbol.node.inputs):
                 expected, got = ("strings", "numbers") if wants_strings else ("numbers", "strings")
                 way_out = "" if wants_strings else "; TextVectorization and StringLookup make numbers of strings"
                 raise ValueError(f"{self}: expected a symbol of {expected}, got one of {got}, {symbol!r}{way_out}")

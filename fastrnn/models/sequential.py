@@ -333,6 +333,9 @@ class Sequential(Model):
     def input_kind(self) -> str:
         return self._stack[0].input_kind if self._stack else "float"
 
+    def wants_strings(self, index: int) -> bool | None:
+        return self._stack[0].wants_strings(0) if self._stack else None
+
     @property
     def default_input_dtype(self) -> str:
         return self._stack[0].default_input_dtype if self._stack else self.dtype

@@ -114,7 +114,25 @@ def test_nested():
         assert model.predict([], verbose=0).shape == (0, 1) if model.built else True
 
 
+def test_a_model_of_several_inputs_within_another():
+    def graph():
+        words, numbers = fastrnn.Input((2,), dtype="string"), fastrnn.Input((3,))
+        inner = fastrnn.Model([numbers, words], layers.concatenate([
+            numbers, layers.StringLookup(vocabulary=["a"], output_mode="count")(words)]))
+        return words, numbers, inner
+
+    words, numbers, inner = graph()
+    model = fastrnn.Model([words, numbers], inner([layers.Rescaling(2.0)(numbers), words]))
+    assert model.predict([[["a", "q"]], np.ones((1, 3))], verbose=0).tolist() == [[2, 2, 2, 1, 1]]
+    with pytest.raises(ValueError, match="expected a symbol of numbers, got one of strings"):
+        inner([words, words])
+    with pytest.raises(ValueError, match="expected a symbol of strings, got one of numbers"):
+        inner([numbers, layers.Dense(2)(numbers)])
+
+
 @pytest.mark.parametrize(("make", "message"), [
+    (lambda: layers.concatenate([fastrnn.Input((1,), dtype="string")] * 2), "expected a symbol of numbers"),
+    (lambda: layers.Flatten()(fastrnn.Input((1,), dtype="string")), "Flatten '.*': expected a symbol of numbers"),
     (lambda: layers.Dense(2)(fastrnn.Input((1,), dtype="string")),
      r"Dense '.*': expected a symbol of numbers, got one of strings, .*; TextVectorization and StringLookup make"),
     (lambda: layers.Embedding(3, 2)(fastrnn.Input((1,), dtype="string")), "expected a symbol of numbers"),

@@ -46,6 +46,9 @@ class Hashing(Preparing):
         refuse_sparse(sparse, str(self))
         self.mask_value, self.salt, self.sparse = mask_value, check_salt(salt, str(self)), False
 
+    def wants_strings(self, index: int) -> None:
+        return None
+
     def check_input(self, x: Any) -> np.ndarray:
         what = f"{self} input"
         if isinstance(x, (str, bytes)) or _has_strings(x):
