@@ -114,6 +114,10 @@ class Own(Calling):
     def mask_rank(self, rank: int) -> int:
         return max(rank, 2)
 
+    def wants_strings(self, index: int) -> None:
+        """None: the code takes what it takes."""
+        return None
+
     compute_mask, check_mask = Calling.compute_mask, Calling.check_mask       # also where a model has others
 
     def masks_of_outputs(self, xs: list[Any], call: Call) -> Any:
