@@ -17,9 +17,10 @@ from fastrnn.saving.tensors import Tensor, check_fits, values
 
 #: How Keras 2's older optimizers end the names of what they keep for a variable.
 _OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentum": "momentum", "rms": "velocity",
-              "mg": "average_gradient"}
+              "mg": "average_gradient", "accumulator": "accumulator", "linear": "linear",
+              "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"}
 #: Keras 2's arguments of optimizers that change nothing.
-_OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
+_OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer")
 #: Metrics, and thresholds of one, which cost memory.
 _MAX_METRICS, _MAX_THRESHOLDS = 100, 10_000
 
@@ -153,7 +154,8 @@ def optimizer_arrays(model: Any) -> list[np.ndarray]:
         return []
     optimizer = model.optimizer
     rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
-    return [np.asarray(array) for array in (np.int64(optimizer.iterations), *rate, *optimizer.get_slots())]
+    last = [np.float32(value) for value in optimizer.last_values()] if optimizer.built else []
+    return [np.asarray(array) for array in (np.int64(optimizer.batches), *rate, *optimizer.get_slots(), *last)]
 
 
 def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: str) -> None:
@@ -170,23 +172,29 @@ def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: st
     optimizer, variables = model.optimizer, model.trainable_weights
     if not stored:
         return
-    iterations = _scalar(stored[0][1], "iu", file)
+    batches = _scalar(stored[0][1], "iu", file)
     rest = list(stored[1:])
-    wanted = [(variable, name) for group in optimizer.slot_groups() for variable in variables for name in group]
+    wanted = optimizer.slots_of(variables)
     if stored[0][0].endswith("iter:0"):
         rest = _in_order(rest, optimizer)
     rate = None
-    if len(rest) in (1, len(wanted) + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
+    last = len(optimizer.last_values())
+    if len(rest) in (1, len(wanted) + last + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
         rate = _scalar(rest.pop(0)[1], "f", file)
     if rest and wanted:     # Keras 2 keeps zeros for an SGD without momentum
+        if len(rest) == len(wanted) + last:     # Keras 2 has none of the last
+            rest = rest[:len(wanted)]
         if len(rest) != len(wanted):
             raise ModelFileError(file, "optimizer", f"expected {len(wanted)} arrays for {optimizer} and this model, "
                                                     f"got {len(rest)}; load the model without it by compile=False")
-        for (_, tensor), (variable, name) in zip(rest, wanted):
-            check_fits(tensor, file, variable.shape, variable.dtype, f"{name} of '{variable.path}'")
+        for (_, tensor), (variable, name, shape) in zip(rest, wanted):
+            if shape:
+                check_fits(tensor, file, shape, variable.dtype, f"{name} of '{variable.path}'")
+            else:       # Keras keeps Adafactor's as whole numbers
+                _scalar(tensor, "iuf", file)
         optimizer.build(variables)
-        optimizer.set_slots([values(tensor, variable.dtype) for (_, tensor), (variable, _) in zip(rest, wanted)])
-    optimizer.iterations = int(iterations)
+        optimizer.set_slots([values(tensor, variable.dtype) for (_, tensor), (variable, _, _) in zip(rest, wanted)])
+    optimizer.batches = int(batches)
     # The configuration has the rate with all its digits, the state has it as it was set since.
     if rate is not None and np.float32(rate) != np.float32(optimizer.learning_rate):
         optimizer.learning_rate = float(rate)
@@ -195,8 +203,11 @@ def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: st
 def _in_order(stored: list[tuple[str, Tensor]], optimizer: Any) -> list[tuple[str, Tensor]]:
     """What Keras 2's older optimizers kept, array kind by array kind, in the order of `slot_groups`."""
     by_slot: dict[str | None, list[tuple[str, Tensor]]] = {}
+    known = {name for group in optimizer.slot_groups() for name in group}
     for name, tensor in stored:
         slot = _OLD_SLOTS.get(name.split("/")[-1].removesuffix(":0"))
+        if slot == "velocity" and "norm" in known:      # Adamax calls it v
+            slot = "norm"
         by_slot.setdefault(slot, []).append((name, tensor))
     ordered = []
     for group in optimizer.slot_groups():

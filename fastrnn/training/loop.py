@@ -61,6 +61,8 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training or feed.exhausted:
             break
+    if epochs:
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
 
 
