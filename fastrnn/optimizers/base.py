@@ -207,6 +207,19 @@ class Optimizer(Slots):
             if state is not None:
                 variable.assign(state.slots[AVERAGE])
 
+    def swap_averages(self) -> None:
+        """Exchange the variables' values and their running means."""
+        for variable in self._variables:
+            average = self._state[id(variable)].slots[AVERAGE]
+            value = variable.numpy()
+            variable.assign(average)
+            average[...] = value
+
+    def take_averages(self) -> None:
+        """Let the running means be the variables' values."""
+        for variable in self._variables:
+            self._state[id(variable)].slots[AVERAGE][...] = variable.data
+
     def _warn_of(self, missing: list[str], count: int) -> None:
         if len(missing) == count:
             raise ValueError(f"{self}: no variable has a gradient; run backward before apply")
