@@ -41,7 +41,7 @@ class RemoteMonitor(Callback):
         self.send_as_json = send_as_json
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        import urllib.parse     # which cost a tenth of a second, and few need
+        import urllib.parse  # which cost a tenth of a second, and few need
         import urllib.request
 
         values = {name: value.item() if hasattr(value, "item") else value for name, value in (logs or {}).items()}

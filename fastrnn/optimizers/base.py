@@ -187,8 +187,7 @@ class Optimizer(Slots):
     def _follow(self) -> None:
         """Let the running means follow the variables."""
         momentum = self.ema_momentum if self.iterations else 0.0
-        for variable in self._variables:
-            average = self._state[id(variable)].slots[AVERAGE]
+        for variable, average in self._averages():
             average *= momentum
             average += (1 - momentum) * variable.data
         if self.ema_overwrite_frequency and (self.iterations + 1) % self.ema_overwrite_frequency == 0:
@@ -209,16 +208,21 @@ class Optimizer(Slots):
 
     def swap_averages(self) -> None:
         """Exchange the variables' values and their running means."""
-        for variable in self._variables:
-            average = self._state[id(variable)].slots[AVERAGE]
+        for variable, average in self._averages():
             value = variable.numpy()
             variable.assign(average)
             average[...] = value
 
     def take_averages(self) -> None:
         """Let the running means be the variables' values."""
-        for variable in self._variables:
-            self._state[id(variable)].slots[AVERAGE][...] = variable.data
+        for variable, average in self._averages():
+            average[...] = variable.data
+
+    def _averages(self) -> list[tuple[Any, np.ndarray]]:
+        """Each variable with its running mean, which may be written to."""
+        if not self._owns_slots:
+            self._own_slots()
+        return [(variable, self._state[id(variable)].slots[AVERAGE]) for variable in self._variables]
 
     def _warn_of(self, missing: list[str], count: int) -> None:
         if len(missing) == count:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import losses, metrics, optimizers
+from fastrnn import losses, metrics, optimizers, runtime
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import ModelFileError, shown
@@ -240,8 +240,7 @@ def random_states(model: Any) -> dict[str, list[int]]:
     for part in locations.parts(model):
         generator = getattr(part.layer, "_rng", None)
         if generator is not None:
-            state = generator.bit_generator.state
-            found[part.native] = [*map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
+            found[part.native] = runtime.generator_state(generator)
     return found
 
 
@@ -253,10 +252,7 @@ def restore_random(model: Any, stored: Any, file: str) -> None:
         generator, state = getattr(part.layer, "_rng", None), stored.get(part.native)
         if generator is None or state is None:
             continue
-        if not isinstance(state, list) or len(state) != 6 or not all(
-                type(number) is int and 0 <= number < 1 << 64 for number in state):
-            raise ModelFileError(file, f"random: {part.native}", f"expected six numbers, got {shown(state)}")
-        generator.bit_generator.state = {
-            "bit_generator": "SFC64", "state": {"state": np.array(state[:4], np.uint64)},
-            "has_uint32": state[4] & 1, "uinteger": state[5] & 0xFFFFFFFF,
-        }  # fmt: skip
+        try:
+            runtime.set_generator_state(generator, state)
+        except ValueError:
+            raise ModelFileError(file, f"random: {part.native}", f"expected six numbers, got {shown(state)}") from None

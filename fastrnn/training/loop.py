@@ -34,13 +34,15 @@ class Fit(NamedTuple):
 
 
 def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
-    """Train; `model.stop_training` set by one of the callbacks ends it."""
+    """Train; `model.stop_training` set by one of the callbacks ends it, `model.first_epoch` set when it begins lets it
+    begin there."""
     feed, epochs, validation, validates, watch = run
     objective = model.objective
     model.stop_training = False
     logs: dict[str, float] = {}
+    model.first_epoch = epochs.start
     callbacks.on_train_begin()
-    for epoch in epochs:
+    for epoch in range(model.first_epoch, epochs.stop):
         objective.reset()
         callbacks.on_epoch_begin(epoch)
         watch.part = f"epoch {epoch}"
