@@ -4,7 +4,8 @@
 from typing import TYPE_CHECKING
 
 from fastrnn.callbacks.backup_and_restore import BackupAndRestore
-from fastrnn.callbacks.base import Callback, CallbackList
+from fastrnn.callbacks.base import Callback
+from fastrnn.callbacks.callback_list import CallbackList
 from fastrnn.callbacks.csv_logger import CSVLogger
 from fastrnn.callbacks.early_stopping import EarlyStopping
 from fastrnn.callbacks.history import History

@@ -68,9 +68,12 @@ class BackupAndRestore(Callback):
         broken: Exception | None = None
         for path in filter(os.path.exists, (self._path, f"{self._path}.bkp")):
             try:
-                return self._restore(path)
-            except (OSError, EOFError, BadZipFile) as error:
-                broken = broken or error
+                with np.load(path, allow_pickle=False) as backup:
+                    stored = {name: backup[name] for name in backup.files}
+            except (OSError, EOFError, ValueError, AttributeError, BadZipFile) as error:
+                broken = broken or error    # no such file, or no array of numbers
+            else:
+                return self._restore(path, stored)
         if broken is not None:
             raise ValueError(f"BackupAndRestore: cannot read {self._path}: {broken}; delete the folder to begin anew")
 
@@ -123,11 +126,9 @@ class BackupAndRestore(Callback):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(new)
 
-    def _restore(self, path: str) -> None:
+    def _restore(self, path: str, stored: dict[str, np.ndarray]) -> None:
         """Set everything to what a backup has, or nothing."""
         model, optimizer = self.model, self.model.optimizer
-        with np.load(path, allow_pickle=False) as backup:
-            stored = {name: backup[name] for name in backup.files}
         try:
             about: dict[str, Any] = json.loads(stored.pop("about").tobytes())
             weights = _numbered(stored, "weight")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastrnn.optimizers import schedules
+from fastrnn.optimizers import legacy, schedules
 from fastrnn.optimizers.adadelta import Adadelta
 from fastrnn.optimizers.adafactor import Adafactor
 from fastrnn.optimizers.adagrad import Adagrad
@@ -39,6 +39,7 @@ __all__ = [
     "RMSprop",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

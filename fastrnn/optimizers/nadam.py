@@ -42,6 +42,9 @@ class Nadam(Optimizer):
                  epsilon: float | None = 1e-7, *args: Any, schedule_decay: float = 1.0,
                  **kwargs: Unpack[DecayArguments]) -> None:
         super().__init__(learning_rate, *args, **kwargs)
+        if self.decay:
+            raise ValueError(f"{self} decay: Keras's Nadam has none of its own; for that of its momentum pass "
+                             "schedule_decay, for that of its learning rate a schedule")
         self.beta_1 = self._below_one("beta_1", beta_1)
         self.beta_2 = self._below_one("beta_2", beta_2)
         self.epsilon = self._epsilon(epsilon)

@@ -111,6 +111,8 @@ def _optimizer(config: Any, custom: Objects) -> Any:
     inner = {key: value for key, value in config["config"].items() if key not in _OLD_ARGUMENTS}
     if "lr" in inner:
         inner["learning_rate"] = inner.pop("lr")
+    if config.get("class_name") == "Nadam" and "decay" in inner:     # what Keras 2 calls it there
+        inner["schedule_decay"] = inner.pop("decay")
     return {**config, "class_name": str(config.get("class_name")).removeprefix("Custom>"), "config": inner}
 
 

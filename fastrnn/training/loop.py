@@ -12,7 +12,7 @@ from fastrnn.training.steps import Trainable, predict_step, test_step, train_ste
 from fastrnn.training.watch import Watch
 
 if TYPE_CHECKING:
-    from fastrnn.callbacks.base import CallbackList
+    from fastrnn.callbacks.callback_list import CallbackList
 
 
 class Fit(NamedTuple):

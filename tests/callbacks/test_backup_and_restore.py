@@ -140,5 +140,4 @@ def test_errors(tmp_path):
             BackupAndRestore(tmp_path, save_freq=bad)
     model = fastrnn.Sequential([fastrnn.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"BackupAndRestore: .* is not built; begin it with an Input"):
-        BackupAndRestore(tmp_path).set_model(model) or fastrnn.callbacks.CallbackList(
-            BackupAndRestore(tmp_path), model).on_train_begin()
+        fastrnn.callbacks.CallbackList(BackupAndRestore(tmp_path), model=model).on_train_begin()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 
 import numpy as np
@@ -110,10 +109,10 @@ def test_a_broken_record_is_noticed(tmp_path):
     file.scalar("first", 1.0, 0)
     file.scalar("second", 2.0, 0)
     file.close()
-    path, = glob.glob(f"{tmp_path}/*tfevents*")
-    data = bytearray(open(path, "rb").read())
+    path, = tmp_path.glob("*tfevents*")
+    data = bytearray(path.read_bytes())
     data[data.index(b"second")] ^= 1
-    open(path, "wb").write(data)
+    path.write_bytes(data)
     assert set(read(tmp_path)) == {"first"}
     assert checksum(b"") == (0xA282EAD8).to_bytes(4, "little")
 
