@@ -25,8 +25,8 @@ from fastrnn.saving.versions import major_version
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose form is written.
 _KERAS_VERSION = "3.8.0"
-#: Bytes of HDF5 for each array, and arrays for each weight: optimizers keep up to three.
-_OVERHEAD, _ARRAYS = 16 << 10, 5
+#: Bytes of HDF5 for each array, and arrays for each weight: optimizers keep up to five.
+_OVERHEAD, _ARRAYS = 16 << 10, 7
 
 
 def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], include_optimizer: bool) -> None:
