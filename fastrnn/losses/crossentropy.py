@@ -203,6 +203,11 @@ class SparseCategoricalCrossentropy(RowLoss):
 
 
 def check_smoothing(owner: str, value: float) -> float:
+    """`value`, a label smoothing.
+
+    Raises:
+        ValueError: it is not from 0 to 1.
+    """
     if not 0 <= value <= 1:
         raise ValueError(f"{owner}: expected label_smoothing from 0 to 1, got {value!r}")
     return value

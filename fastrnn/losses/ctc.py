@@ -101,7 +101,7 @@ def ctc(y_true: Any, y_pred: Any) -> np.ndarray:
         ValueError: shapes that do not go together, or labels that are no classes.
 
     >>> ctc([[1, 2], [1, 0]], np.log([[[0.1, 0.6, 0.3], [0.2, 0.2, 0.6]]] * 2)).round(4)
-    array([1.0217, 1.273 ])
+    array([1.0217, 1.3471])
     """
     return CTC().call(y_true, y_pred)
 
@@ -124,7 +124,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     >>> logits = np.log([[[0.1, 0.6, 0.3], [0.2, 0.2, 0.6]]])
     >>> ctc_loss([[1, 2]], logits, [1], [2]).round(4)      # the paths 1 1, 1 blank, blank 1
-    array([1.273])
+    array([1.3471])
     """
     return ctc_loss_and_gradient(target, output, target_length, output_length, mask_index, gradient=False)[0]
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from fastrnn.losses.ctc import ctc_loss
+from fastrnn.losses.ctc import ctc_batch_cost, ctc_loss
 from fastrnn.losses.ctc_decoding import ctc_decode, ctc_decode_probabilities
 
 
@@ -81,12 +81,16 @@ def test_fewer_labels_than_asked_for():
 
 
 def test_probabilities_are_keras_2():
-    """That is TensorFlow, with the last class as the blank, and runs of one label as one."""
+    """That is TensorFlow, with the last class as the blank, and of a search runs of one label as one."""
     from keras.src.legacy import backend as K  # which imports TensorFlow
 
     z = logits(5, 10, 4)
     p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
     lengths = np.array([10, 3, 8, 10, 1])
+    t, label_lengths = np.random.default_rng(0).integers(0, 3, (5, 4)), np.array([3, 1, 4, 2, 1])
+    values = ctc_batch_cost(t, p, lengths[:, None], label_lengths[:, None])
+    expected = K.ctc_batch_cost(t, p, lengths[:, None], label_lengths[:, None]).numpy()
+    np.testing.assert_allclose(values, expected, rtol=1e-4)
     for arguments in ({"greedy": True}, {"greedy": False, "beam_width": 7, "top_paths": 2}):
         labels, scores = ctc_decode_probabilities(p, lengths, **arguments)
         expected, expected_scores = K.ctc_decode(p, lengths, **arguments)
