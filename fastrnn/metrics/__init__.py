@@ -124,7 +124,7 @@ _registry = Registry(
         SparseCategoricalCrossentropy, Precision, Recall, AUC, TruePositives, FalsePositives, TrueNegatives,
         FalseNegatives, F1Score, FBetaScore, R2Score, IoU, BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU,
         PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
-        ConcordanceCorrelation, PearsonCorrelation, MeanMetricWrapper,
+        ConcordanceCorrelation, PearsonCorrelation,
     ],
     {
         "mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,

@@ -274,8 +274,8 @@ def update(metric: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
 
 
 @functools.cache
-def _takes_weights(cls: type) -> bool:
-    parameters = list(inspect.signature(cls.update_state).parameters.values())  # type: ignore[attr-defined]
+def _takes_weights(cls: Any) -> bool:
+    parameters = list(inspect.signature(cls.update_state).parameters.values())
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return len(parameters) > 3 or any(parameter.kind in several for parameter in parameters)
 

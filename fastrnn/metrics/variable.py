@@ -34,7 +34,7 @@ class MetricVariable(ArrayOperators):
         self.name = self.path = name
         kind = np.dtype(dtype).kind
         kept: type = np.float64 if kind == "f" else np.int64 if kind in "iu" else np.bool_
-        self._data = np.array(value, kept)
+        self._data: np.ndarray = np.array(value, kept)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -100,7 +100,7 @@ class Objective:
     def logs(self) -> dict[str, Any]:
         """The averages by name, sorted by name as Keras gives them to callbacks and the history; where a metric gives a
         dictionary, what is in it."""
-        logs = {}
+        logs: dict[str, Any] = {}
         for name, value in zip(self.names, self.values(), strict=True):
             logs.update(value if isinstance(value, dict) else {name: value})
         return dict(sorted(logs.items()))

@@ -1,13 +1,14 @@
 # Connectionist temporal classification (Graves et al. 2006): minus the logarithm of the probability that labels are what
 # is left of the classes at all steps, when repetitions are merged and blanks dropped; and its gradient.
 #
-# Paths go through L + 1 blanks, one before each label and one at the end, and L labels. With a(i), b(i) the logarithms of the
-# probability of all paths to step t that end in blank i or label i, y the logarithm of a class's probability, + in exponentials:
+# Paths go through L + 1 blanks, one before each label and one at the end, and L labels. With a(i), b(i) the probability of all
+# paths to a step that end in blank i or label i, and y that of a class at the next step:
 #
-#   a'(i) = (a(i) + b(i - 1)) y(blank)      b'(i) = (b(i) + a(i) + b(i - 1) where label i differs from label i - 1) y(label i)
+#   a'(i) = (a(i) + b(i - 1)) y(blank)
+#   b'(i) = (b(i) + a(i) + b(i - 1)) y(label i), the last of the three where label i differs from label i - 1
 #
-# and the same backward. A row keeps its numbers relative to the largest of the row before; the sum of those is a double. So what
-# counts stays near 0, where floats are fine, and each step rounds by as little as the last.
+# and the same backward. All are kept as logarithms, relative to the largest of the row before; the sum of those is a double. So
+# what counts stays near 0, where floats are fine, and each step rounds by as little as the last.
 
 cdef extern from *:
     """
@@ -245,7 +246,8 @@ cdef int check_ctc(const Ctc* s) except -1:
                              f"{s.lengths[n]} and {s.label_lengths[n]} in row {n}")
         for i in range(s.label_lengths[n]):
             if not 0 <= s.labels[n * s.L + i] < s.C:
-                raise ValueError(f"kernel argument 'labels': expected 0 to {s.C - 1}, got {s.labels[n * s.L + i]} in row {n}")
+                raise ValueError(f"kernel argument 'labels': expected 0 to {s.C - 1}, got {s.labels[n * s.L + i]} in row "
+                                 f"{n}")
     return 0
 
 

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fastrnn
 from fastrnn import losses
 from fastrnn.losses.ctc import ctc_batch_cost, ctc_batch_cost_and_gradient, ctc_loss, ctc_loss_and_gradient
 from tests.losses.cases import central_differences
@@ -258,3 +259,37 @@ def test_empty_batches():
     assert gradient.shape == (0, 4, 5)
     values, gradient = ctc_loss_and_gradient(np.zeros((2, 0)), np.zeros((2, 0, 5)), [0, 0], [0, 0])
     assert values.tolist() == [0, 0]
+
+
+# ---- in a model
+
+
+def test_training_and_files(tmp_path, rng):
+    """A small speech-like model learns its labels, and is the same model in Keras."""
+    x = rng.standard_normal((16, 14, 3)).astype("f")
+    t = rng.integers(1, 5, (16, 3))
+    t[::2, 2] = 0
+    model = fastrnn.Sequential([fastrnn.layers.Input((14, 3)), fastrnn.layers.GRU(12, return_sequences=True),
+                                fastrnn.layers.Dense(5)])
+    model.compile(fastrnn.optimizers.Adam(0.03), losses.CTC())
+    history = model.fit(x, t, epochs=30, batch_size=8, verbose=0, sample_weight=np.ones(16)).history["loss"]
+    assert history[-1] < 0.5 * history[0]
+    expected = model.evaluate(x, t, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = fastrnn.models.load_model(tmp_path / "model.keras")
+    assert type(again.objective.heads[0].loss) is losses.CTC
+    assert again.evaluate(x, t, verbose=0) == pytest.approx(expected, rel=1e-6)
+    theirs = keras.models.load_model(tmp_path / "model.keras")
+    assert theirs.evaluate(x, t, verbose=0) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_layers_mask_gives_the_lengths(rng):
+    x = rng.integers(1, 9, (6, 10))
+    x[:, 7:] = 0
+    t = rng.integers(1, 5, (6, 2))
+    model = fastrnn.Sequential([fastrnn.layers.Input((10,)), fastrnn.layers.Embedding(9, 4, mask_zero=True),
+                                fastrnn.layers.LSTM(4, return_sequences=True), fastrnn.layers.Dense(5)])
+    model.compile("sgd", "ctc")
+    found = model.evaluate(x, t, verbose=0)
+    values = ctc_loss(t, model.predict(x, verbose=0), np.full(6, 2), np.full(6, 7))
+    assert found == pytest.approx(values.mean(), rel=1e-5)
