@@ -182,7 +182,7 @@ class TestAbsentNames:
         ("layers", "Conv1D", None, "LayerNormalization"), ("layers", "LTSM", "LSTM", "GRU"),
         ("layers", "Bidirektional", "Bidirectional", "GRU"), ("models", "Modle", "Model", "Sequential"),
         ("optimizers", "Adamw", "AdamW", "SGD"), ("optimizers.schedules", "CosineDecy", "CosineDecay", "Polynomial"),
-        ("losses", "MeanSquareError", "MeanSquaredError", "Huber"), ("metrics", "F1Score", None, "AUC"),
+        ("losses", "MeanSquareError", "MeanSquaredError", "Huber"), ("metrics", "Rouge", None, "AUC"),
         ("callbacks", "OrbaxCheckpoint", "ModelCheckpoint", "EarlyStopping"),
         ("callbacks", "EarlyStoping", "EarlyStopping", "History"),
         ("initializers", "GlorotUniformm", "GlorotUniform", "Orthogonal"), ("activations", "tahn", "tanh", "relu"),
