@@ -103,7 +103,7 @@ class Schedule:
         written: dict[int, int] = {}
         for step in self.steps:
             training = self._dropout if step.training is None else step.training
-            call = Call(training, rows=step.rows, taped=True)
+            call = Call(training, rows=step.rows, taped=True, options=step.options)
             self.calls.append(call)
             reached = any(live[slot] for slot in step.outputs)
             own = step.layer.trainable_weights if reached and step.trainable and self._trainable else []
@@ -200,7 +200,7 @@ class Schedule:
         if step.plain:
             return INFERENCE_ROWS if step.rows else INFERENCE
         training = step.training is True
-        return Call(training, step.mask_in(known), step.rows, taped=training)
+        return Call(training, step.mask_in(known), step.rows, training, step.options)
 
     def forward(self, xs: Arrays, masks: Arrays | None = None) -> tuple[list[Any], list[Any]]:
         """As `infer`, in training; the calls keep what `backward` needs."""

@@ -95,13 +95,16 @@ class Node:
         outputs: the symbols it makes.
         single: the layer gives one array, not a list.
         args, kwargs: as the caller wrote them, for the configuration.
+        options: further arguments of the call, for `forward`; see `Call`.
     """
 
-    __slots__ = ("__weakref__", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single", "training")
+    __slots__ = ("__weakref__", "args", "inputs", "kwargs", "layer", "masks", "options", "outputs", "single",
+                 "training")
 
     def __init__(self, layer: Any, inputs: list[Symbol], args: tuple[Any, ...] = (),
                  kwargs: Mapping[str, Any] | None = None, masks: tuple[Symbol | None, ...] = (),
-                 training: bool | None = None) -> None:
+                 training: bool | None = None, options: Mapping[str, Any] | None = None) -> None:
+        self.options = options or {}
         self.layer, self.inputs, self.masks, self.training = layer, inputs, masks, training
         self.args, self.kwargs = args, dict(kwargs or {})
         self.outputs: list[Symbol] = []

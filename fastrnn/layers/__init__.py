@@ -10,6 +10,8 @@ from fastrnn.layers.activation.leaky_relu import LeakyReLU
 from fastrnn.layers.activation.prelu import PReLU
 from fastrnn.layers.activation.relu import ReLU
 from fastrnn.layers.activation.softmax import Softmax
+from fastrnn.layers.attention.additive_attention import AdditiveAttention
+from fastrnn.layers.attention.attention import Attention
 from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
@@ -26,6 +28,7 @@ from fastrnn.layers.merge.maximum import Maximum, maximum
 from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
+from fastrnn.layers.normalization.batch_normalization import BatchNormalization
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
@@ -53,7 +56,10 @@ __all__ = [
     "LSTM",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
+    "BatchNormalization",
     "Bidirectional",
     "Concatenate",
     "Cropping1D",

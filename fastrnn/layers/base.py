@@ -267,6 +267,20 @@ class Layer(Calling):
         raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass "
                                   "its symbol to the model's add_loss, or give the weights a regularizer")
 
+    # what calls change ---------------------------------------------------------------------------------------------
+
+    @property
+    def changed_by_calls(self) -> bool:
+        """Whether a call can leave something in the layer for later ones: states, moving averages."""
+        return False
+
+    def snapshot(self) -> Any:
+        """What calls change, as it is now, for `restore`, if a later step of the same pass fails."""
+        return None
+
+    def restore(self, snapshot: Any) -> None:
+        """Put what calls change back to what `snapshot` gave."""
+
     # configuration -------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from fastrnn.layers import (
     GRU,
     LSTM,
     Activation,
+    BatchNormalization,
     Bidirectional,
     Dense,
     Dropout,
@@ -133,6 +134,14 @@ def _layer_normalization(graph: GraphBuilder, layer: LayerNormalization, x: str,
     return y, mask
 
 
+def _batch_normalization(graph: GraphBuilder, layer: BatchNormalization, x: str,
+                         mask: str | None) -> tuple[str, str | None]:
+    """As scale and shift: the operator of that name knows the second axis alone."""
+    scale, shift = (layer.broadcast(weight, layer.rank) for weight in layer.scale_and_shift())
+    y = graph.add("Mul", x, graph.constant(scale, "scale"))
+    return graph.add("Add", y, graph.constant(shift, "shift")), mask
+
+
 def _mean(graph: GraphBuilder, x: str, axes: tuple[int, ...]) -> str:
     if graph.opset < 18:
         return graph.add("ReduceMean", x, axes=list(axes), keepdims=1)
@@ -179,7 +188,7 @@ def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
 
 _LAYERS: dict[type[Layer], Adds] = {
     Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
-    LayerNormalization: _layer_normalization,
+    LayerNormalization: _layer_normalization, BatchNormalization: _batch_normalization,
     TimeDistributed: _time_distributed,
 }
 
