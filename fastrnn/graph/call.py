@@ -40,7 +40,8 @@ class Call:
     (3, 2)
     """
 
-    __slots__ = ("_inside", "buffers", "kept", "logits", "mask", "options", "pass_", "rows", "spared", "taped", "training")
+    __slots__ = ("_inside", "buffers", "kept", "logits", "mask", "options", "pass_", "rows", "spared", "taped",
+                 "training")
 
     def __init__(self, training: bool = False, mask: Any = None, rows: bool = False, taped: bool | None = None,
                  options: Mapping[str, Any] | None = None) -> None:

@@ -12,13 +12,19 @@ from fastrnn.layers.activation.relu import ReLU
 from fastrnn.layers.activation.softmax import Softmax
 from fastrnn.layers.attention.additive_attention import AdditiveAttention
 from fastrnn.layers.attention.attention import Attention
+from fastrnn.layers.attention.group_query_attention import GroupQueryAttention
+from fastrnn.layers.attention.multi_head_attention import MultiHeadAttention
 from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
+from fastrnn.layers.core.einsum_dense import EinsumDense
 from fastrnn.layers.core.embedding import Embedding
+from fastrnn.layers.core.identity import Identity
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.input_spec import InputSpec
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.core.wrapper import Wrapper
 from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
@@ -30,16 +36,20 @@ from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.batch_normalization import BatchNormalization
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.normalization.rms_normalization import RMSNormalization
+from fastrnn.layers.normalization.unit_normalization import UnitNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
+from fastrnn.layers.regularization.alpha_dropout import AlphaDropout
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
 from fastrnn.layers.regularization.spatial_dropout1d import SpatialDropout1D
+from fastrnn.layers.regularization.spatial_dropout2d import SpatialDropout2D
 from fastrnn.layers.shape.cropping1d import Cropping1D
 from fastrnn.layers.shape.flatten import Flatten
 from fastrnn.layers.shape.permute import Permute
@@ -57,6 +67,7 @@ __all__ = [
     "Activation",
     "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "BatchNormalization",
@@ -66,12 +77,16 @@ __all__ = [
     "Dense",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GroupQueryAttention",
+    "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -79,19 +94,24 @@ __all__ = [
     "Maximum",
     "MinGRU",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Operation",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Reshape",
     "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
+    "SpatialDropout2D",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "Variable",
+    "Wrapper",
     "ZeroPadding1D",
     "add",
     "average",
@@ -108,7 +128,7 @@ __all__ = [
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_ABSTRACT = (Layer, Operation)
+_ABSTRACT = (Layer, Operation, Wrapper)
 
 for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:

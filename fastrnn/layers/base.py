@@ -64,7 +64,7 @@ class Layer(Calling):
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
             del legacy["quantization_config"]
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
-        self.trainable = trainable
+        self._trainable = trainable
         self.dtype = self._dtype_name(dtype)
         self.built = False
         self._variables: list[Variable] = []
@@ -182,6 +182,17 @@ class Layer(Calling):
         variable.path = f"{self.name}/{name}"
         self._variables.append(variable)
         return variable
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes the weights; setting it sets that of the layers inside, too, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.sublayers():
+            layer.trainable = value
 
     def sublayers(self) -> Sequence[Any]:
         """The layers inside this one, in the order of their weights."""

@@ -107,17 +107,6 @@ class Network(Ports):
 
     variables, trainable_variables = weights, trainable_weights
 
-    @property
-    def trainable(self) -> bool:
-        """Whether `fit` changes the weights; setting it sets that of every layer, as in Keras."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self.sublayers():
-            layer.trainable = value
-
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at an index.
 

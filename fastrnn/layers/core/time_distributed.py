@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn import arrays
 from fastrnn.graph.call import Call
-from fastrnn.layers.base import Layer, Shape
-from fastrnn.layers.table import deserialize, serialize
+from fastrnn.layers.base import Shape
+from fastrnn.layers.core.wrapper import Wrapper
 
 
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """Applies a layer to every step of a sequence alike: all steps of a batch are one batch to the layer inside.
 
     A mask (batch, time) says which steps count, and goes on to the layers above. One with further axes goes step by
@@ -37,15 +36,6 @@ class TimeDistributed(Layer):
 
     supports_masking = True
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        if isinstance(layer, Mapping):
-            layer = deserialize(layer)
-        if not isinstance(layer, Layer):
-            raise ValueError(f"TimeDistributed layer: expected a layer, got {layer!r}")
-        kwargs.setdefault("dtype", layer.dtype)
-        super().__init__(**kwargs)
-        self.layer = layer
-
     @property
     def input_kind(self) -> str:
         return self.layer.input_kind
@@ -53,9 +43,6 @@ class TimeDistributed(Layer):
     @property
     def output_activation(self) -> str | None:
         return self.layer.output_activation
-
-    def sublayers(self) -> Sequence[Layer]:
-        return (self.layer,)
 
     def build(self, *input_shapes: Any) -> None:
         input_shape = input_shapes[0]
@@ -106,9 +93,6 @@ class TimeDistributed(Layer):
         inner.spared, inner.logits, inner.pass_ = call.spared, call.logits, call.pass_
         dx = self.layer.backward(_folded(dy), call=inner)
         return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "layer": serialize(self.layer)}
 
 
 def _folded(x: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class OverAxes(Layer):
         self._rank = len(input_shape)
         self._sizes = self.sizes(input_shape)
 
-    def _axes(self, rank: int) -> tuple[int, ...]:
+    def normalized(self, rank: int) -> tuple[int, ...]:
         """The axes, counted from the front."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         found = sorted({axis + rank if axis < 0 else axis for axis in axes})
@@ -50,7 +50,7 @@ class OverAxes(Layer):
 
     def sizes(self, input_shape: Any) -> tuple[int, ...]:
         """The sizes of the axes, which must be known."""
-        shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
+        shape = tuple(input_shape[axis] for axis in self.normalized(len(input_shape)))
         if not all(shape):
             raise ValueError(f"{self}: expected an input with a known size of axis {self.axis}, got "
                              f"{tuple(input_shape)}")
@@ -59,8 +59,8 @@ class OverAxes(Layer):
     def check_input(self, x: Any) -> np.ndarray:
         x = arrays.as_float(x, self.dtype, f"{self} input")
         # With axes counted from the end alone, inputs of any rank have them.
-        axes = self._axes(x.ndim)
-        if self.built and tuple(x.shape[axis] for axis in axes) != self._sizes:
+        axes = self.normalized(x.ndim)
+        if self._sizes and tuple(x.shape[axis] for axis in axes) != self._sizes:
             raise ValueError(f"{self}: expected input with sizes {list(self._sizes)} of axis {self.axis}, "
                              f"got {x.shape}")
         return x
@@ -68,13 +68,13 @@ class OverAxes(Layer):
     @property
     def normalized_axes(self) -> tuple[int, ...]:
         """The axes, counted from the front, of an input like that which the layer was built for."""
-        return self._axes(self._rank)
+        return self.normalized(self._rank)
 
     def broadcast(self, weight: np.ndarray, rank: int | None = None) -> np.ndarray:
         """A weight with the axes of an input of that rank (of the rank that the layer was built for, if not given)."""
         rank = self._rank if rank is None else rank
         axes = iter(weight.shape)
-        normalized = self._axes(rank)
+        normalized = self.normalized(rank)
         return weight.reshape([next(axes) if axis in normalized else 1 for axis in range(rank)])
 
 

@@ -67,7 +67,7 @@ class LayerNormalization(OverAxes):
         self.built = True
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
-        axes = self._axes(x.ndim)
+        axes = self.normalized(x.ndim)
         centered = x - x.mean(axes, keepdims=True)
         variance = np.square(centered).mean(axes, keepdims=True)
         inverse = 1 / np.sqrt(variance + x.dtype.type(self.epsilon))
@@ -85,7 +85,7 @@ class LayerNormalization(OverAxes):
         call = self.taped(call)
         normalized, inverse = call.kept
         dy = self.check_gradient(dy, normalized.shape)
-        axes = self._axes(dy.ndim)
+        axes = self.normalized(dy.ndim)
         others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
         if self.trainable and self.gamma is not None:
             call.gradient(self.gamma)[...] = (dy * normalized).sum(others)

@@ -12,7 +12,6 @@ from typing import IO, Any
 import numpy as np
 
 from fastrnn import losses, metrics
-from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.table import is_operation
 from fastrnn.saving import config, layouts, locations, state

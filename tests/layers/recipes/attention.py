@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from fastrnn.layers import AdditiveAttention, Attention
+from fastrnn.layers import AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention
 from tests.layers.recipes.recipe import D, N, Recipe, T, wrapped
 
 RECIPES: dict[str, dict[str, Recipe]] = {
@@ -16,4 +16,11 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "AdditiveAttention": {"": Recipe(wrapped(AdditiveAttention), [(N, T, D)] * 2),
                           "key": Recipe(wrapped(AdditiveAttention, False, 0.4, seed=1),
                                         [(N, T, D), (N, T, 2), (N, T, D)])},
+    "MultiHeadAttention": {"": Recipe(wrapped(MultiHeadAttention, 2, 3), [(N, T, D)] * 2),
+                           "key": Recipe(wrapped(MultiHeadAttention, 2, 3, 2, use_bias=False, output_shape=5),
+                                         [(N, T, D), (N, T, 2), (N, T, 3)]),
+                           "gate": Recipe(wrapped(MultiHeadAttention, 2, 2, dropout=0.4, sliding_window=2,
+                                                  use_gate=True, output_shape=(2, 3), seed=1), [(N, T, D)] * 2)},
+    "GroupQueryAttention": {"": Recipe(wrapped(GroupQueryAttention, 2, 4, 2), [(N, T, D)] * 2),
+                            "key": Recipe(wrapped(GroupQueryAttention, 2, 2, 1, use_gate=True), [(N, T, D)] * 3)},
 }  # fmt: skip

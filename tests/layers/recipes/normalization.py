@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from fastrnn.layers import BatchNormalization
+from fastrnn.layers import BatchNormalization, RMSNormalization, UnitNormalization
 from tests.layers.recipes.recipe import D, N, Recipe, T, wrapped
 
 RECIPES: dict[str, dict[str, Recipe]] = {
@@ -13,4 +13,6 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                            "frozen": Recipe(wrapped(BatchNormalization, trainable=False)),
                            "rows": Recipe(wrapped(BatchNormalization), (N, D), masks=False),
                            "pictures": Recipe(wrapped(BatchNormalization), (N, T, 2, D))},
+    "RMSNormalization": {"": Recipe(wrapped(RMSNormalization)), "axes": Recipe(wrapped(RMSNormalization, [1, 2], 0.5))},
+    "UnitNormalization": {"": Recipe(wrapped(UnitNormalization)), "axes": Recipe(wrapped(UnitNormalization, [1, 2]))},
 }  # fmt: skip
