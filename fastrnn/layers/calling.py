@@ -70,6 +70,8 @@ class Calling:
     keeps_output = True
     #: Whether a list is a list of inputs.
     takes_many = False
+    #: Whether in training what a sample gives depends on the batch that it is in.
+    reads_batch = False
     #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
     #: with.
     first_call_number = 0

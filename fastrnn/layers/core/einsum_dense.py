@@ -53,6 +53,7 @@ class EinsumDense(Layer):
 
     supports_masking = True
     described = ("kernel", "bias")
+    kernel_initializer: Any
 
     def __init__(self, equation: str, output_shape: int | Sequence[int | None], activation: Any = None,
                  bias_axes: str | None = None, kernel_initializer: Any = "glorot_uniform",

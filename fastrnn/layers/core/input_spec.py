@@ -51,16 +51,10 @@ class InputSpec:
 
     def problem(self, shape: Sequence[int | None]) -> str | None:
         """What is wrong with an input of this shape, in words; None if nothing."""
-        shape, wanted = tuple(shape), self.shape
-        if self.allow_last_axis_squeeze and wanted is not None:
-            if wanted and len(shape) == len(wanted) + 1 and shape[-1] == 1:
-                shape = shape[:-1]
-            elif wanted and wanted[-1] == 1 and len(shape) == len(wanted) - 1:
-                wanted = wanted[:-1]
+        shape, wanted = tuple(shape), self.shape or ()
         got = f"got {shape}"
-        rank = self.ndim if wanted is None else len(wanted)
-        if rank is not None and len(shape) != rank:
-            return f"expected ndim={rank}, {got}"
+        if self.ndim is not None and len(shape) != self.ndim and not self.allow_last_axis_squeeze:
+            return f"expected ndim={self.ndim}, {got}"
         if self.max_ndim is not None and len(shape) > self.max_ndim:
             return f"expected max_ndim={self.max_ndim}, {got}"
         if self.min_ndim is not None and len(shape) < self.min_ndim:
@@ -68,8 +62,10 @@ class InputSpec:
         for axis, size in self.axes.items():
             if not -len(shape) <= axis < len(shape) or (size is not None and shape[axis] not in (size, None)):
                 return f"expected axis {axis} of size {size}, {got}"
-        if wanted is not None and any(size is not None and own not in (size, None) for own, size in zip(shape, wanted)):
-            return f"expected shape {wanted}, {got}"
+        if self.allow_last_axis_squeeze:
+            shape, wanted = (one[:-1] if one[-1:] == (1,) else one for one in (shape, wanted))
+        if any(size is not None and own not in (size, None) for own, size in zip(shape, wanted)):
+            return f"expected shape {self.shape}, {got}"
         return None
 
     def __repr__(self) -> str:

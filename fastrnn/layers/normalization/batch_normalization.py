@@ -61,7 +61,7 @@ class BatchNormalization(Layer):
     """
 
     supports_masking = True
-    changed_by_calls = True
+    changed_by_calls = reads_batch = True
     described = ("beta", "gamma")
 
     def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
@@ -208,7 +208,9 @@ class BatchNormalization(Layer):
             if self.trainable and self.beta is not None:
                 call.gradient(self.beta)[...] = total.reshape(-1)
             if share is not None and call.wants():
-                dx = dy - share * total - (share * aligned) * normalized
+                # Of a batch with a mask the mean is not quite that, as of its elements there are a few more.
+                centered = normalized - (share * normalized).sum(axes, keepdims=True) if np.ndim(share) else normalized
+                dx = dy - share * total - (share * aligned) * centered
         if not call.wants():
             return None
         factor = kept.inverse if self.gamma is None else kept.inverse * self.broadcast(self.gamma.data, dy.ndim)

@@ -109,11 +109,19 @@ def shared(library):
     return library.Model(x, layers.Dense(1)(layers.LSTM(5)(norm(layers.Dense(3, use_bias=False)(norm(x))))))
 
 
-@pytest.mark.parametrize("make", [stack, words, shared])
+def stepwise(library):
+    """In a wrapper each step is a batch, whose average moves by itself; a mask says whose steps count."""
+    layers, x = library.layers, library.Input((6,), dtype="int32")
+    y = layers.TimeDistributed(layers.BatchNormalization(momentum=0.9))(layers.Embedding(9, 4, mask_zero=True)(x))
+    inside = library.Sequential([library.Input((4,)), layers.Dense(3, use_bias=False), layers.BatchNormalization()])
+    return library.Model(x, layers.Dense(1)(layers.LSTM(5)(layers.TimeDistributed(inside)(y))))
+
+
+@pytest.mark.parametrize("make", [stack, words, shared, stepwise])
 def test_training_is_keras(make, rng):
     set_random_seed(0)
     x = rng.standard_normal((28, 6, 3)).astype("float32") * 2 + 0.5
-    if make is words:
+    if make in (words, stepwise):
         x = rng.integers(0, 9, (28, 6)).astype("int32")
     y = rng.standard_normal((28, 1)).astype("float32")
     histories, models = both(make, rng, x, y, validation_data=(x[:8], y[:8]))

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from fastrnn.layers import BatchNormalization, RMSNormalization, UnitNormalization
-from tests.layers.recipes.recipe import D, N, Recipe, T, wrapped
+from fastrnn.layers import BatchNormalization, RMSNormalization, TimeDistributed, UnitNormalization
+from tests.layers.recipes.recipe import D, N, Recipe, T, around, wrapped
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     "BatchNormalization": {"": Recipe(wrapped(BatchNormalization)),
@@ -13,6 +13,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                            "frozen": Recipe(wrapped(BatchNormalization, trainable=False)),
                            "rows": Recipe(wrapped(BatchNormalization), (N, D), masks=False),
                            "pictures": Recipe(wrapped(BatchNormalization), (N, T, 2, D))},
+    "TimeDistributed": {"statistics": Recipe(around(TimeDistributed, wrapped(BatchNormalization)))},
     "RMSNormalization": {"": Recipe(wrapped(RMSNormalization)), "axes": Recipe(wrapped(RMSNormalization, [1, 2], 0.5))},
     "UnitNormalization": {"": Recipe(wrapped(UnitNormalization)), "axes": Recipe(wrapped(UnitNormalization, [1, 2]))},
 }  # fmt: skip
