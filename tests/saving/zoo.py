@@ -72,6 +72,13 @@ def _batch_normalized(library: Any) -> list[Any]:
             layers.BatchNormalization(center=False), layers.LSTM(3), layers.BatchNormalization(), layers.Dense(2)]
 
 
+def _acts_in_training(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T, D)), layers.Identity(), layers.GaussianNoise(0.1), layers.SpatialDropout1D(0.1),
+            layers.LSTM(4), layers.GaussianDropout(0.1), layers.Dense(4, activation="selu"), layers.AlphaDropout(0.1),
+            layers.Dense(2)]
+
+
 def _nested(library: Any) -> list[Any]:
     """Models in models, two levels deep, one of which says its input's shape, and one in a wrapper; a layer inside is
     frozen, which Keras's older files keep behind the others of the model that it is in."""
@@ -128,6 +135,7 @@ STACKS: dict[str, Callable[[Any], list[Any]]] = {
     "regularized": _regularized,
     "normalized": _normalized,
     "batch-normalized": _batch_normalized,
+    "acts-in-training": _acts_in_training,
     "nested": _nested,
     "nested-words": _nested_words,
 }

@@ -14,6 +14,7 @@ from fastrnn.graph.symbol import has_symbols
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.attention import weights as attention_weights
 from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.broadcasting import differ
 from fastrnn.layers.merge.base import listed_shapes
 from fastrnn.layers.variable import Variable
 
@@ -115,8 +116,8 @@ class Attention(Layer):
         if len(shapes) not in (2, 3):
             raise ValueError(f"{self}: expected query and value, or query, value and key, got {len(shapes)} inputs")
         query, value, key = shapes[0], shapes[1], shapes[-1]
-        if any(len(shape) != 3 for shape in shapes) or _differ(query[0], value[0], key[0]) or _differ(
-                value[1], key[1]) or _differ(query[2], key[2]):
+        if any(len(shape) != 3 for shape in shapes) or differ(query[0], value[0], key[0]) or differ(
+                value[1], key[1]) or differ(query[2], key[2]):
             raise ValueError(f"{self}: expected query (batch, queries, features), value (batch, keys, width) and key "
                              f"(batch, keys, features), got {', '.join(map(str, shapes))}")
 
@@ -251,8 +252,3 @@ class Attention(Layer):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "use_scale": self.use_scale, "score_mode": self.score_mode,
                 "dropout": self.dropout, "seed": self.seed}
-
-
-def _differ(*sizes: int | None) -> bool:
-    """Whether two of the sizes are known and not the same."""
-    return len(set(sizes) - {None}) > 1

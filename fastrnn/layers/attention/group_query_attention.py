@@ -57,12 +57,6 @@ class GroupQueryAttention(Heads):
         self.query_heads, self.key_heads = self.num_query_heads, self.num_key_value_heads
         self.key_size = self.value_size = self.head_dim
 
-    def build(self, *input_shapes: Any) -> None:
-        query, value = (tuple(shape) for shape in input_shapes[:2])
-        key = tuple(input_shapes[2]) if len(input_shapes) > 2 and input_shapes[2] is not None else value
-        self.check_shapes(query, value, key)
-        self.make_projections(query, value, key, self.width(query))
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "head_dim": self.head_dim, "num_query_heads": self.num_query_heads,
                 "num_key_value_heads": self.num_key_value_heads}

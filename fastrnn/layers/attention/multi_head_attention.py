@@ -73,12 +73,6 @@ class MultiHeadAttention(Heads):
     def width(self, query_shape: Shape) -> tuple[Any, ...]:
         return self._output_shape or super().width(query_shape)
 
-    def build(self, *input_shapes: Any) -> None:
-        query, value = (tuple(shape) for shape in input_shapes[:2])
-        key = tuple(input_shapes[2]) if len(input_shapes) > 2 and input_shapes[2] is not None else value
-        self.check_shapes(query, value, key)
-        self.make_projections(query, value, key, self.width(query))
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_heads": self.num_heads, "key_dim": self.key_dim,
                 "value_dim": self.value_dim, "output_shape": self._output_shape, "attention_axes": self.attention_axes}

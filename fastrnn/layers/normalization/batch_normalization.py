@@ -142,12 +142,16 @@ class BatchNormalization(Layer):
             return y
         share = None
         if own:
-            mean, variance, share = self._moments(x, call.mask)
+            axes = self._other_axes(x.ndim)
+            share, inside = self._share(x, call.mask)
+            mean = _mean(x, share, inside, axes)
+            normalized = x - mean
+            variance = _mean(np.square(normalized), share, inside, axes)
             self._move(mean, variance)
         else:
             mean, variance = (self.broadcast(v.data, x.ndim) for v in (self.moving_mean, self.moving_variance))
+            normalized = x - mean
         inverse = 1 / np.sqrt(variance + x.dtype.type(self.epsilon))
-        normalized = x - mean
         normalized *= inverse
         if call.taped:
             call.kept = Kept(normalized, inverse, share)
@@ -167,17 +171,18 @@ class BatchNormalization(Layer):
         shift: np.ndarray = -mean * scale
         return scale, shift if self.beta is None else shift + self.beta.data
 
-    def _moments(self, x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Any]:
-        """Mean and variance of the features, and the share of each element in them."""
-        feature = self.feature_axis(x.ndim)
-        axes = tuple(axis for axis in range(x.ndim) if axis != feature)
+    def _other_axes(self, rank: int) -> tuple[int, ...]:
+        """Those that mean and variance are over."""
+        feature = self.feature_axis(rank)
+        return tuple(axis for axis in range(rank) if axis != feature)
+
+    def _share(self, x: np.ndarray, mask: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+        """The share of each element in the mean, and which elements a mask leaves in."""
         if mask is None:
-            mean = x.mean(axes, keepdims=True)
-            return mean, np.square(x - mean).mean(axes, keepdims=True), x.dtype.type(x.shape[feature] / x.size)
+            return x.dtype.type(x.shape[self.feature_axis(x.ndim)] / x.size), None
         inside = np.broadcast_to(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), x.shape)
-        share = inside / (inside.sum(axes, keepdims=True, dtype=x.dtype) + x.dtype.type(_FEW))
-        mean = np.where(inside, x * share, 0).sum(axes, keepdims=True)
-        return mean, np.where(inside, np.square(x - mean) * share, 0).sum(axes, keepdims=True), share
+        count = inside.sum(self._other_axes(x.ndim), keepdims=True, dtype=x.dtype)
+        return inside / (count + x.dtype.type(_FEW)), inside
 
     def _move(self, mean: np.ndarray, variance: np.ndarray) -> None:
         """Have the moving mean and variance go after those of a batch. The arrays are new ones: a thread that predicts
@@ -198,9 +203,7 @@ class BatchNormalization(Layer):
         kept: Kept = call.kept
         normalized, share = kept.normalized, kept.share
         dy = self.check_gradient(dy, normalized.shape)
-        feature = self.feature_axis(dy.ndim)
-        axes = tuple(axis for axis in range(dy.ndim) if axis != feature)
-        dx = dy
+        axes, dx = self._other_axes(dy.ndim), dy
         if self.trainable or share is not None:
             total, aligned = dy.sum(axes, keepdims=True), (dy * normalized).sum(axes, keepdims=True)
             if self.trainable and self.gamma is not None:
@@ -225,3 +228,10 @@ class BatchNormalization(Layer):
             "synchronized": self.synchronized, "renorm": False, "renorm_clipping": self.renorm_clipping,
             "renorm_momentum": self.renorm_momentum,
         }
+
+
+def _mean(x: np.ndarray, share: Any, inside: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray:
+    if inside is None:
+        total: np.ndarray = x.sum(axes, keepdims=True)
+        return total * share
+    return np.where(inside, x * share, 0).sum(axes, keepdims=True)

@@ -13,13 +13,19 @@ from fastrnn.layers import (
     GRU,
     LSTM,
     Activation,
+    AlphaDropout,
     BatchNormalization,
     Bidirectional,
     Dense,
     Dropout,
     Embedding,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
     LayerNormalization,
     SimpleRNN,
+    SpatialDropout1D,
+    SpatialDropout2D,
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
@@ -115,7 +121,8 @@ def _activation(graph: GraphBuilder, layer: Activation, x: str, mask: str | None
     return _activate(graph, layer, layer.activation, x), mask
 
 
-def _dropout(graph: GraphBuilder, layer: Dropout, x: str, mask: str | None) -> tuple[str, str | None]:
+def _nothing(graph: GraphBuilder, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Of a layer that acts in training alone."""
     return x, mask
 
 
@@ -187,7 +194,8 @@ def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
 
 
 _LAYERS: dict[type[Layer], Adds] = {
-    Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
+    Embedding: _embedding, Dense: _dense, Activation: _activation, **dict.fromkeys((
+        Dropout, AlphaDropout, GaussianDropout, GaussianNoise, Identity, SpatialDropout1D, SpatialDropout2D), _nothing),
     LayerNormalization: _layer_normalization, BatchNormalization: _batch_normalization,
     TimeDistributed: _time_distributed,
 }

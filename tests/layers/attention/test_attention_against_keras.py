@@ -267,6 +267,8 @@ BAD = {
                "attention_mask: expected"),
     "no mask": (lambda x: MultiHeadAttention(2, 3, name="a")(x, x, attention_mask="all"), ValueError,
                 "attention_mask: expected"),
+    "in a line": (lambda x: fastrnn.Sequential([fastrnn.Input((T, D)), MultiHeadAttention(2, 3, name="a")]), ValueError,
+                  "expected query and value"),
     "groups": (lambda x: GroupQueryAttention(2, 3, 2, name="a"), ValueError, "num_key_value_heads: expected a divisor"),
 }  # fmt: skip
 
