@@ -235,6 +235,33 @@ def test_gradients_of_scores(layer, rng):
                 np.testing.assert_allclose(gradient[at], (sides[0] - sides[1]) / 2e-6, rtol=1e-5, atol=1e-8)
 
 
+def test_configurations_of_keras_2():
+    """Written out by hand: there, causal was an argument of the layer, and heads wrote what they were built for."""
+    heads = {"name": "heads", "trainable": True, "dtype": "float32", "num_heads": 2, "key_dim": 3, "value_dim": 3,
+             "dropout": 0.0, "use_bias": True, "output_shape": None, "attention_axes": [1],
+             "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}},
+             "bias_initializer": {"class_name": "Zeros", "config": {}}, "kernel_regularizer": None,
+             "bias_regularizer": None, "activity_regularizer": None, "kernel_constraint": None,
+             "bias_constraint": None, "query_shape": [None, 5, 4], "key_shape": [None, 5, 4],
+             "value_shape": [None, 5, 4]}
+    attention = {"name": "attention", "trainable": True, "dtype": "float32", "causal": False, "dropout": 0.0,
+                 "use_scale": False}
+    inner = [
+        {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+         "config": {"batch_input_shape": [None, 5, 4], "dtype": "float32", "sparse": False, "ragged": False,
+                    "name": "x"}},
+        {"class_name": "MultiHeadAttention", "name": "heads", "config": heads, "inbound_nodes": [
+            [["x", 0, 0, {"value": ["x", 0, 0], "key": None, "use_causal_mask": True, "training": None}]]]},
+        {"class_name": "Attention", "name": "attention", "config": attention, "inbound_nodes": [
+            [["heads", 0, 0, {"training": None}], ["x", 0, 0, {"training": None}]]]}]
+    text = json.dumps({"class_name": "Functional", "keras_version": "2.8.0", "backend": "tensorflow", "config": {
+        "name": "model", "layers": inner, "input_layers": [["x", 0, 0]], "output_layers": [["attention", 0, 0]]}})
+    model = fastrnn.models.model_from_json(text)
+    x = np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32")
+    asked = model.get_layer("heads")(x, x, use_causal_mask=True)
+    np.testing.assert_allclose(model.predict(x, verbose=0), Attention()([asked, x]), rtol=1e-5, atol=1e-6)
+
+
 def test_dropout_leaves_the_mean(rng):
     query, value = np.zeros((1, 1, 2)), np.ones((1, 1000, 2))
     y = Attention(dropout=0.5, seed=1)([query, value], training=True)

@@ -112,7 +112,8 @@ def shared(library):
 def stepwise(library):
     """In a wrapper each step is a batch, whose average moves by itself; a mask says whose steps count."""
     layers, x = library.layers, library.Input((6,), dtype="int32")
-    y = layers.TimeDistributed(layers.BatchNormalization(momentum=0.9, center=False))(layers.Embedding(9, 4, mask_zero=True)(x))
+    y = layers.Embedding(9, 4, mask_zero=True)(x)
+    y = layers.TimeDistributed(layers.BatchNormalization(momentum=0.9, center=False))(y)
     inside = library.Sequential([library.Input((4,)), layers.Dense(3, use_bias=False), layers.BatchNormalization()])
     return library.Model(x, layers.Dense(1)(layers.LSTM(5)(layers.TimeDistributed(inside)(y))))
 
