@@ -10,6 +10,8 @@ import numpy as np
 
 from fastrnn import arrays
 
+_NO_OPTIONS: Mapping[str, Any] = {}
+
 
 class Call:
     """One use of a layer: what its `forward` is told, and what that leaves for `backward`.
@@ -47,7 +49,7 @@ class Call:
                  options: Mapping[str, Any] | None = None) -> None:
         self.training, self.mask, self.rows = training, mask, rows
         self.taped = training if taped is None else taped
-        self.options = options or {}
+        self.options = options or _NO_OPTIONS
         self.kept: Any = None
         self.buffers = arrays.Buffers()
         self.spared: frozenset[int] = frozenset()
