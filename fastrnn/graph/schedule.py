@@ -103,7 +103,7 @@ class Schedule:
         written: dict[int, int] = {}
         for step in self.steps:
             training = self._dropout if step.training is None else step.training
-            call = Call(training, rows=step.rows, taped=True)
+            call = Call(training, rows=step.rows, taped=True, options=step.options)
             call.arguments = step.arguments
             self.calls.append(call)
             reached = any(live[slot] for slot in step.outputs)
@@ -201,7 +201,7 @@ class Schedule:
         if step.plain:
             return INFERENCE_ROWS if step.rows else INFERENCE
         training = step.training is True
-        call = Call(training, step.mask_in(known), step.rows, taped=training)
+        call = Call(training, step.mask_in(known), step.rows, training, step.options)
         call.arguments = step.arguments
         return call
 

@@ -10,15 +10,23 @@ from fastrnn.layers.activation.leaky_relu import LeakyReLU
 from fastrnn.layers.activation.prelu import PReLU
 from fastrnn.layers.activation.relu import ReLU
 from fastrnn.layers.activation.softmax import Softmax
+from fastrnn.layers.attention.additive_attention import AdditiveAttention
+from fastrnn.layers.attention.attention import Attention
+from fastrnn.layers.attention.group_query_attention import GroupQueryAttention
+from fastrnn.layers.attention.multi_head_attention import MultiHeadAttention
 from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
+from fastrnn.layers.core.einsum_dense import EinsumDense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.function_call import FunctionCall
+from fastrnn.layers.core.identity import Identity
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.input_spec import InputSpec
 from fastrnn.layers.core.lambda_layer import Lambda
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
+from fastrnn.layers.core.wrapper import Wrapper
 from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
@@ -28,7 +36,10 @@ from fastrnn.layers.merge.maximum import Maximum, maximum
 from fastrnn.layers.merge.minimum import Minimum, minimum
 from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
+from fastrnn.layers.normalization.batch_normalization import BatchNormalization
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
+from fastrnn.layers.normalization.rms_normalization import RMSNormalization
+from fastrnn.layers.normalization.unit_normalization import UnitNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.preprocessing.category_encoding import CategoryEncoding
 from fastrnn.layers.preprocessing.discretization import Discretization
@@ -44,10 +55,12 @@ from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.regularization.activity_regularization import ActivityRegularization
+from fastrnn.layers.regularization.alpha_dropout import AlphaDropout
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
 from fastrnn.layers.regularization.spatial_dropout1d import SpatialDropout1D
+from fastrnn.layers.regularization.spatial_dropout2d import SpatialDropout2D
 from fastrnn.layers.shape.cropping1d import Cropping1D
 from fastrnn.layers.shape.flatten import Flatten
 from fastrnn.layers.shape.permute import Permute
@@ -65,7 +78,11 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "AlphaDropout",
+    "Attention",
     "Average",
+    "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
     "Concatenate",
@@ -74,6 +91,7 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -84,6 +102,9 @@ __all__ = [
     "FunctionCall",
     "Lambda",
     "IntegerLookup",
+    "GroupQueryAttention",
+    "Identity",
+    "InputSpec",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -91,11 +112,13 @@ __all__ = [
     "Maximum",
     "MinGRU",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "Operation",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -104,10 +127,13 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "StringLookup",
+    "SpatialDropout2D",
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "UnitNormalization",
     "Variable",
+    "Wrapper",
     "ZeroPadding1D",
     "add",
     "average",
@@ -124,7 +150,7 @@ __all__ = [
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_ABSTRACT = (FunctionCall, Layer, Operation)
+_ABSTRACT = (FunctionCall, Layer, Operation, Wrapper)
 
 for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:

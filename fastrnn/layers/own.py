@@ -126,7 +126,8 @@ class Own(Calling):
     # symbols -------------------------------------------------------------------------------------------------------
 
     def connect(self, inputs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None,
-                mask: Any = None) -> Any:
+                mask: Any = None, options: Mapping[str, Any] | None = None,
+                masks: tuple[Any, ...] | None = None) -> Any:
         kwargs = {**kwargs, **({} if training is None else {"training": training}),
                   **({} if mask is None else {"mask": mask})}
         symbols = _leaves(args, kwargs)

@@ -107,7 +107,9 @@ def class_name(layer: Layer) -> str:
     cls = type(layer)
     if is_operation(layer):     # which is no layer to Keras, so that it counts none
         return f"operation_{snake_case(cls.__name__)}"
-    return snake_case(getattr(cls, "keras_name", cls.__name__) if is_known(layer) else cls.__name__)
+    if not is_known(layer):
+        return snake_case(cls.__name__)
+    return snake_case(getattr(cls, "keras_class", getattr(cls, "keras_name", cls.__name__)))
 
 
 def _inside(layer: Layer, at: _Around, seen: set[int]) -> Iterator[Part]:

@@ -13,6 +13,7 @@ from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
+from fastrnn.layers.core.wrapper import Wrapper
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.forward import check_sequences
 from fastrnn.layers.table import deserialize, serialize
@@ -36,7 +37,7 @@ class Kept(NamedTuple):
     outputs: tuple[np.ndarray, np.ndarray] | None   # of both layers, to be multiplied
 
 
-class Bidirectional(Layer):
+class Bidirectional(Wrapper):
     """Runs a recurrent layer over the sequence and a second one over the reversed sequence, and merges the outputs
     (Schuster & Paliwal 1997).
 
@@ -67,7 +68,7 @@ class Bidirectional(Layer):
         kwargs.setdefault("dtype", layer.dtype)
         if layer._batch_input_shape is not None and not {"input_shape", "batch_input_shape"} & kwargs.keys():
             kwargs["batch_input_shape"] = layer._batch_input_shape
-        super().__init__(**kwargs)
+        Layer.__init__(self, **kwargs)      # the layers inside are made of the one that is given
         self.merge_mode = merge_mode
         self._layer_name = layer.name
         self._own_backward_layer = two is not None
@@ -94,22 +95,11 @@ class Bidirectional(Layer):
         self._initial_weights = weights
 
     @property
-    def layer(self) -> Recurrent:
+    def layer(self) -> Recurrent:       # type: ignore[override]
         return self.forward_layer
 
     def sublayers(self) -> Sequence[Layer]:
         return (self.forward_layer, self.backward_layer)
-
-    @property
-    def trainable(self) -> bool:
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for inner in (getattr(self, "forward_layer", None), getattr(self, "backward_layer", None)):
-            if inner is not None:
-                inner.trainable = value
 
     def build(self, *input_shapes: Any) -> None:
         for inner in (self.forward_layer, self.backward_layer):

@@ -91,6 +91,16 @@ class RecurrentForward(RecurrentWeights):
             out = self.last_output(final[0], mask)
         return [out, *final] if self.return_state else out
 
+    @property
+    def changed_by_calls(self) -> bool:
+        return self.stateful
+
+    def snapshot(self) -> Any:
+        return self._states
+
+    def restore(self, snapshot: Any) -> None:
+        self._states = snapshot
+
     def keep_states(self, final: list[np.ndarray]) -> None:
         """Have a stateful layer's next call start from these."""
         if self.stateful:

@@ -6,7 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 #: Layers that another one with the same formula stands for; their weights' layouts are in `layouts`.
-_NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+_NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "GroupedQueryAttention": "GroupQueryAttention"}
+#: What version 2 writes of the shapes that a MultiHeadAttention was built for, and the calls say again.
+_SHAPES = ("query_shape", "value_shape", "key_shape")
+#: Whose arguments Keras misreads in the older form: it takes "dot" for its function of that name.
+_TODAYS = ("Attention",)
+#: Names that older files alone have for classes of today.
+_OLD_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 #: Keras 1's arguments, by class; None for those that change no result.
 _RECURRENT = {
@@ -43,6 +49,10 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
     if version < 3:
         if name == "GRU":               # the argument is younger than version 2
             config.setdefault("reset_after", False)
+        if config.get("causal") is False and name in ("Attention", "AdditiveAttention"):
+            del config["causal"]        # an argument of calls, since
+        if name == "MultiHeadAttention":
+            config = {key: value for key, value in config.items() if key not in _SHAPES}
     if name == "CuDNNGRU":
         config["reset_after"] = True
     if config.get("activity_regularizer", config) is None:
@@ -79,10 +89,11 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """
     found = dict(entry)
     module = str(found.get("module"))
-    if module.startswith("keras.src.ops"):
+    if module.startswith("keras.src.ops") or found["class_name"] in _TODAYS:
         return found
     if module.startswith("keras"):
         del found["module"], found["registered_name"]
+        found["class_name"] = _OLD_NAMES.get(found["class_name"], found["class_name"])
     config = dict(found["config"])
     if "layers" in config:
         models = {layer["config"]["name"] for layer in config["layers"] if "layers" in layer["config"]}

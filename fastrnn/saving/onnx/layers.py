@@ -13,12 +13,19 @@ from fastrnn.layers import (
     GRU,
     LSTM,
     Activation,
+    AlphaDropout,
+    BatchNormalization,
     Bidirectional,
     Dense,
     Dropout,
     Embedding,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
     LayerNormalization,
     SimpleRNN,
+    SpatialDropout1D,
+    SpatialDropout2D,
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
@@ -114,7 +121,8 @@ def _activation(graph: GraphBuilder, layer: Activation, x: str, mask: str | None
     return _activate(graph, layer, layer.activation, x), mask
 
 
-def _dropout(graph: GraphBuilder, layer: Dropout, x: str, mask: str | None) -> tuple[str, str | None]:
+def _nothing(graph: GraphBuilder, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Of a layer that acts in training alone."""
     return x, mask
 
 
@@ -131,6 +139,14 @@ def _layer_normalization(graph: GraphBuilder, layer: LayerNormalization, x: str,
     if layer.beta is not None:
         y = graph.add("Add", y, graph.constant(layer.broadcast(layer.beta.data), "beta"))
     return y, mask
+
+
+def _batch_normalization(graph: GraphBuilder, layer: BatchNormalization, x: str,
+                         mask: str | None) -> tuple[str, str | None]:
+    """As scale and shift: the operator of that name knows the second axis alone."""
+    scale, shift = (layer.broadcast(weight, layer.rank) for weight in layer.scale_and_shift())
+    y = graph.add("Mul", x, graph.constant(scale, "scale"))
+    return graph.add("Add", y, graph.constant(shift, "shift")), mask
 
 
 def _mean(graph: GraphBuilder, x: str, axes: tuple[int, ...]) -> str:
@@ -178,8 +194,9 @@ def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
 
 
 _LAYERS: dict[type[Layer], Adds] = {
-    Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
-    LayerNormalization: _layer_normalization,
+    Embedding: _embedding, Dense: _dense, Activation: _activation, **dict.fromkeys((
+        Dropout, AlphaDropout, GaussianDropout, GaussianNoise, Identity, SpatialDropout1D, SpatialDropout2D), _nothing),
+    LayerNormalization: _layer_normalization, BatchNormalization: _batch_normalization,
     TimeDistributed: _time_distributed,
 }
 
