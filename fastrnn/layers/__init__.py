@@ -11,6 +11,8 @@ from fastrnn.layers.activation.prelu import PReLU
 from fastrnn.layers.activation.relu import ReLU
 from fastrnn.layers.activation.softmax import Softmax
 from fastrnn.layers.base import Layer
+from fastrnn.layers.convolution.conv1d import Conv1D, Convolution1D
+from fastrnn.layers.convolution.conv2d import Conv2D, Convolution2D
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
@@ -28,6 +30,14 @@ from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
+from fastrnn.layers.pooling.average_pooling1d import AveragePooling1D, AvgPool1D
+from fastrnn.layers.pooling.average_pooling2d import AveragePooling2D, AvgPool2D
+from fastrnn.layers.pooling.global_average_pooling1d import GlobalAveragePooling1D, GlobalAvgPool1D
+from fastrnn.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D, GlobalAvgPool2D
+from fastrnn.layers.pooling.global_max_pooling1d import GlobalMaxPool1D, GlobalMaxPooling1D
+from fastrnn.layers.pooling.global_max_pooling2d import GlobalMaxPool2D, GlobalMaxPooling2D
+from fastrnn.layers.pooling.max_pooling1d import MaxPool1D, MaxPooling1D
+from fastrnn.layers.pooling.max_pooling2d import MaxPool2D, MaxPooling2D
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
@@ -54,8 +64,16 @@ __all__ = [
     "Activation",
     "Add",
     "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "Bidirectional",
     "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Convolution1D",
+    "Convolution2D",
     "Cropping1D",
     "Dense",
     "Dot",
@@ -64,12 +82,24 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "Maximum",
     "MinGRU",
     "Minimum",
