@@ -12,7 +12,10 @@ from fastrnn.layers.activation.relu import ReLU
 from fastrnn.layers.activation.softmax import Softmax
 from fastrnn.layers.base import Layer
 from fastrnn.layers.convolution.conv1d import Conv1D, Convolution1D
+from fastrnn.layers.convolution.conv1d_transpose import Conv1DTranspose, Convolution1DTranspose
 from fastrnn.layers.convolution.conv2d import Conv2D, Convolution2D
+from fastrnn.layers.convolution.depthwise_conv1d import DepthwiseConv1D
+from fastrnn.layers.convolution.separable_conv1d import SeparableConv1D, SeparableConvolution1D
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
@@ -52,7 +55,10 @@ from fastrnn.layers.shape.flatten import Flatten
 from fastrnn.layers.shape.permute import Permute
 from fastrnn.layers.shape.repeat_vector import RepeatVector
 from fastrnn.layers.shape.reshape import Reshape
+from fastrnn.layers.shape.up_sampling1d import UpSampling1D
+from fastrnn.layers.shape.up_sampling2d import UpSampling2D
 from fastrnn.layers.shape.zero_padding1d import ZeroPadding1D
+from fastrnn.layers.shape.zero_padding2d import ZeroPadding2D
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
@@ -71,11 +77,14 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
     "Cropping1D",
     "Dense",
+    "DepthwiseConv1D",
     "Dot",
     "Dropout",
     "Embedding",
@@ -110,13 +119,18 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConvolution1D",
     "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "Subtract",
     "TimeDistributed",
+    "UpSampling1D",
+    "UpSampling2D",
     "Variable",
     "ZeroPadding1D",
+    "ZeroPadding2D",
     "add",
     "average",
     "concatenate",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from fastrnn.layers.arguments import LayerArguments, handed_on
-from fastrnn.layers.convolution.base import Convolution
+from fastrnn.layers.convolution.convolution import Convolution
 
 
 class Conv2D(Convolution):

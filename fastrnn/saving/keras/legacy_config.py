@@ -26,6 +26,13 @@ _KERAS_1: dict[str, dict[str, str | None]] = {
 }  # fmt: skip
 
 
+#: Arguments that Keras 2's layers have from the convolution that they are made of there, and do not use.
+_UNUSED: dict[str, tuple[str, ...]] = {
+    name: ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint", *more)
+    for name, more in {"SeparableConv1D": (), "DepthwiseConv1D": ("filters",)}.items()
+} | {"Conv1DTranspose": ("groups",)}
+
+
 def modern_name(name: str) -> str:
     """The class that stands for one of an older version."""
     return _NAMES.get(name, name)
@@ -43,6 +50,8 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
     if version < 3:
         if name == "GRU":               # the argument is younger than version 2
             config.setdefault("reset_after", False)
+        for argument in _UNUSED.get(name, ()):
+            config.pop(argument, None)
     if name == "CuDNNGRU":
         config["reset_after"] = True
     if config.get("activity_regularizer", config) is None:

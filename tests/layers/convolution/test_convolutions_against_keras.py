@@ -33,6 +33,27 @@ CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
         ({"filters": 4, "kernel_size": 2, "dilation_rate": (2, 3), "groups": 2, "use_bias": False}, (6, 7, 2)),
         ({"filters": 3, "kernel_size": 4, "strides": 3, "padding": "same", "data_format": "channels_first"},
          (2, 6, 7))],
+    "Conv1DTranspose": [
+        *(({"filters": 4, "kernel_size": taps, "strides": stride, "padding": padding}, (5, 3))
+          for taps in (1, 2, 3, 4) for stride in (1, 2, 3) for padding in ("valid", "same")),
+        ({"filters": 4, "kernel_size": 3, "strides": 3, "output_padding": 1, "use_bias": False}, (5, 3)),
+        ({"filters": 4, "kernel_size": 4, "strides": 3, "padding": "same", "output_padding": 0}, (5, 3)),
+        ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "output_padding": (1,)}, (5, 3)),
+        ({"filters": 4, "kernel_size": 3, "dilation_rate": 3, "activation": "relu"}, (5, 3)),
+        ({"filters": 4, "kernel_size": 2, "dilation_rate": 2, "padding": "same"}, (5, 3)),
+        ({"filters": 30, "kernel_size": 5, "strides": 2, "data_format": "channels_first",
+          "activation": "softmax"}, (20, 40))],
+    "DepthwiseConv1D": [
+        ({"kernel_size": 3}, (9, 5)), ({"kernel_size": 2, "strides": 3, "depth_multiplier": 3}, (9, 5)),
+        ({"kernel_size": 4, "padding": "same", "dilation_rate": 2, "activation": "relu"}, (9, 40)),
+        ({"kernel_size": 3, "strides": 2, "padding": "same", "depth_multiplier": 2, "use_bias": False,
+          "data_format": "channels_first", "activation": "gelu"}, (5, 9))],
+    "SeparableConv1D": [
+        ({"filters": 4, "kernel_size": 3}, (9, 5)),
+        ({"filters": 40, "kernel_size": 2, "strides": 3, "depth_multiplier": 3, "activation": "tanh"}, (9, 5)),
+        ({"filters": 4, "kernel_size": 4, "padding": "same", "dilation_rate": 2, "activation": "gelu"}, (9, 40)),
+        ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False,
+          "data_format": "channels_first"}, (5, 9))],
 }  # fmt: skip
 EVERY = [pytest.param(name, options, shape, id=f"{name} {options}")
          for name, cases in CASES.items() for options, shape in cases]  # fmt: skip
@@ -142,11 +163,22 @@ WRONG = [
     ("dilation_rate", 0), ("groups", 3), ("groups", 0)]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["Conv1D", "Conv2D"])
 @pytest.mark.parametrize(("argument", "value"), WRONG)
 def test_arguments_that_are_none_are_refused(name, argument, value):
     with pytest.raises(ValueError, match=rf"{name} '.*' {argument}: expected .* got"):
         getattr(layers, name)(**{"filters": 4, "kernel_size": 2, argument: value})
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), [
+    ("Conv1DTranspose", "output_padding", 2), ("Conv1DTranspose", "output_padding", -1),
+    ("Conv1DTranspose", "padding", "causal"), ("SeparableConv1D", "depth_multiplier", 0),
+    ("SeparableConv1D", "filters", 0), ("SeparableConv1D", "padding", "causal")])  # fmt: skip
+def test_arguments_of_some_that_are_none_are_refused(name, argument, value):
+    with pytest.raises(ValueError, match=rf"{name} '.*' {argument}: expected .* got"):
+        getattr(layers, name)(**{"filters": 4, "kernel_size": 2, "strides": 2, argument: value})
+    with pytest.raises(ValueError, match=r"DepthwiseConv1D '.*' depth_multiplier: expected"):
+        layers.DepthwiseConv1D(2, depth_multiplier=0)
 
 
 def test_causal_padding_is_of_sequences():
@@ -225,4 +257,5 @@ def test_a_mask_ends_here(rng):
 
 
 def test_keras_other_names():
-    assert (layers.Convolution1D, layers.Convolution2D) == (layers.Conv1D, layers.Conv2D)
+    for name in "Conv1D", "Conv2D", "Conv1DTranspose", "SeparableConv1D":
+        assert getattr(layers, name.replace("Conv", "Convolution")) is getattr(layers, name)

@@ -8,7 +8,7 @@ import pytest
 
 import fastrnn
 from fastrnn import _core
-from fastrnn.layers import Conv1D, Conv2D
+from fastrnn.layers import Conv1D, Conv1DTranspose, Conv2D, DepthwiseConv1D, SeparableConv1D
 from fastrnn.layers.spatial import padded_before, windows
 from tests.conftest import assert_close
 from tests.layers.convolution import reference
@@ -90,6 +90,27 @@ def test_bits_do_not_depend_on_threads(cls, shape, options, rng):
         y = layer(x, training=True)
         dx = layer.backward(np.cos(np.arange(y.size, dtype="float32")).reshape(y.shape))
         found.append([y, dx, layer.kernel.grad, layer.bias.grad])
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(("make", "shape"), [
+    (lambda: Conv1DTranspose(33, 4, 2, "same", activation="tanh"), (7, 30, 20)),
+    (lambda: DepthwiseConv1D(5, 1, "same", 2, activation="tanh"), (7, 90, 37)),
+    (lambda: SeparableConv1D(40, 5, depth_multiplier=2, activation="tanh"), (7, 90, 37))])  # fmt: skip
+def test_bits_of_the_others_do_not_depend_on_threads(make, shape, rng):
+    x, found, weights = rng.standard_normal(shape).astype("float32"), [], None
+    for threads in 1, 2, 3, 8:
+        fastrnn.set_num_threads(threads)
+        layer = make()
+        layer.build(shape)
+        weights = weights or [rng.standard_normal(w.shape) for w in layer.weights]
+        layer.set_weights(weights)
+        y = layer(x, training=True)
+        dx = layer.backward(np.cos(np.arange(y.size, dtype="float32")).reshape(y.shape))
+        np.testing.assert_array_equal(layer(x), y)
+        found.append([y, dx, *(v.grad for v in layer.weights)])
     for other in found[1:]:
         for one, two in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
@@ -177,6 +198,27 @@ def test_what_does_not_fit_is_refused(dtype):
     y.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         runner.output(x, y, one, along, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_does_not_fit_a_depthwise_convolution_or_a_pooling_is_refused(dtype):
+    kernels = _core.kernels(dtype)
+    one, along = windows(dtype, 1, 1, 1, 1, 1, 0), windows(dtype, 5, 4, 2, 1, 1, 0)
+    x, y, w, b = np.ones((2, 1, 5, 3), dtype), np.ones((2, 1, 4, 3), dtype), np.ones((2, 3), dtype), np.ones(3, dtype)
+    calls = {
+        "depthwise": (x, w, b, y), "depthwise_input_gradient": (y, w, x), "depthwise_weight_gradient": (x, y, w),
+        "pool": (x, y), "pool_backward": (x, y, y.copy(), x.copy()),
+    }
+    for name, arrays in calls.items():
+        after = {"depthwise": (0, 2), "pool": (True, 2), "pool_backward": (True, 2)}.get(name, (2,))
+        kernel = getattr(kernels, name)
+        kernel(*arrays, one, along, *after)
+        for at, array in enumerate(arrays):
+            for wrong in array[:1], array[..., :2], array.astype("int32"), np.ones((*array.shape, 2), dtype)[..., 0]:
+                given = [wrong if i == at else other for i, other in enumerate(arrays)]
+                if wrong.size != array.size or wrong.dtype != dtype or not wrong.flags.c_contiguous:
+                    with pytest.raises(ValueError, match="kernel argument"):
+                        kernel(*given, one, along, *after)
 
 
 def test_padding_is_what_the_windows_need():
