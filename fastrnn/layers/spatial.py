@@ -11,6 +11,8 @@ import numpy as np
 from fastrnn import _core, arrays
 from fastrnn.layers.base import Layer, Shape
 
+#: What the kernels take as the size of a window.
+_MOST = 1 << 24
 _AXES = {1: ("time",), 2: ("height", "width")}
 
 
@@ -119,9 +121,9 @@ def whole_numbers(value: Any, count: int, what: str, least: int = 1) -> tuple[in
     """
     found = tuple(value) if isinstance(value, (list, tuple)) else (value,) * count
     if len(found) != count or not all(isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-                                      and size >= least for size in found):
+                                      and least <= size <= _MOST for size in found):
         several = f", or {count} of them" if count > 1 else ""
-        raise ValueError(f"{what}: expected a whole number, {least} or more{several}, got {value!r}")
+        raise ValueError(f"{what}: expected a whole number from {least} to {_MOST}{several}, got {value!r}")
     return tuple(int(size) for size in found)
 
 

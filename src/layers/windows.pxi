@@ -1,5 +1,10 @@
 # Which inputs each output of a convolution or a pooling is made of, along one axis.
 
+cdef enum:
+    MOST_TAPS = 1 << 24     # of a window
+    MOST_STEPS = 1 << 30    # along an axis: products of two numbers up to this are far from what a long holds
+
+
 cdef struct Axis:
     # Output o is made of count[o] inputs, first[o] and every `step`th after it, and of as many taps, tap[o] and those after it.
     # What padding would add is left out: no input is copied, and no zero multiplied.
@@ -32,7 +37,8 @@ cdef class Windows:
         cdef cnp.npy_intp size
         cdef long o, k, low, residue, remaining
         cdef long* p
-        if min(inputs, outputs, before) < 0 or min(taps, stride, dilation) < 1 or (stride > 1 and dilation > 1):
+        if min(inputs, outputs, before) < 0 or min(taps, stride, dilation) < 1 or (stride > 1 and dilation > 1) \
+                or max(inputs, outputs, before, stride, dilation) > MOST_STEPS or taps > MOST_TAPS:
             raise ValueError("kernel argument 'windows': expected sizes of windows, and a stride or a dilation of 1")
         size = 5 * (inputs + outputs) + 2 * taps
         self.memory = cnp.PyArray_EMPTY(1, &size, cnp.NPY_LONG, 0)

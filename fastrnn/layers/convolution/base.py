@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
 from fastrnn import _core, activations
 from fastrnn.graph.call import Call
+from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.spatial import Spatial, one_of, padded_before, whole_numbers, windowed, windows
 from fastrnn.layers.variable import Variable
 
@@ -32,6 +33,10 @@ class ConvolutionBase(Spatial):
 
     bias: Variable | None = None
 
+    def __init__(self, activity_regularizer: Any = None, **kwargs: Unpack[LayerArguments]) -> None:
+        given = {} if activity_regularizer is None else {"activity_regularizer": activity_regularizer}
+        super().__init__(**kwargs, **given)
+
     def set_windows(self, kernel_size: Any, strides: Any, padding: str, data_format: str | None,
                     dilation_rate: Any) -> None:
         """Take the arguments that say where the windows are, or raise a ValueError."""
@@ -44,9 +49,8 @@ class ConvolutionBase(Spatial):
             raise ValueError(f"{self} dilation_rate: expected 1 where strides are larger than 1, got "
                              f"dilation_rate={dilation_rate} and strides={strides}")
 
-    def set_activation(self, activation: Any, use_bias: bool, activity_regularizer: Any) -> None:
+    def set_activation(self, activation: Any, use_bias: bool) -> None:
         """Take what comes after the sum. An activation that the kernels know is applied there."""
-        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         codes, name = _core.kernels(self.dtype).ACTIVATIONS, self.activation.name

@@ -30,13 +30,13 @@ class Convolution(ConvolutionBase):
                  kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
                  kernel_constraint: Any = None, bias_constraint: Any = None,
                  **kwargs: Unpack[LayerArguments]) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer, **kwargs)
         self.filters = self.count_of("filters", filters)
         self.groups = self.count_of("groups", groups)
         if self.filters % self.groups:
             raise ValueError(f"{self} groups: expected a divisor of filters={filters}, got {groups}")
         self.set_windows(kernel_size, strides, padding, data_format, dilation_rate)
-        self.set_activation(activation, use_bias, activity_regularizer)
+        self.set_activation(activation, use_bias)
         self.describe(locals())
 
     def output_channels(self, channels: Any) -> Any:

@@ -53,10 +53,10 @@ class DepthwiseConv1D(ConvolutionBase):
                  bias_initializer: Any = "zeros", depthwise_regularizer: Any = None, bias_regularizer: Any = None,
                  activity_regularizer: Any = None, depthwise_constraint: Any = None, bias_constraint: Any = None,
                  **kwargs: Unpack[LayerArguments]) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer, **kwargs)
         self.depth_multiplier = self.count_of("depth_multiplier", depth_multiplier)
         self.set_windows(kernel_size, strides, padding, data_format, dilation_rate)
-        self.set_activation(activation, use_bias, activity_regularizer)
+        self.set_activation(activation, use_bias)
         self.describe(locals())
 
     def output_channels(self, channels: Any) -> Any:

@@ -159,8 +159,8 @@ def test_channels_that_do_not_fit_are_refused():
 
 WRONG = [
     ("filters", 0), ("filters", 2.0), ("kernel_size", 0), ("kernel_size", (1, 2, 3)), ("kernel_size", "3"),
-    ("strides", 0), ("strides", True), ("padding", "full"), ("padding", 1), ("data_format", "last"),
-    ("dilation_rate", 0), ("groups", 3), ("groups", 0)]  # fmt: skip
+    ("kernel_size", 2 ** 62), ("strides", 0), ("strides", True), ("padding", "full"), ("padding", 1),
+    ("data_format", "last"), ("dilation_rate", 0), ("groups", 3), ("groups", 0)]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["Conv1D", "Conv2D"])
@@ -227,7 +227,20 @@ def reader(library: Any) -> Any:
     return library.Model(x, names.Dense(4, activation="softmax")(names.Bidirectional(names.GRU(6))(y)))
 
 
-@pytest.mark.parametrize("make", [recognizer, reader])
+def film(library: Any) -> Any:
+    """And in the captions of films: an image at each step."""
+    names = library.layers
+    x = library.Input((3, 8, 6, 2))
+    y = names.TimeDistributed(names.Conv2D(4, 3, strides=2, padding="same", activation="tanh"))(x)
+    y = names.TimeDistributed(names.ZeroPadding2D(1))(names.TimeDistributed(names.UpSampling2D(2))(y))
+    y = names.TimeDistributed(names.Conv2D(5, 3, activation="relu"))(names.TimeDistributed(names.MaxPooling2D())(y))
+    y = names.LSTM(6, return_sequences=True)(names.TimeDistributed(names.GlobalAveragePooling2D())(y))
+    y = names.SeparableConv1D(8, 2, padding="same", activation="relu")(names.UpSampling1D(2)(y))
+    y = names.DepthwiseConv1D(2)(names.Conv1DTranspose(4, 3, 2)(y))
+    return library.Model(x, names.Dense(4, activation="softmax")(names.GlobalMaxPooling1D()(y)))
+
+
+@pytest.mark.parametrize("make", [recognizer, reader, film])
 def test_models_train_as_keras_models(make, rng):
     ours, theirs = make(fastrnn), make(keras)
     ours.set_weights([rng.uniform(-0.4, 0.4, weight.shape) for weight in ours.get_weights()])

@@ -171,7 +171,8 @@ def test_infinities_stay_in_their_windows():
 def test_what_does_not_fit_is_refused(dtype):
     kernels = _core.kernels(dtype)
     for wrong in (-1, 1, 1, 1, 1, 0), (1, -1, 1, 1, 1, 0), (1, 1, 0, 1, 1, 0), (1, 1, 1, 0, 1, 0), (1, 1, 1, 1, 0, 0), \
-            (1, 1, 1, 1, 1, -1), (1, 1, 1, 2, 2, 0):
+            (1, 1, 1, 1, 1, -1), (1, 1, 1, 2, 2, 0), (1, 1, 2 ** 63 - 1, 1, 1, 0), (2 ** 62, 1, 1, 1, 1, 0), \
+            (1, 2 ** 62, 1, 1, 1, 0), (1, 1, 1, 2 ** 62, 1, 0), (1, 1, 1, 1, 2 ** 62, 0), (1, 1, 1, 1, 1, 2 ** 62):
         with pytest.raises(ValueError, match="kernel argument 'windows'"):
             kernels.Windows(*wrong)
     layer = built(Conv1D, (2, 5, 3), {"filters": 4, "kernel_size": 2}, dtype)

@@ -152,8 +152,8 @@ def test_inputs_that_do_not_fit_are_refused(name, options, shape):
 
 
 @pytest.mark.parametrize(("argument", "value"), [
-    ("pool_size", 0), ("pool_size", (1, 2, 3)), ("pool_size", 2.0), ("strides", 0), ("strides", "2"),
-    ("padding", "causal"), ("padding", None), ("data_format", "last")])  # fmt: skip
+    ("pool_size", 0), ("pool_size", (1, 2, 3)), ("pool_size", 2.0), ("pool_size", 2 ** 63 - 1),
+    ("strides", 0), ("strides", "2"), ("padding", "causal"), ("padding", None), ("data_format", "last")])  # fmt: skip
 @pytest.mark.parametrize("name", ["MaxPooling1D", "AveragePooling1D", "MaxPooling2D", "AveragePooling2D"])
 def test_arguments_that_are_none_are_refused(name, argument, value):
     with pytest.raises(ValueError, match=rf"{name} '.*' {argument}: expected .* got"):
