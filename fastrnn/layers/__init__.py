@@ -15,6 +15,11 @@ from fastrnn.layers.attention.attention import Attention
 from fastrnn.layers.attention.group_query_attention import GroupQueryAttention
 from fastrnn.layers.attention.multi_head_attention import MultiHeadAttention
 from fastrnn.layers.base import Layer
+from fastrnn.layers.convolution.conv1d import Conv1D, Convolution1D
+from fastrnn.layers.convolution.conv1d_transpose import Conv1DTranspose, Convolution1DTranspose
+from fastrnn.layers.convolution.conv2d import Conv2D, Convolution2D
+from fastrnn.layers.convolution.depthwise_conv1d import DepthwiseConv1D
+from fastrnn.layers.convolution.separable_conv1d import SeparableConv1D, SeparableConvolution1D
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.einsum_dense import EinsumDense
@@ -49,6 +54,14 @@ from fastrnn.layers.preprocessing.normalization import Normalization
 from fastrnn.layers.preprocessing.rescaling import Rescaling
 from fastrnn.layers.preprocessing.string_lookup import StringLookup
 from fastrnn.layers.preprocessing.text_vectorization import TextVectorization
+from fastrnn.layers.pooling.average_pooling1d import AveragePooling1D, AvgPool1D
+from fastrnn.layers.pooling.average_pooling2d import AveragePooling2D, AvgPool2D
+from fastrnn.layers.pooling.global_average_pooling1d import GlobalAveragePooling1D, GlobalAvgPool1D
+from fastrnn.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D, GlobalAvgPool2D
+from fastrnn.layers.pooling.global_max_pooling1d import GlobalMaxPool1D, GlobalMaxPooling1D
+from fastrnn.layers.pooling.global_max_pooling2d import GlobalMaxPool2D, GlobalMaxPooling2D
+from fastrnn.layers.pooling.max_pooling1d import MaxPool1D, MaxPooling1D
+from fastrnn.layers.pooling.max_pooling2d import MaxPool2D, MaxPooling2D
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
@@ -66,7 +79,10 @@ from fastrnn.layers.shape.flatten import Flatten
 from fastrnn.layers.shape.permute import Permute
 from fastrnn.layers.shape.repeat_vector import RepeatVector
 from fastrnn.layers.shape.reshape import Reshape
+from fastrnn.layers.shape.up_sampling1d import UpSampling1D
+from fastrnn.layers.shape.up_sampling2d import UpSampling2D
 from fastrnn.layers.shape.zero_padding1d import ZeroPadding1D
+from fastrnn.layers.shape.zero_padding2d import ZeroPadding2D
 from fastrnn.layers.table import deserialize, register, serialize
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import absent_from
@@ -83,12 +99,23 @@ __all__ = [
     "Attention",
     "Average",
     "BatchNormalization",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "Bidirectional",
     "CategoryEncoding",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
     "Cropping1D",
     "Dense",
     "Discretization",
+    "DepthwiseConv1D",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -97,6 +124,14 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "Hashing",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "FunctionCall",
@@ -109,6 +144,10 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "Maximum",
     "MinGRU",
     "Minimum",
@@ -123,6 +162,8 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConvolution1D",
     "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
@@ -132,9 +173,12 @@ __all__ = [
     "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
     "Variable",
     "Wrapper",
     "ZeroPadding1D",
+    "ZeroPadding2D",
     "add",
     "average",
     "concatenate",

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastrnn.layers import GRU, LSTM, Activation, Dense, SimpleRNN
+from fastrnn.layers import GRU, LSTM, Activation, Dense, SeparableConv1D, SimpleRNN
 from fastrnn.layers.base import Layer
+from fastrnn.layers.convolution.base import ConvolutionBase
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving.tensors import Tensor
 
@@ -170,7 +171,10 @@ def hard_sigmoid_gates(layer: Layer) -> tuple[int, ...]:
     if hard and isinstance(layer, Activation):
         raise ValueError(f"{layer}: 'hard_sigmoid' of Keras 2 has another slope than Keras 3's; save the model with it "
                          "as the activation of the layer before")
-    return (0,) if hard and isinstance(layer, (SimpleRNN, Dense)) else ()
+    if hard and isinstance(layer, SeparableConv1D):
+        raise ValueError(f"{layer}: activation='hard_sigmoid' of Keras 2 has another slope than Keras 3's, and this "
+                         "layer has two kernels; save the model with another activation")
+    return (0,) if hard and isinstance(layer, (SimpleRNN, Dense, ConvolutionBase)) else ()
 
 
 def scaled_gates(weight: np.ndarray, gates: Sequence[int], units: int) -> np.ndarray:

@@ -32,6 +32,13 @@ _KERAS_1: dict[str, dict[str, str | None]] = {
 }  # fmt: skip
 
 
+#: Arguments that Keras 2's layers have from the convolution that they are made of there, and do not use.
+_UNUSED: dict[str, tuple[str, ...]] = {
+    name: ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint", *more)
+    for name, more in {"SeparableConv1D": (), "DepthwiseConv1D": ("filters",)}.items()
+} | {"Conv1DTranspose": ("groups",)}
+
+
 def modern_name(name: str) -> str:
     """The class that stands for one of an older version."""
     return _NAMES.get(name, name)
@@ -53,6 +60,8 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
             del config["causal"]        # an argument of calls, since
         if name == "MultiHeadAttention":
             config = {key: value for key, value in config.items() if key not in _SHAPES}
+        for argument in _UNUSED.get(name, ()):
+            config.pop(argument, None)
     if name == "CuDNNGRU":
         config["reset_after"] = True
     if config.get("activity_regularizer", config) is None:
