@@ -30,9 +30,14 @@ from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
+from fastrnn.layers.recurrent.gru_cell import GRUCell
 from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.lstm_cell import LSTMCell
 from fastrnn.layers.recurrent.min_gru import MinGRU
+from fastrnn.layers.recurrent.rnn import RNN
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
+from fastrnn.layers.recurrent.simple_rnn_cell import SimpleRNNCell
+from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
@@ -51,6 +56,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "Add",
     "Average",
@@ -62,10 +68,12 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -81,8 +89,10 @@ __all__ = [
     "RepeatVector",
     "Reshape",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "Variable",

@@ -28,6 +28,12 @@ class RecurrentArguments(LayerArguments, total=False):
     time_major: bool
 
 
+class CellArguments(LayerArguments, total=False):
+    """What cells take beside the arguments that their signatures name."""
+
+    implementation: int
+
+
 def handed_on(arguments: dict[str, Any], *own: str) -> dict[str, Any]:
     """The keywords for the `__init__` of the base class.
 

@@ -14,7 +14,7 @@ from fastrnn.graph.blueprint import Blueprint
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import deserialize, table_of
+from fastrnn.layers.table import INNER, deserialize, table_of
 from fastrnn.layers.variable import hollow
 from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
@@ -23,8 +23,6 @@ from fastrnn.saving.keras import legacy_config
 from fastrnn.saving.keras.legacy_operations import with_operations
 
 Objects = Mapping[str, Any]
-#: The arguments that are layers themselves.
-_INNER = ("layer", "backward_layer")
 #: The module of Keras's operations on arrays.
 OPERATIONS = "keras.src.ops.numpy"
 
@@ -106,12 +104,18 @@ class Entry:
             raise ModelFileError(file, f"config.{place}", "expected 'config' to be a dictionary")
         self.config: dict[str, Any] = dict(config)
         prefix = f"{place}." if place else ""
-        self._inner: dict[str, Entry] = {}
+        self._inner: list[tuple[str, int | None, Entry]] = []       # argument, place in a list, the layer
         if self._is_model():
             self.layers = [self._below(inner, f"{prefix}layers[{i}]") for i, inner in enumerate(self._listed())]
         elif self._own_class() is None:
-            self._inner = {key: self._below(config[key], f"{prefix}{key}")
-                           for key in _INNER if isinstance(config.get(key), dict)}
+            for key in INNER:
+                value: Any = config.get(key)
+                if isinstance(value, dict):
+                    self._inner.append((key, None, self._below(value, f"{prefix}{key}")))
+                elif isinstance(value, list):
+                    if len(value) > MAX_COUNT:
+                        raise ModelFileError(file, self.place, f"expected at most {MAX_COUNT} {key}, got {len(value)}")
+                    self._inner += [(key, i, self._below(one, f"{prefix}{key}[{i}]")) for i, one in enumerate(value)]
 
     def _below(self, entry: Any, place: str) -> Entry:
         return Entry(entry, place, self._source)
@@ -166,13 +170,13 @@ class Entry:
             check_name(self.config["name"], self.file, f"{self.place}.name")
         if self.config.get("weights") is not None:
             raise ModelFileError(self.file, self.place, "a configuration has no weights")
-        for entry in [*(self.layers or ()), *self._inner.values()]:
+        for entry in [*(self.layers or ()), *(entry for _, _, entry in self._inner)]:
             entry.check()
 
     def calls(self) -> int:
         """How many calls of layers one call of this layer is."""
         if self.layers is None:
-            return max([1, *(entry.calls() for entry in self._inner.values())])
+            return max([1, *(entry.calls() for _, _, entry in self._inner)])
         times = [1] * len(self.layers) if self.plan is None else [len(plan.calls) for plan in self.plan.layers]
         return sum(count * entry.calls() for count, entry in zip(times, self.layers)) or 1
 
@@ -186,11 +190,15 @@ class Entry:
         config = self.config
         if self._own_class() is None:
             config = legacy_config.modern_config(self.name, config, self._source.version)
-        for key, entry in self._inner.items():
+        config.update((key, list(config[key])) for key, index, _ in self._inner if index == 0)
+        for key, index, entry in self._inner:
             inner = entry.layer()
             # Keras 3 writes the names that the layers have inside their wrapper.
             inner.name = inner.name.removeprefix("forward_") if key == "layer" else inner.name
-            config[key] = inner
+            if index is None:
+                config[key] = inner
+            else:
+                config[key][index] = inner
         own = self._own_class()
         layer = self.guarded(
             deserialize, {"module": self._table().module, "class_name": legacy_config.modern_name(self.name),

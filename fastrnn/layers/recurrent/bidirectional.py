@@ -91,6 +91,7 @@ class Bidirectional(Layer):
         # As in Keras, whatever the layers say: a masked step's output in a sequence is zero in both directions.
         self._zero_output_for_mask = (one.zero_output_for_mask, two.zero_output_for_mask)
         one.zero_output_for_mask = two.zero_output_for_mask = self.return_sequences
+        one.on_kernels = two.on_kernels = one.on_kernels and two.on_kernels     # which run both at once
         self._initial_weights = weights
 
     @property

@@ -10,7 +10,9 @@ import numpy as np
 
 from fastrnn import _core, activations
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.base import Shape
+from fastrnn.layers.recurrent.numpy_runner import NumpyRunner, Tape
+from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.variable import Variable
 
 
@@ -40,7 +42,7 @@ class OfCell:
         return value
 
 
-class RecurrentWeights(Layer):
+class RecurrentWeights(States):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
@@ -70,8 +72,10 @@ class RecurrentWeights(Layer):
         super().__init__(**kwargs)
         self.units = self.count_of("units", units)
         self.refuse_activity_regularizer(activity_regularizer)
-        self.activation = self._kernel_activation("activation", activation)
-        self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
+        self.activation = activations.get(activation)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        #: Whether the kernels run the layer; else NumPy does, step by step, as they lack one of its activations.
+        self.on_kernels = all(map(self._in_kernels, (self.activation, self.recurrent_activation)))
         self.use_bias = bool(use_bias)
         self.describe(locals())
         self.dropout = self._rate("dropout", dropout)
@@ -87,12 +91,9 @@ class RecurrentWeights(Layer):
         super().forget()
         self._runner: Any = None            # see kernel_runner
 
-    def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
-        activation = activations.get(identifier)
-        known = _core.kernels(self.dtype).ACTIVATIONS
-        if activation.name not in known or activations.plain_name(activation) != activation.name:
-            raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
-        return activation
+    def _in_kernels(self, activation: activations.Activation) -> bool:
+        name = activation.name
+        return name in _core.kernels(self.dtype).ACTIVATIONS and activations.plain_name(activation) == name
 
     def _rate(self, argument: str, rate: Any) -> float:
         if not isinstance(rate, (int, float, np.number)) or rate != rate:
@@ -133,8 +134,10 @@ class RecurrentWeights(Layer):
         return None
 
     def kernel_runner(self) -> Any:
-        """The compiled object that runs the layer and differentiates it."""
-        if self._runner is None:
+        """The object that runs the layer and differentiates it: a compiled one, or one of NumPy."""
+        if self._runner is None and not self.on_kernels:
+            self._runner = NumpyRunner(self)
+        elif self._runner is None:
             recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
             kernels = _core.kernels(self.dtype)
             codes = kernels.ACTIVATIONS
@@ -144,12 +147,20 @@ class RecurrentWeights(Layer):
                 self.units, self.return_sequences)
         return self._runner
 
+    def new_tape(self) -> Any:
+        """For what the runner's forward pass leaves for its backward pass."""
+        return _core.kernels(self.dtype).RecurrentTape() if self.on_kernels else Tape()
+
     # shapes --------------------------------------------------------------------------------------------------------
 
     def compute_output_shape(self, *input_shapes: Any) -> Any:
         batch, time = input_shapes[0][:2]
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
         return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        return [(self.units,)] * self.state_count
 
     def mask_rank(self, rank: int) -> int:
         return 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastrnn.layers.table import with_inner
+
 #: Layers that another one with the same formula stands for; their weights' layouts are in `layouts`.
 _NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 
@@ -87,9 +89,7 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
     if "layers" in config:
         models = {layer["config"]["name"] for layer in config["layers"] if "layers" in layer["config"]}
         config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
-    for key in ("layer", "backward_layer"):     # which have their module in both versions
-        if isinstance(config.get(key), dict):
-            config[key] = {**config[key], **old_entry(config[key])}
+    config = with_inner(config, lambda inner: {**inner, **old_entry(inner)})    # which have their module in both
     if found["class_name"] == "InputLayer":
         config["batch_input_shape"] = config.pop("batch_shape")
     if not config.get("zero_output_for_mask", True):        # which version 2 does not know

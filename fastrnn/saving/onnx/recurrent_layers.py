@@ -147,9 +147,9 @@ def _activations(layers: Sequence[Recurrent]) -> dict[str, list[str] | list[floa
     """The node's attributes for the activations of its layers, each a list in the order of the layers' gates."""
     names, alphas, betas = list[str](), list[float](), list[float]()
     for layer in layers:
-        sigma, tanh = layer.recurrent_activation.name, layer.activation.name
+        sigma, tanh = layer.recurrent_activation, layer.activation
         for activation in {"RNN": (tanh,), "LSTM": (sigma, tanh, tanh), "GRU": (sigma, tanh)}[layouts.onnx_node(layer)]:
-            name, parameters = layouts.onnx_activation(activation)
+            name, parameters = layouts.onnx_activation(layer, activation)
             names.append(name)
             alphas += parameters[:1]
             betas += parameters[1:]
