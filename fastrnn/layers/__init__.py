@@ -29,11 +29,13 @@ from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
+from fastrnn.layers.recurrent.cudnn import CuDNNGRU, CuDNNLSTM
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.gru_cell import GRUCell
 from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.lstm_cell import LSTMCell
 from fastrnn.layers.recurrent.min_gru import MinGRU
+from fastrnn.layers.recurrent.min_gru_cell import MinGRUCell
 from fastrnn.layers.recurrent.rnn import RNN
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.recurrent.simple_rnn_cell import SimpleRNNCell
@@ -63,6 +65,8 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Cropping1D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
     "Dense",
     "Dot",
     "Dropout",
@@ -80,6 +84,7 @@ __all__ = [
     "Masking",
     "Maximum",
     "MinGRU",
+    "MinGRUCell",
     "Minimum",
     "Multiply",
     "Operation",

@@ -34,6 +34,12 @@ class CellArguments(LayerArguments, total=False):
     implementation: int
 
 
+class RNNArguments(CellArguments, total=False):
+    """What `RNN` takes beside the arguments that its signature names."""
+
+    time_major: bool
+
+
 def handed_on(arguments: dict[str, Any], *own: str) -> dict[str, Any]:
     """The keywords for the `__init__` of the base class.
 

@@ -142,7 +142,8 @@ def _names_inside(layer: Layer) -> tuple[str, ...]:
     if type(layer) in _INSIDE:
         return _INSIDE[type(layer)]
     if isinstance(layer, StackedRNNCells):
-        return tuple(f"cells/{name}" for name in _counted(layer.cells))
+        of_cells = dict(zip(reversed(layer.cells), reversed(_counted(layer.cells))))
+        return tuple(f"cells/{of_cells[cell]}" for cell in layer.sublayers())
     names = []
     for inner in layer.sublayers():
         name = next((name for name, value in vars(layer).items() if value is inner), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastrnn import activations
 from fastrnn.layers.recurrent.backward import RecurrentBackward
+from fastrnn.layers.table import registry
 
 
 class Recurrent(RecurrentBackward):
@@ -15,6 +16,20 @@ class Recurrent(RecurrentBackward):
     A subclass names its cell as the kernels do, and the gates of its kernel in Keras's order. Arguments and weights
     are in `recurrent_weights`, the passes in `recurrent_forward` and `recurrent_backward`.
     """
+
+    def forget(self) -> None:
+        super().forget()
+        self._cell: Any = None
+
+    @property
+    def cell(self) -> Any:
+        """The layer's cell, as Keras has it: of its arguments, and with its weights, once it is built."""
+        if self._cell is None:
+            name = next(name for cls in type(self).__mro__ if (name := f"{cls.__name__}Cell") in registry.objects)
+            self._cell = registry.objects[name].of(self)
+        if self.built and not self._cell.built:
+            self._cell.take_weights(self)
+        return self._cell
 
     def get_config(self) -> dict[str, Any]:
         return {

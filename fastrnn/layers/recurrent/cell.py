@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from fastrnn.layers.arguments import CellArguments, handed_on
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.variable import Variable
+from fastrnn.registry import snake_case
+
+#: The arguments of a layer that its cell does not have.
+_OF_SEQUENCES = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask",
+                 "batch_input_shape", "use_peepholes")
 
 
 class Cell(Layer):
@@ -171,6 +176,12 @@ class StandardCell(Cell):
         """Have the weights of a layer of the same arguments, which is built."""
         share_weights(layer, self)
         share_weights(layer, self.recurrent)
+
+    @classmethod
+    def of(cls, layer: Recurrent) -> Self:
+        """A cell of the arguments of a layer."""
+        config = {name: value for name, value in layer.get_config().items() if name not in _OF_SEQUENCES}
+        return cls(**{**config, "name": snake_case(cls.__name__)})
 
     def layer(self, **options: Any) -> Recurrent:
         """A layer that takes whole sequences with this cell's arguments, and once both are built, its weights.

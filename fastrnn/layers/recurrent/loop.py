@@ -150,10 +150,7 @@ class Loop(States):
             between = (time,) if self.return_sequences else ()
             dy = self.check_gradient(dy, (batch, *between, *self._output))
         call.kept = None
-        pass_ = call.pass_
-        if pass_ is None:
-            pass_ = call.of("pass", Pass)
-            pass_.begin()
+        pass_ = begun(call)
         dx = np.empty(shape, self.dtype) if call.wants() else None
         dlater = np.zeros((batch, *self._output), arrays.DTYPES[self.dtype])    # of y, from masked steps after it
         for number, t in reversed(list(enumerate(self._order(time)))):
@@ -175,6 +172,16 @@ class Loop(States):
             if dx is not None:
                 dx[:, t] = 0 if done is None else done
         return [dx, *(np.broadcast_to(d, (batch, *size)) for d, size in zip(dnow, self.state_shapes))] if given else dx
+
+
+def begun(call: Call) -> Pass:
+    """What adds up the gradients of weights that several calls inside this one have: that of the whole pass, if it has
+    one."""
+    if call.pass_ is not None:
+        return call.pass_
+    found: Pass = call.of("pass", Pass)
+    found.begin()
+    return found
 
 
 def _like(keep: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -11,11 +11,11 @@ import numpy as np
 from fastrnn import arrays
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import rebuild
-from fastrnn.layers.arguments import LayerArguments
+from fastrnn.layers.arguments import RNNArguments
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.cell import StandardCell, share_weights
-from fastrnn.layers.recurrent.loop import Loop, as_cell, first_states
+from fastrnn.layers.recurrent.loop import Loop, as_cell, begun, first_states, output_shape
 from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.table import deserialize, serialize
@@ -52,10 +52,14 @@ class RNN(States):
     """
 
     supports_masking = True
+    keeps_output = False
 
     def __init__(self, cell: Any, return_sequences: bool = False, return_state: bool = False,
                  go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
-                 zero_output_for_mask: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
+                 zero_output_for_mask: bool = False, **kwargs: Unpack[RNNArguments]) -> None:
+        if kwargs.pop("time_major", False):
+            raise ValueError("RNN: time_major is not supported; transpose to (batch, time, ...)")
+        kwargs.pop("implementation", None)
         if isinstance(cell, Mapping):
             cell = deserialize(cell)
         if isinstance(cell, (list, tuple)):
@@ -66,18 +70,19 @@ class RNN(States):
         self.cell = cell
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
-        self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)
+        self.unroll = bool(unroll)
         self._cells = list(_flat(cell))
         last = len(self._cells) - 1
         #: The layers that run the cells, one after the other, each over the whole sequence.
         self._layers: list[Recurrent | Loop] = [self._layer(one, index == 0, index == last)
                                                 for index, one in enumerate(self._cells)]
+        self.zero_output_for_mask = bool(zero_output_for_mask)
 
     def _layer(self, cell: Any, first: bool, last: bool) -> Recurrent | Loop:
         options: dict[str, Any] = {
             "return_sequences": self.return_sequences or not last, "return_state": self.return_state,
             "go_backwards": self.go_backwards and first, "stateful": self.stateful, "name": self.name,
-            "zero_output_for_mask": self.zero_output_for_mask and last}
+            "zero_output_for_mask": False}
         return cell.layer(**options) if isinstance(cell, StandardCell) else Loop(cell, **options, dtype=cell.dtype)
 
     def _pieces_to_shape(self, length: int | None, width: int) -> tuple[int | None, ...]:
@@ -99,6 +104,25 @@ class RNN(States):
             self.cell.trainable = value
 
     @property
+    def reads_rows(self) -> bool:       # type: ignore[override]
+        """Whether the first cell runs on the kernels, which can read an Embedding's table."""
+        return self._layers[0].reads_rows
+
+    @property
+    def zero_output_for_mask(self) -> bool:
+        """Whether a masked step's output is zero."""
+        return self._layers[-1].zero_output_for_mask
+
+    @zero_output_for_mask.setter
+    def zero_output_for_mask(self, value: bool) -> None:
+        self._layers[-1].zero_output_for_mask = value
+
+    @property
+    def units(self) -> int:
+        """The width of the output."""
+        return output_shape(self._cells[-1])[-1]
+
+    @property
     def state_size(self) -> list[Any]:
         """As of the cell, in a list."""
         size = self.cell.state_size
@@ -118,7 +142,7 @@ class RNN(States):
         return [[next(left) for _ in range(layer.state_count)] if states else [] for layer in self._layers]
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """The states that a sequence begins with.
+        """The states that a sequence begins with, those of several cells a list of each one's.
 
         Args:
             batch_size: number of samples.
@@ -229,13 +253,15 @@ class RNN(States):
         call = self.taped(call)
         if len(self._layers) == 1:
             return self._layers[0].backward(dy, *dstates, call=call)
+        pass_ = begun(call)
         if dstates and len(dstates) != self.state_count:
             raise ValueError(f"{self} dstates: expected {self.state_count} arrays, got {len(dstates)}")
         dinitial: list[Any] = []
         for index, (layer, own) in reversed(list(enumerate(zip(self._layers, self._each(dstates))))):
             inner = call.of(index)
-            inner.pass_, inner.spared = call.pass_, call.spared if index == 0 else frozenset()
+            inner.pass_, inner.spared = pass_, call.spared if index == 0 else frozenset()
             found = layer.backward(dy, *own, call=inner)
+            pass_.done()
             dy, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
             dinitial[:0] = new
         given, call.kept = call.kept, None

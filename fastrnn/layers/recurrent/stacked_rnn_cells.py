@@ -13,7 +13,7 @@ from fastrnn.graph.symbol import flatten
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.recurrent.cell import Cell
-from fastrnn.layers.recurrent.loop import as_cell, first_states, one_step, output_shape, state_shapes
+from fastrnn.layers.recurrent.loop import as_cell, begun, first_states, one_step, output_shape, state_shapes
 from fastrnn.layers.table import deserialize, serialize
 
 
@@ -49,7 +49,7 @@ class StackedRNNCells(Cell):
         self.cells = cells
 
     def sublayers(self) -> Sequence[Layer]:
-        return self.cells
+        return list(dict.fromkeys(self.cells))      # one may be there twice
 
     @property
     def trainable(self) -> bool:
@@ -113,12 +113,14 @@ class StackedRNNCells(Cell):
     def backward(self, dy: Any, *dstates: Any, call: Call | None = None) -> list[Any]:
         """Gradients after a step with training=True: of x, and of the states it began with."""
         call = self.taped(call)
+        pass_ = begun(call)
         left, dold = list(dstates) or [None] * self.state_count, list[Any]()
         for index, cell in reversed(list(enumerate(self.cells))):
             count = len(flatten(cell.state_size))
             own = call.of(index)
-            own.spared, own.pass_ = call.spared if index == 0 else frozenset(), call.pass_
+            own.spared, own.pass_ = call.spared if index == 0 else frozenset(), pass_
             dy, *found = cell.backward(dy, *left[len(left) - count:], call=own)
+            pass_.done()
             del left[len(left) - count:]
             dold[:0] = found
         call.kept = None

@@ -30,6 +30,19 @@ class States(Layer):
     def most_inputs(self) -> int:
         return 1 + int(self.state_count)
 
+    @property
+    def state_size(self) -> list[Any]:
+        """The width of each state."""
+        return [shape[0] for shape in self.state_shapes]
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """The states that a sequence begins with.
+
+        Args:
+            batch_size: number of samples.
+        """
+        return [np.zeros((batch_size, *shape), self.dtype) for shape in self.state_shapes]
+
     # calls ---------------------------------------------------------------------------------------------------------
 
     def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
@@ -133,7 +146,10 @@ class States(Layer):
         if not self.stateful:
             raise ValueError(f"{self}: reset_states can set the states of a stateful layer alone; make it with "
                              "stateful=True, or pass them as initial_state")
-        given = flatten(given) if isinstance(given, (list, tuple)) else [given]
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        leaves = flatten(given)
+        if all(isinstance(leaf, np.ndarray) for leaf in leaves):    # those of several cells are a list of each one's
+            given = leaves
         batch = len(np.atleast_1d(arrays.as_array(given[0], f"{self} states"))) if given else 0
         return [np.array(state) for state in self.given_states(given, batch, "states")]
 

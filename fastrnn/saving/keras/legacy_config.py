@@ -43,7 +43,7 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
     if version < 2:
         config = _of_keras_1(name, config)
     if version < 3:
-        if name == "GRU":               # the argument is younger than version 2
+        if name in ("GRU", "GRUCell"):  # the argument is younger than version 2
             config.setdefault("reset_after", False)
     if name == "CuDNNGRU":
         config["reset_after"] = True

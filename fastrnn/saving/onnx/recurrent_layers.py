@@ -78,6 +78,8 @@ def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str |
     if pair[0] is not layer.forward_layer:
         outputs = outputs[::-1]
     both = [one.steps if layer.return_sequences else one.last for one in outputs]
+    if layer.return_sequences and layer.forward_layer.go_backwards:     # whose order both have
+        both = [_flip(graph, one) for one in both]
     final = [state for one in outputs for state in one.final] if layer.return_state else []
     if layer.merge_mode is None:
         own = mask if layer.return_sequences else None

@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.layers import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, deserialize, serialize
+from fastrnn.layers import (
+    RNN,
+    GRUCell,
+    LSTMCell,
+    MinGRU,
+    MinGRUCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    deserialize,
+    serialize,
+)
 from fastrnn.layers.recurrent.cell import Cell
 from fastrnn.layers.table import registry
 from fastrnn.saving import load_model
@@ -55,7 +65,7 @@ def states_for(cell, rng, dtype="float32"):
 
 def test_every_cell_is_here():
     assert {cls.__name__ for cls in registry.objects.values() if issubclass(cls, Cell)} == {
-        name.split()[0] for name in CELLS}
+        name.split()[0] for name in CELLS} | {"MinGRUCell"}
 
 
 @every_cell
@@ -198,9 +208,67 @@ def test_arguments_arrive(cell, rng):
     assert y.shape == (100, H)
 
 
+def test_min_gru_cell_is_its_layers_step(rng):
+    """Keras has none."""
+    layer = MinGRU(H, return_sequences=True)
+    layer.build((None, None, D))
+    layer.set_weights([rng.standard_normal(w.shape) for w in layer.get_weights()])
+    x, states = rng.standard_normal((N, 4, D)).astype("float32"), [np.zeros((N, H), "float32")]
+    expected, run = layer(x), RNN(layer.cell, return_sequences=True)
+    np.testing.assert_array_equal(run(x), expected)
+    for t in range(4):
+        y, states = layer.cell(x[:, t], states)
+        np.testing.assert_array_equal(y, expected[:, t])
+    assert "recurrent_initializer" not in MinGRUCell(3).get_config()
+    assert MinGRUCell.from_config(layer.cell.get_config()).get_config() == layer.cell.get_config()
+
+
 def test_of_stacks_in_stacks(rng):
     inner = StackedRNNCells([GRUCell(3), LSTMCell(2)])
     cell = StackedRNNCells([inner, SimpleRNNCell(4)])
     y, ((one, two), three) = cell(np.zeros((N, D)))
     assert y.shape == (N, 4) and one[0].shape == (N, 3) and two[1].shape == (N, 2) and three[0].shape == (N, 4)
-    assert fastrnn.layers.RNN(cell)(np.zeros((N, 6, D))).shape == (N, 4)
+    assert RNN(cell)(np.zeros((N, 6, D))).shape == (N, 4)
+
+
+@pytest.mark.parametrize("layer", [
+    lambda k: k.layers.SimpleRNN(H), lambda k: k.layers.LSTM(H, dropout=0.2, return_sequences=True),
+    lambda k: k.layers.GRU(H, reset_after=False, use_bias=False)], ids=["SimpleRNN", "LSTM", "GRU"])  # fmt: skip
+def test_the_cell_of_a_layer(layer, rng):
+    """As Keras's layers have it: of its arguments, with its weights, the same ones."""
+    ours, theirs = layer(fastrnn), layer(keras)
+    unbuilt = ours.cell
+    assert unbuilt is ours.cell and not unbuilt.built
+    for one in ours, theirs:
+        one.build((None, None, D))
+    ours.set_weights(theirs.get_weights())
+    assert ours.cell is unbuilt and ours.cell.kernel is ours.kernel
+    assert type(ours.cell).__name__ == type(theirs.cell).__name__
+    assert ours.cell.state_size == theirs.cell.state_size and ours.state_size == theirs.state_size
+    assert set(theirs.cell.get_config()) <= set(ours.cell.get_config()) | {"quantization_config"}
+    x, states = rng.standard_normal((N, D)).astype("float32"), states_for(ours.cell, rng)
+    assert_close(ours.cell(x, states)[0], theirs.cell(x, states)[0], 1e-5)
+    for one, other in zip(ours.get_initial_state(N), theirs.get_initial_state(N), strict=True):
+        np.testing.assert_array_equal(one, np.asarray(other))
+    ours.set_weights([w * 2 for w in ours.get_weights()])
+    copied = copy.deepcopy(ours)
+    np.testing.assert_array_equal(copied.cell(x, states)[0], ours.cell(x, states)[0])
+    assert copied.cell.kernel is copied.kernel is not ours.kernel
+
+
+def test_a_cell_may_be_in_a_stack_twice(rng, tmp_path):
+    """Its weights are there once, and their gradients are added up."""
+    def model_of(library):
+        cell = library.layers.GRUCell(D)
+        return library.Sequential([library.Input((6, D)), library.layers.RNN([cell, cell], return_sequences=True)])
+
+    ours, theirs = model_of(fastrnn), model_of(keras)
+    assert len(ours.weights) == len(theirs.weights) == 3
+    ours.set_weights(theirs.get_weights())
+    x = rng.standard_normal((8, 6, D)).astype("float32")
+    for library, model in (fastrnn, ours), (keras, theirs):
+        model.compile(library.optimizers.SGD(0.1), "mse")
+        model.fit(x, x, epochs=3, shuffle=False, verbose=0)
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert_close(one, other, 2e-4)
+    assert_close(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), 2e-4)
