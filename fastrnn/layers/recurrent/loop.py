@@ -21,6 +21,8 @@ def as_cell(cell: Any, argument: str) -> Any:
     """A cell, or a ValueError that says what it lacks."""
     if not isinstance(cell, Layer):
         raise ValueError(f"{argument}: expected a cell, which is a layer with a state_size, got {cell!r}")
+    if isinstance(cell, States):
+        raise ValueError(f"{argument}: {cell} runs over sequences by itself; pass its cell, {type(cell).__name__}Cell")
     size = getattr(cell, "state_size", None)
     if size is None or not all(isinstance(one, (int, np.integer)) and one > 0 for one in flatten(size)):
         raise ValueError(f"{argument}: {cell} needs a state_size, the width of its state, or a list of those of its "

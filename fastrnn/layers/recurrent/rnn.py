@@ -222,9 +222,14 @@ class RNN(States):
             return outputs
         return [outputs[0], *((input_shapes[0][0], *shape) for shape in self.state_shapes)]
 
+    def same_layer(self) -> Recurrent | None:
+        """The recurrent layer that this one is, where it has one standard cell."""
+        first = self._layers[0]
+        return first if len(self._layers) == 1 and isinstance(first, Recurrent) else None
+
     def runner(self) -> Any:
-        only = self._layers[0]
-        return only.runner() if len(self._layers) == 1 and self.built else None
+        same = self.same_layer()
+        return None if same is None or not self.built else same.runner()
 
     def _share(self) -> None:
         """What belongs to the cells, and not to the layers that run them, is theirs."""
