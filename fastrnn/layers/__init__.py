@@ -14,7 +14,9 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
+from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.lambda_layer import Lambda
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
@@ -40,6 +42,7 @@ from fastrnn.layers.recurrent.rnn import RNN
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
 from fastrnn.layers.recurrent.simple_rnn_cell import SimpleRNNCell
 from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
+from fastrnn.layers.regularization.activity_regularization import ActivityRegularization
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
@@ -60,6 +63,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "Average",
     "Bidirectional",
@@ -72,12 +76,14 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "FunctionCall",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "Input",
     "InputLayer",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -117,7 +123,7 @@ __all__ = [
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_ABSTRACT = (Layer, Operation)
+_ABSTRACT = (FunctionCall, Layer, Operation)
 
 for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core, arrays, runtime
+from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
@@ -61,7 +62,7 @@ class RecurrentForward(RecurrentWeights):
             ValueError: an argument does not fit.
             TypeError: symbols among arrays.
         """
-        if not training and mask is None and initial_state is None and self.built:
+        if not training and mask is None and initial_state is None and self.built and eager.current() is None:
             runner = self.runner()
             y = None if runner is None else runner.output(x, runtime.get_num_threads())
             if y is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.graph.symbol import flatten, has_symbols
+from fastrnn.graph.tape import is_box
 from fastrnn.layers.base import Layer
 
 
@@ -48,7 +49,7 @@ class States(Layer):
     def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
         """The call of a layer that takes states: `x` may be a list of the input and them."""
         if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
-                has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
+                has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
             x, initial_state = x[0], list(x[1:])
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self.state_count:

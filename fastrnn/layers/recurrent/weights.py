@@ -69,9 +69,8 @@ class RecurrentWeights(States):
         # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
         if time_major:
             raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = self.count_of("units", units)
-        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         #: Whether the kernels run the layer; else NumPy does, step by step, as they lack one of its activations.
