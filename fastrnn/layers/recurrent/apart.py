@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.graph.call import Call
-from fastrnn.layers.recurrent.loop import begun
+from fastrnn.layers.recurrent import calls
 
 #: The names of both directions' calls.
 PARTS = ("forward", "backward")
@@ -20,7 +20,7 @@ def forward(layers: Sequence[Any], x: np.ndarray, states: Sequence[Sequence[Any]
     """The outputs of both, in the order of the first one's, and the final states, where the layers give them."""
     outputs, final = [], []
     for part, layer, own in zip(PARTS, layers, states):
-        found = layer.forward(x, *own, call=call.inner(part, call.mask))
+        found = layer.forward(x, *own, call=calls.inside(call, part, call.mask, not call.wants()))
         y, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
         outputs.append(y)
         final += new
@@ -30,14 +30,12 @@ def forward(layers: Sequence[Any], x: np.ndarray, states: Sequence[Sequence[Any]
 def backward(layers: Sequence[Any], dys: Sequence[Any], dstates: Sequence[Sequence[Any]],
              call: Call) -> tuple[Any, list[Any]]:
     """The gradients of the input and of the initial states, none where these were not given."""
-    pass_ = begun(call)
+    pass_ = calls.begun(call)
     dx, dinitial = None, []
     for part, layer, dy, own in zip(PARTS, layers, dys, dstates):
-        inner = call.of(part)
-        inner.pass_, inner.spared = pass_, call.spared
         if dy is not None and layer is layers[1]:
             dy = _turned(layer, dy)
-        found = layer.backward(dy, *(own if layer.return_state else ()), call=inner)
+        found = layer.backward(dy, *(own if layer.return_state else ()), call=calls.again(call, part, not call.wants()))
         pass_.done()
         one, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
         dx = one if dx is None else dx + one

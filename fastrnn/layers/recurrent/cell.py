@@ -114,6 +114,7 @@ class StandardCell(Cell):
     """
 
     layer_class: type[Recurrent]
+    not_inside = ("recurrent",)
     units: int
     kernel: Variable
     recurrent_kernel: Variable
@@ -217,9 +218,23 @@ class StandardCell(Cell):
         dx, *dold = self.recurrent.backward(dy, *dstates, call=self.taped(call))
         return [None if dx is None else dx[:, 0], *dold]
 
+    def call(self, inputs: Any, states: Any, training: bool | None = None) -> tuple[Any, Any]:
+        """One step, for the code of a subclass that has a `call` of its own.
+
+        Args:
+            inputs, states, training: see `Cell`.
+        """
+        y, *new = self.recurrent(inputs[:, None], training=training, initial_state=flatten(states))
+        return y, rebuild(states, new)
+
     def get_config(self) -> dict[str, Any]:
         config = self.recurrent.get_config()
         return {**super().get_config(), **{name: config[name] for name in self._own if name in config}}
+
+
+def standard(cell: Any) -> bool:
+    """Whether the layer that a cell is of takes the same steps: not where a subclass has others."""
+    return isinstance(cell, StandardCell) and type(cell).forward is StandardCell.forward
 
 
 def share_weights(source: Any, target: Any) -> None:

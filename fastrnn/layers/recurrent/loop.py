@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cell of whatever kind over a sequence, step by step; and what is asked of cells of whatever kind."""
+"""A cell of whatever kind over a sequence, step by step."""
 
 from __future__ import annotations
 
@@ -9,63 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
-from fastrnn.graph.call import Call, Pass
+from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten
-from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent import calls, steps
 from fastrnn.layers.recurrent.states import States
-
-# cells --------------------------------------------------------------------------------------------------------------
-
-
-def as_cell(cell: Any, argument: str) -> Any:
-    """A cell, or a ValueError that says what it lacks."""
-    if not isinstance(cell, Layer):
-        raise ValueError(f"{argument}: expected a cell, which is a layer with a state_size, got {cell!r}")
-    if isinstance(cell, States):
-        raise ValueError(f"{argument}: {cell} runs over sequences by itself; pass its cell, {type(cell).__name__}Cell")
-    size = getattr(cell, "state_size", None)
-    if size is None or not all(isinstance(one, (int, np.integer)) and one > 0 for one in flatten(size)):
-        raise ValueError(f"{argument}: {cell} needs a state_size, the width of its state, or a list of those of its "
-                         f"states, got {size!r}")
-    return cell
-
-
-def state_shapes(cell: Any) -> list[tuple[int, ...]]:
-    """Of each state, without the batch."""
-    return [(int(size),) for size in flatten(cell.state_size)]
-
-
-def first_states(cell: Any, batch: int, nested: bool = False) -> list[Any]:
-    """The states that a sequence begins with, in one list, or as the cell nests them."""
-    if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=batch)
-    else:
-        states = [np.zeros((batch, *shape), cell.dtype) for shape in state_shapes(cell)]
-        if isinstance(cell.state_size, int):
-            states = states[0]
-    return states if nested else [arrays.as_float(state, cell.dtype, f"{cell} get_initial_state")
-                                  for state in flatten(states)]
-
-
-def one_step(cell: Any, x: np.ndarray, states: Sequence[Any], call: Call) -> list[np.ndarray]:
-    """The output and the new states of a step."""
-    found = flatten(cell.forward(x, *states, call=call))
-    if len(found) != 1 + len(states):
-        raise ValueError(f"{cell}: expected a step to give an output and {len(states)} states, got {len(found)} arrays")
-    for state, new in zip(states, found[1:]):
-        if np.shape(new) != state.shape:
-            raise ValueError(f"{cell}: expected a step to give a new state of shape {state.shape}, got "
-                             f"{np.shape(new)}")
-    return found
-
-
-def output_shape(cell: Any) -> tuple[int, ...]:
-    """Of the output, without the batch: as the cell says, or else, as in Keras, that of the first state."""
-    size = getattr(cell, "output_size", None)
-    return state_shapes(cell)[0] if size is None else tuple(map(int, flatten(size)))
-
-
-# sequences ----------------------------------------------------------------------------------------------------------
 
 
 class Loop(States):
@@ -88,11 +35,11 @@ class Loop(States):
         self.go_backwards, self.stateful = go_backwards, stateful
         self.zero_output_for_mask = zero_output_for_mask
         self._states = self._batch = None
-        self._output = output_shape(cell)
+        self._output = steps.output_shape(cell)
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
-        return state_shapes(self.cell)
+        return steps.state_shapes(self.cell)
 
     @property
     def state_count(self) -> int:
@@ -115,12 +62,12 @@ class Loop(States):
             raise self.wrong_mask(mask, x.shape)
         batch, time = x.shape[:2]
         initial = self.initial_states(states or None, batch)
-        now: list[Any] = first_states(self.cell, batch) if initial[0] is None else list(initial)
+        now: list[Any] = steps.first_states(self.cell, batch) if initial[0] is None else list(initial)
         y = np.zeros((batch, *self._output), arrays.DTYPES[self.dtype])
         ys, keeps = [], []
         for number, t in enumerate(self._order(time)):
-            own = call.inner(("step", number)) if call.taped else Call(call.training)
-            out, *new = one_step(self.cell, np.ascontiguousarray(x[:, t]), now, own)
+            own = calls.inside(call, ("step", number), spared=not call.wants())
+            out, *new = steps.one_step(self.cell, np.ascontiguousarray(x[:, t]), now, own)
             if out.shape != y.shape:
                 raise ValueError(f"{self.cell}: expected a step to give an output of shape {y.shape}, got {out.shape}; "
                                  "give it an output_size, which is that of its first state without one")
@@ -152,7 +99,7 @@ class Loop(States):
             between = (time,) if self.return_sequences else ()
             dy = self.check_gradient(dy, (batch, *between, *self._output))
         call.kept = None
-        pass_ = begun(call)
+        pass_ = calls.begun(call)
         dx = np.empty(shape, self.dtype) if call.wants() else None
         dlater = np.zeros((batch, *self._output), arrays.DTYPES[self.dtype])    # of y, from masked steps after it
         for number, t in reversed(list(enumerate(self._order(time)))):
@@ -166,24 +113,12 @@ class Loop(States):
                     dlater = _masked(~keep, dout)
                 dpast = [_masked(~keep, d) for d in dnow]
                 dout, dnow = _masked(keep, dout), [_masked(keep, d) for d in dnow]
-            own = call.of(("step", number))
-            own.pass_, own.spared = pass_, frozenset([0]) if dx is None else frozenset()
-            done, *dold = flatten(self.cell.backward(dout, *dnow, call=own))
+            done, *dold = flatten(self.cell.backward(dout, *dnow, call=calls.again(call, ("step", number), dx is None)))
             pass_.done()
             dnow = [past + (0 if d is None else d) for past, d in zip(dpast, dold, strict=True)]
             if dx is not None:
                 dx[:, t] = 0 if done is None else done
         return [dx, *(np.broadcast_to(d, (batch, *size)) for d, size in zip(dnow, self.state_shapes))] if given else dx
-
-
-def begun(call: Call) -> Pass:
-    """What adds up the gradients of weights that several calls inside this one have: that of the whole pass, if it has
-    one."""
-    if call.pass_ is not None:
-        return call.pass_
-    found: Pass = call.of("pass", Pass)
-    found.begin()
-    return found
 
 
 def _like(keep: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -13,9 +13,10 @@ from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import rebuild
 from fastrnn.layers.arguments import RNNArguments
 from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent import calls, steps
 from fastrnn.layers.recurrent.base import Recurrent
-from fastrnn.layers.recurrent.cell import StandardCell, share_weights
-from fastrnn.layers.recurrent.loop import Loop, as_cell, begun, first_states, output_shape
+from fastrnn.layers.recurrent.cell import share_weights, standard
+from fastrnn.layers.recurrent.loop import Loop
 from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.table import deserialize, serialize
@@ -27,9 +28,14 @@ class RNN(States):
     `SimpleRNNCell`, `LSTMCell` and `GRUCell`, alone or stacked, run on the kernels, as fast as the layers of their
     names. Another cell runs step by step, each a call of the cell: right, and slow. It is a layer with a `state_size`,
     the width of its state or a list of those of its states; an `output_size`, where that is not the width of its first
-    state; and ``get_initial_state(batch_size)``, where it does not begin with zeros. It defines two methods::
+    state; and ``get_initial_state(batch_size)``, where it does not begin with zeros. It defines `call`, as in Keras,
+    made of `fastrnn.ops`, operators and layers, which autograd differentiates::
 
-        y, *new = cell.forward(x, *states, call=call)           # x (batch, features), states (batch, width)
+        y, new = cell.call(x, states)           # x (batch, features); states and new are lists of (batch, width)
+
+    or two methods, for which nobody needs autograd::
+
+        y, *new = cell.forward(x, *states, call=call)
         dx, *dstates = cell.backward(dy, *dnew, call=call)      # with what forward left in call.kept
 
     Args:
@@ -64,7 +70,7 @@ class RNN(States):
             cell = deserialize(cell)
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
-        as_cell(cell, "RNN cell")
+        steps.as_cell(cell, "RNN cell")
         kwargs.setdefault("dtype", cell.dtype)
         super().__init__(**kwargs)
         self.cell = cell
@@ -83,7 +89,7 @@ class RNN(States):
             "return_sequences": self.return_sequences or not last, "return_state": self.return_state,
             "go_backwards": self.go_backwards and first, "stateful": self.stateful, "name": self.name,
             "zero_output_for_mask": False}
-        return cell.layer(**options) if isinstance(cell, StandardCell) else Loop(cell, **options, dtype=cell.dtype)
+        return cell.layer(**options) if standard(cell) else Loop(cell, **options, dtype=cell.dtype)
 
     def _pieces_to_shape(self, length: int | None, width: int) -> tuple[int | None, ...]:
         return (length, width)
@@ -120,7 +126,7 @@ class RNN(States):
     @property
     def units(self) -> int:
         """The width of the output."""
-        return output_shape(self._cells[-1])[-1]
+        return steps.output_shape(self._cells[-1])[-1]
 
     @property
     def state_size(self) -> list[Any]:
@@ -147,7 +153,7 @@ class RNN(States):
         Args:
             batch_size: number of samples.
         """
-        states = first_states(self.cell, batch_size, nested=True)
+        states = steps.first_states(self.cell, batch_size, nested=True)
         return list(states) if isinstance(states, (list, tuple)) else [states]
 
     @property
@@ -174,12 +180,11 @@ class RNN(States):
         shape = tuple(input_shapes[0])
         if len(shape) < 3:
             raise ValueError(f"{self}: expected input (batch, time, features), got {shape}; add a batch or time axis")
-        if not self.cell.built:
-            self.cell.build((shape[0], *shape[2:]))
+        steps.build_cell(self.cell, (shape[0], *shape[2:]))
         for variable in self.cell.weights:
             variable.path = f"{self.name}/{variable.path}"
         for cell, layer in zip(self._cells, self._layers):
-            if isinstance(cell, StandardCell):
+            if standard(cell):
                 share_weights(cell, layer)
             else:
                 layer.build(shape)
@@ -201,8 +206,8 @@ class RNN(States):
         if not arrays.is_ready(x, self.dtype):
             x = arrays.as_float(x, self.dtype, f"{self} input")
         first = self._cells[0]
-        width = len(first.kernel.data) if isinstance(first, StandardCell) and self.built else None
-        if x.ndim < 3 or (isinstance(first, StandardCell) and x.ndim != 3) or (width not in (None, x.shape[2])):
+        width = len(first.kernel.data) if standard(first) and self.built else None
+        if x.ndim < 3 or (standard(first) and x.ndim != 3) or (width not in (None, x.shape[2])):
             raise ValueError(f"{self}: expected input (batch, time, {width or 'features'}), got {x.shape}")
         return x
 
@@ -234,7 +239,7 @@ class RNN(States):
     def _share(self) -> None:
         """What belongs to the cells, and not to the layers that run them, is theirs."""
         for cell, layer in zip(self._cells, self._layers):
-            if isinstance(cell, StandardCell) and isinstance(layer, Recurrent):
+            if isinstance(layer, Recurrent):
                 layer.trainable, layer._rng = self.trainable and cell.trainable, cell._rng
 
     def forward(self, x: np.ndarray, *states: np.ndarray, call: Call) -> Any:
@@ -244,7 +249,7 @@ class RNN(States):
             return self._layers[0].forward(x, *states, call=call)
         mask, final = call.mask, []
         for index, (layer, own) in enumerate(zip(self._layers, self._each(states))):
-            found = layer.forward(x, *own, call=call.inner(index, mask))
+            found = layer.forward(x, *own, call=calls.inside(call, index, mask, index == 0 and not call.wants()))
             x, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
             final += new
             if layer.go_backwards and mask is not None:     # the others see the steps in the first one's order
@@ -258,14 +263,12 @@ class RNN(States):
         call = self.taped(call)
         if len(self._layers) == 1:
             return self._layers[0].backward(dy, *dstates, call=call)
-        pass_ = begun(call)
+        pass_ = calls.begun(call)
         if dstates and len(dstates) != self.state_count:
             raise ValueError(f"{self} dstates: expected {self.state_count} arrays, got {len(dstates)}")
         dinitial: list[Any] = []
         for index, (layer, own) in reversed(list(enumerate(zip(self._layers, self._each(dstates))))):
-            inner = call.of(index)
-            inner.pass_, inner.spared = pass_, call.spared if index == 0 else frozenset()
-            found = layer.backward(dy, *own, call=inner)
+            found = layer.backward(dy, *own, call=calls.again(call, index, index == 0 and not call.wants()))
             pass_.done()
             dy, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
             dinitial[:0] = new

@@ -12,8 +12,8 @@ from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.recurrent import calls, steps
 from fastrnn.layers.recurrent.cell import Cell
-from fastrnn.layers.recurrent.loop import as_cell, begun, first_states, one_step, output_shape, state_shapes
 from fastrnn.layers.table import deserialize, serialize
 
 
@@ -43,7 +43,7 @@ class StackedRNNCells(Cell):
         if not cells:
             raise ValueError("StackedRNNCells cells: expected one or more, got none")
         for cell in cells:
-            as_cell(cell, "StackedRNNCells cells")
+            steps.as_cell(cell, "StackedRNNCells cells")
         kwargs.setdefault("dtype", cells[0].dtype)
         super().__init__(**kwargs)
         self.cells = cells
@@ -69,7 +69,7 @@ class StackedRNNCells(Cell):
     @property
     def output_size(self) -> Any:
         """Of the last cell."""
-        shape = output_shape(self.cells[-1])
+        shape = steps.output_shape(self.cells[-1])
         return shape[0] if len(shape) == 1 else list(shape)
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
@@ -78,16 +78,15 @@ class StackedRNNCells(Cell):
         Args:
             batch_size: number of samples.
         """
-        return [first_states(cell, batch_size or 1, nested=True) for cell in self.cells]
+        return [steps.first_states(cell, batch_size or 1, nested=True) for cell in self.cells]
 
     def build(self, *input_shapes: Any) -> None:
         shape = tuple(input_shapes[0])
         for cell in self.cells:
-            if not cell.built:
-                cell.build(shape)
+            steps.build_cell(cell, shape)
             for variable in cell.weights:
                 variable.path = f"{self.name}/{cell.name}/{variable.name}"
-            shape = (shape[0], *output_shape(cell))
+            shape = (shape[0], *steps.output_shape(cell))
         self.built = True
 
     def check_input(self, x: Any) -> np.ndarray:
@@ -96,15 +95,15 @@ class StackedRNNCells(Cell):
 
     def compute_output_shape(self, *input_shapes: Any) -> list[Shape]:
         batch = input_shapes[0][0]
-        states = [(batch, *size) for cell in self.cells for size in state_shapes(cell)]
-        return [(batch, *output_shape(self.cells[-1])), *states]
+        states = [(batch, *size) for cell in self.cells for size in steps.state_shapes(cell)]
+        return [(batch, *steps.output_shape(self.cells[-1])), *states]
 
     def forward(self, x: np.ndarray, *states: np.ndarray, call: Call) -> list[np.ndarray]:
         new: list[np.ndarray] = []
         for index, cell in enumerate(self.cells):
             count = len(flatten(cell.state_size))
             own, states = states[:count], states[count:]
-            x, *found = one_step(cell, x, own, call.inner(index))
+            x, *found = steps.one_step(cell, x, own, calls.inside(call, index, spared=index == 0 and not call.wants()))
             new += found
         if call.taped:
             call.kept = True
@@ -113,12 +112,11 @@ class StackedRNNCells(Cell):
     def backward(self, dy: Any, *dstates: Any, call: Call | None = None) -> list[Any]:
         """Gradients after a step with training=True: of x, and of the states it began with."""
         call = self.taped(call)
-        pass_ = begun(call)
+        pass_ = calls.begun(call)
         left, dold = list(dstates) or [None] * self.state_count, list[Any]()
         for index, cell in reversed(list(enumerate(self.cells))):
             count = len(flatten(cell.state_size))
-            own = call.of(index)
-            own.spared, own.pass_ = call.spared if index == 0 else frozenset(), pass_
+            own = calls.again(call, index, index == 0 and not call.wants())
             dy, *found = cell.backward(dy, *left[len(left) - count:], call=own)
             pass_.done()
             del left[len(left) - count:]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn import activations
+from fastrnn import activations, ops
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, MinGRU, SimpleRNN
 from fastrnn.saving import export_onnx, load_model, to_torch
 from tests.conftest import assert_close, assert_gradients, make_layer
@@ -96,13 +96,14 @@ class Square(activations.Activation):
 
 
 def test_the_users_own(rng):
-    layer = make_layer("LSTM", 3, 4, rng, dtype="float64", activation=Square(), recurrent_activation=np.tanh)
-    layer(rng.standard_normal((2, 5, 3)))
-    layer(rng.standard_normal((2, 5, 3)), training=True)
-    with pytest.raises(NotImplementedError, match="'tanh' is a plain function and has no derivative"):
-        layer.backward(np.ones((2, 4)))
-    assert_gradients(make_layer("GRU", 3, 4, rng, dtype="float64", activation=Square()),
-                     [rng.standard_normal((2, 5, 3))])
+    def steep(x):
+        return 2 / (1 + ops.exp(-x)) - 1
+
+    for activation in Square(), steep:
+        for cell, option in ("SimpleRNN", {}), ("LSTM", {"recurrent_activation": steep}), ("GRU", {}):
+            layer = make_layer(cell, 3, 4, rng, dtype="float64", activation=activation, **option)
+            assert not layer.on_kernels
+            assert_gradients(layer, [rng.standard_normal((2, 5, 3))])
 
 
 def test_masked_steps_may_hold_anything(rng):
