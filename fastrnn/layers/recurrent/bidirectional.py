@@ -51,11 +51,13 @@ class Bidirectional(Layer):
     (Schuster & Paliwal 1997).
 
     Args:
-        layer: the recurrent layer, or its configuration; the second is made from it, in the other direction.
+        layer: the recurrent layer, an `RNN` too, or its configuration; the second is made from it, in the other
+            direction.
         merge_mode: "concat", "sum", "mul", "ave", or None for a list of both outputs.
         backward_layer: the second layer, if it is to differ; it must go the other way.
 
-    With return_state the output is followed by the states of the first layer, then those of the second.
+    The outputs of a sequence are in the order of the first layer's. With return_state the output is followed by the
+    states of the first layer, then those of the second.
 
     Example:
 

@@ -233,8 +233,9 @@ class StandardCell(Cell):
 
 
 def standard(cell: Any) -> bool:
-    """Whether the layer that a cell is of takes the same steps: not where a subclass has others."""
-    return isinstance(cell, StandardCell) and type(cell).forward is StandardCell.forward
+    """Whether the layer that a cell is of begins and steps as the cell: not where a subclass does otherwise."""
+    return isinstance(cell, StandardCell) and all(
+        getattr(type(cell), name) is getattr(StandardCell, name) for name in ("forward", "get_initial_state"))
 
 
 def share_weights(source: Any, target: Any) -> None:

@@ -78,6 +78,9 @@ class RNN(States):
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.unroll = bool(unroll)
         self._cells = list(_flat(cell))
+        for one in self._cells:
+            if one.dtype != self.dtype:
+                raise ValueError(f"{self} dtype: expected that of {one}, {one.dtype!r}, got {self.dtype!r}")
         last = len(self._cells) - 1
         #: The layers that run the cells, one after the other, each over the whole sequence.
         self._layers: list[Recurrent | Loop] = [self._layer(one, index == 0, index == last)

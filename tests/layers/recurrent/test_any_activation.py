@@ -51,7 +51,7 @@ def trained(library, layer, weights, x, y) -> tuple[list[float], np.ndarray, lis
     model = library.Sequential([library.Input(x.shape[1:]), layer(library), library.layers.Dense(2)])
     if weights:
         model.set_weights(weights)
-    model.compile(library.optimizers.Adam(0.01), "mse")
+    model.compile(library.optimizers.SGD(0.05, momentum=0.9), "mse")
     losses = model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0).history["loss"]
     return losses, model.predict(x, verbose=0), model.get_weights()
 
@@ -72,6 +72,7 @@ MODELS = {
 def test_training_is_keras(layer, rng, tmp_path):
     x, y = rng.standard_normal((24, 6, 3)).astype("float32"), rng.standard_normal((24, 2)).astype("float32")
     theirs = keras.Sequential([keras.Input((6, 3)), layer(keras), keras.layers.Dense(2)])
+    theirs.set_weights([0.4 * rng.standard_normal(w.shape) for w in theirs.get_weights()])
     theirs.save(tmp_path / "m.keras")
     assert_close(load_model(tmp_path / "m.keras").predict(x, verbose=0), theirs.predict(x, verbose=0), 1e-5)
     weights = theirs.get_weights()

@@ -108,6 +108,7 @@ class TestBesideKeras:
     @pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
     def test_training(self, cell, form, masked, rng):
         theirs, ours = model_of(keras, cell, form, masked), model_of(fastrnn, cell, form, masked)
+        theirs.set_weights([0.4 * rng.standard_normal(w.shape) for w in theirs.get_weights()])
         ours.set_weights(theirs.get_weights())
         x = rng.standard_normal((16, T, D)).astype("float32")
         x[::2, -2:] = 0
@@ -115,7 +116,7 @@ class TestBesideKeras:
         y = rng.standard_normal(theirs.compute_output_shape(x.shape)).astype("float32")
         losses = []
         for library, model in (fastrnn, ours), (keras, theirs):
-            model.compile(library.optimizers.Adam(0.01), "mse")
+            model.compile(library.optimizers.SGD(0.05, momentum=0.9), "mse")
             losses.append(model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0).history["loss"])
         np.testing.assert_allclose(*losses, rtol=2e-4)
         assert_close(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), 2e-4)
@@ -159,6 +160,23 @@ class TestStates:
             np.testing.assert_array_equal(one, other)
         with pytest.raises(ValueError, match="expected 5 arrays, got 1"):
             parts.reset_states([kept[0]])
+
+    def test_stateful_in_a_model(self, rng):
+        """As an LSTM with the same weights, from batch to batch, and where a batch fails."""
+        layers = [LSTM(5, stateful=True), RNN(LSTMCell(5), stateful=True), RNN([LSTMCell(5)], stateful=True)]
+        models = [fastrnn.Sequential([fastrnn.Input(batch_shape=(2, T, D)), layer, Dense(1)]) for layer in layers]
+        x, y = rng.standard_normal((8, T, D)).astype("float32"), rng.standard_normal((8, 1)).astype("float32")
+        found, weights = [], models[0].get_weights()
+        for model in models:
+            model.set_weights(weights)
+            model.compile("sgd", "mse")
+            model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0)
+            found.append([*model.get_weights(), model.predict(x, batch_size=2, verbose=0)])
+            model.reset_states()
+            found[-1].append(model.predict(x[:2], batch_size=2, verbose=0))
+        for other in found[1:]:
+            for a, b in zip(found[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
 
     def test_on_symbols_with_gradients_of_states(self, rng):
         x, h = fastrnn.Input((T, D)), fastrnn.Input((6,))
@@ -280,6 +298,26 @@ class TestArguments:
                 layer(np.zeros(shape))
         with pytest.raises(ValueError, match=r"initial_state: expected \(batch, units\) = \(3, 3\), got \(3, 2\)"):
             layer(np.zeros((N, T, D)), initial_state=[np.zeros((N, 3)), np.zeros((N, 2))])
+
+    def test_one_dtype(self):
+        with pytest.raises(ValueError, match="RNN 'r' dtype: expected that of LSTMCell 'c', 'float32', got 'float64'"):
+            RNN(LSTMCell(3, name="c"), dtype="float64", name="r")
+        assert RNN([LSTMCell(3, dtype="float64")]).dtype == "float64"
+
+    def test_its_own_first_states(self, rng):
+        """Of a subclass of a standard cell: the kernels begin with zeros."""
+        class Ones(GRUCell):
+            def get_initial_state(self, batch_size=None):
+                return [np.ones((batch_size, self.units), self.dtype)]
+
+        x = rng.standard_normal((N, T, D)).astype("float32")
+        one, two = randomized(RNN(Ones(3)), rng), RNN(GRUCell(3))
+        two.build(x.shape)
+        two.set_weights(one.get_weights())
+        assert_close(one(x), two(x, initial_state=np.ones((N, 3))), 1e-6)
+        y = one(x, training=True)
+        two(x, training=True, initial_state=np.ones((N, 3)))
+        assert_close(one.backward(np.ones_like(y)), two.backward(np.ones_like(y))[0], 1e-5)
 
     def test_a_cell_that_gives_too_little(self):
         class Short(OwnCell):
