@@ -69,6 +69,15 @@ def _shape(value: Any, file: str) -> Shape:
     return tuple(value)
 
 
+def _hollow_out(layer: Layer) -> None:
+    """Have the weights of a layer, and of those inside it, begin without values; but not where a `call` of the caller's
+    own runs on zeros to show its shapes."""
+    if not layer.takes_arguments:
+        layer.first_values = hollow
+        for inner in layer.sublayers():
+            _hollow_out(inner)
+
+
 class _Source(NamedTuple):
     """Where a configuration is from."""
 
@@ -209,8 +218,8 @@ class Entry:
             raise ModelFileError(self.file, self.place, "expected a layer")
         if layer._batch_input_shape is not None:
             _shape(layer._batch_input_shape, self.file)
-        for part in layer.walk():
-            part.first_values = None if self._source.values else hollow
+        if not self._source.values:
+            _hollow_out(layer)
         return layer
 
     def _line(self, layers: list[Layer]) -> Any:

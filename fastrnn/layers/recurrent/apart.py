@@ -15,7 +15,7 @@ from fastrnn.layers.recurrent import calls
 PARTS = ("forward", "backward")
 
 
-def forward(layers: Sequence[Any], x: np.ndarray, states: Sequence[Sequence[Any]],
+def forward(layers: Sequence[Any], x: Any, states: Sequence[Sequence[Any]],
             call: Call) -> tuple[tuple[Any, Any], list[Any]]:
     """The outputs of both, in the order of the first one's, and the final states, where the layers give them."""
     outputs, final = [], []

@@ -35,15 +35,9 @@ class Loop(States):
         self.go_backwards, self.stateful = go_backwards, stateful
         self.zero_output_for_mask = zero_output_for_mask
         self._states = self._batch = None
+        self.state_shapes = steps.state_shapes(cell)
+        self.state_count = len(self.state_shapes)
         self._output = steps.output_shape(cell)
-
-    @property
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        return steps.state_shapes(self.cell)
-
-    @property
-    def state_count(self) -> int:
-        return len(self.state_shapes)
 
     def build(self, *input_shapes: Any) -> None:
         self.built = True

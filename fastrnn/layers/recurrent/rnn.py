@@ -85,6 +85,8 @@ class RNN(States):
         #: The layers that run the cells, one after the other, each over the whole sequence.
         self._layers: list[Recurrent | Loop] = [self._layer(one, index == 0, index == last)
                                                 for index, one in enumerate(self._cells)]
+        self.state_shapes = [shape for layer in self._layers for shape in layer.state_shapes]
+        self.state_count = len(self.state_shapes)
         self.zero_output_for_mask = bool(zero_output_for_mask)
 
     def _layer(self, cell: Any, first: bool, last: bool) -> Recurrent | Loop:
@@ -136,14 +138,6 @@ class RNN(States):
         """As of the cell, in a list."""
         size = self.cell.state_size
         return list(size) if isinstance(size, (list, tuple)) else [size]
-
-    @property
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        return [shape for layer in self._layers for shape in layer.state_shapes]
-
-    @property
-    def state_count(self) -> int:
-        return sum(layer.state_count for layer in self._layers)
 
     def _each(self, states: Sequence[Any]) -> list[list[Any]]:
         """The states of each layer, none for each if there are none."""

@@ -18,15 +18,11 @@ class States(Layer):
     """A layer over sequences, whose call takes states beside the input."""
 
     state_count: Any
+    state_shapes: Sequence[tuple[int, ...]]     # of each state, without the batch
     stateful: bool
     return_state: bool
     _states: Any
     _batch: int | None                      # that a stateful layer was built for or called with
-
-    @property
-    def state_shapes(self) -> Sequence[tuple[int, ...]]:
-        """Of each state, without the batch."""
-        raise NotImplementedError(f"{type(self).__name__} must define state_shapes")
 
     def most_inputs(self) -> int:
         return 1 + int(self.state_count)

@@ -71,6 +71,7 @@ class RecurrentWeights(States):
             raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = self.count_of("units", units)
+        self.state_shapes = [(self.units,)] * self.state_count
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         #: Whether the kernels run the layer; else NumPy does, step by step, as they lack one of its activations.
@@ -134,17 +135,18 @@ class RecurrentWeights(States):
 
     def kernel_runner(self) -> Any:
         """The object that runs the layer and differentiates it: a compiled one, or one of NumPy."""
-        if self._runner is None and not self.on_kernels:
-            self._runner = NumpyRunner(self)
-        elif self._runner is None:
-            recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
-            kernels = _core.kernels(self.dtype)
-            codes = kernels.ACTIVATIONS
-            self._runner = kernels.RecurrentRunner(
-                kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
-                codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
-                self.units, self.return_sequences)
+        if self._runner is None:
+            self._runner = self._compiled_runner() if self.on_kernels else NumpyRunner(self)
         return self._runner
+
+    def _compiled_runner(self) -> Any:
+        recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
+        kernels = _core.kernels(self.dtype)
+        codes = kernels.ACTIVATIONS
+        return kernels.RecurrentRunner(
+            kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
+            codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
+            self.units, self.return_sequences)
 
     def new_tape(self) -> Any:
         """For what the runner's forward pass leaves for its backward pass."""
@@ -156,10 +158,6 @@ class RecurrentWeights(States):
         batch, time = input_shapes[0][:2]
         output: Shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
         return [output] + [(batch, self.units)] * self.state_count if self.return_state else output
-
-    @property
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        return [(self.units,)] * self.state_count
 
     def mask_rank(self, rank: int) -> int:
         return 2

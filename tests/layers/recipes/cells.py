@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "GRU sequences": Recipe(running((GRUCell, 3), return_sequences=True)),
         "simple reversed": Recipe(running((SimpleRNNCell, 3), go_backwards=True, return_sequences=True,
                                           zero_output_for_mask=True)),
+        "gelu": Recipe(running((functools.partial(LSTMCell, activation="gelu"), 3), return_sequences=True)),
+        "softplus": Recipe(running((functools.partial(GRUCell, recurrent_activation="softplus"), 3))),
         "stacked": Recipe(running((LSTMCell, 3), (GRUCell, 2))),
         "stacked reversed": Recipe(running((GRUCell, 3), (LSTMCell, 2), go_backwards=True, return_sequences=True)),
     },

@@ -135,7 +135,7 @@ def test_a_decoder_of_steps_in_a_graph_trains_as_in_keras(make, rng, tmp_path):
             y, states = cell(x, states)
         models.append(library.Model(x, [y, flat(states)[0]]))
     theirs, ours = models
-    theirs.set_weights([0.4 * rng.standard_normal(w.shape) for w in theirs.get_weights()])
+    theirs.set_weights([0.15 * rng.standard_normal(w.shape) for w in theirs.get_weights()])
     theirs.save(tmp_path / "a.keras")
     x = rng.standard_normal((8, D)).astype("float32")
     expected = theirs.predict(x, verbose=0)
@@ -148,7 +148,7 @@ def test_a_decoder_of_steps_in_a_graph_trains_as_in_keras(make, rng, tmp_path):
     targets = [rng.standard_normal(part.shape).astype("float32") for part in expected]
     losses = []
     for library, model in (fastrnn, ours), (keras, theirs):
-        model.compile(library.optimizers.SGD(0.05, momentum=0.9), "mse")
+        model.compile(library.optimizers.SGD(0.01), "mse")
         losses.append(model.fit(x, targets, epochs=3, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=2e-4)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
