@@ -86,9 +86,12 @@ class Schedule:
             return None
         dtypes = {step.layer.dtype for step in self.steps}
         runners = [step.layer.runner() for step in self.steps]
-        if len(dtypes) != 1 or None in runners:
+        if len(dtypes) != 1:
             return None
-        return _core.kernels(dtypes.pop()).LineRunner(runners)
+        kernels = _core.kernels(dtypes.pop())
+        if not all(isinstance(runner, kernels.Runner) for runner in runners):
+            return None
+        return kernels.LineRunner(runners)
 
     def _prepare_backward(self) -> None:
         """Which steps a backward pass goes through, and which gradients each must give."""

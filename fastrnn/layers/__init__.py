@@ -46,14 +46,6 @@ from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.normalization.rms_normalization import RMSNormalization
 from fastrnn.layers.normalization.unit_normalization import UnitNormalization
 from fastrnn.layers.operation import Operation
-from fastrnn.layers.preprocessing.category_encoding import CategoryEncoding
-from fastrnn.layers.preprocessing.discretization import Discretization
-from fastrnn.layers.preprocessing.hashing import Hashing
-from fastrnn.layers.preprocessing.integer_lookup import IntegerLookup
-from fastrnn.layers.preprocessing.normalization import Normalization
-from fastrnn.layers.preprocessing.rescaling import Rescaling
-from fastrnn.layers.preprocessing.string_lookup import StringLookup
-from fastrnn.layers.preprocessing.text_vectorization import TextVectorization
 from fastrnn.layers.pooling.average_pooling1d import AveragePooling1D, AvgPool1D
 from fastrnn.layers.pooling.average_pooling2d import AveragePooling2D, AvgPool2D
 from fastrnn.layers.pooling.global_average_pooling1d import GlobalAveragePooling1D, GlobalAvgPool1D
@@ -62,11 +54,26 @@ from fastrnn.layers.pooling.global_max_pooling1d import GlobalMaxPool1D, GlobalM
 from fastrnn.layers.pooling.global_max_pooling2d import GlobalMaxPool2D, GlobalMaxPooling2D
 from fastrnn.layers.pooling.max_pooling1d import MaxPool1D, MaxPooling1D
 from fastrnn.layers.pooling.max_pooling2d import MaxPool2D, MaxPooling2D
+from fastrnn.layers.preprocessing.category_encoding import CategoryEncoding
+from fastrnn.layers.preprocessing.discretization import Discretization
+from fastrnn.layers.preprocessing.hashing import Hashing
+from fastrnn.layers.preprocessing.integer_lookup import IntegerLookup
+from fastrnn.layers.preprocessing.normalization import Normalization
+from fastrnn.layers.preprocessing.rescaling import Rescaling
+from fastrnn.layers.preprocessing.string_lookup import StringLookup
+from fastrnn.layers.preprocessing.text_vectorization import TextVectorization
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
+from fastrnn.layers.recurrent.cudnn import CuDNNGRU, CuDNNLSTM
 from fastrnn.layers.recurrent.gru import GRU
+from fastrnn.layers.recurrent.gru_cell import GRUCell
 from fastrnn.layers.recurrent.lstm import LSTM
+from fastrnn.layers.recurrent.lstm_cell import LSTMCell
 from fastrnn.layers.recurrent.min_gru import MinGRU
+from fastrnn.layers.recurrent.min_gru_cell import MinGRUCell
+from fastrnn.layers.recurrent.rnn import RNN
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
+from fastrnn.layers.recurrent.simple_rnn_cell import SimpleRNNCell
+from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from fastrnn.layers.regularization.activity_regularization import ActivityRegularization
 from fastrnn.layers.regularization.alpha_dropout import AlphaDropout
 from fastrnn.layers.regularization.dropout import Dropout
@@ -91,6 +98,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -113,6 +121,8 @@ __all__ = [
     "Convolution1DTranspose",
     "Convolution2D",
     "Cropping1D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
     "Dense",
     "Discretization",
     "DepthwiseConv1D",
@@ -121,6 +131,8 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "FunctionCall",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "Hashing",
@@ -134,7 +146,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
-    "FunctionCall",
+    "LSTMCell",
     "Lambda",
     "IntegerLookup",
     "GroupQueryAttention",
@@ -150,6 +162,7 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "MinGRU",
+    "MinGRUCell",
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
@@ -165,10 +178,12 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConvolution1D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "StringLookup",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
     "TextVectorization",
     "TimeDistributed",

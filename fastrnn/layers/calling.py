@@ -81,6 +81,8 @@ class Calling:
     keeps_output = True
     #: Whether a list is a list of inputs.
     takes_many = False
+    #: Attributes with layers that have this one's weights, and are not inside it.
+    not_inside: tuple[str, ...] = ()
     #: Whether `forward` goes by the arguments of the call, which its inputs are parts of.
     takes_arguments = False
     #: Whether in training what a sample gives depends on the batch that it is in.

@@ -17,7 +17,7 @@ from fastrnn.graph.symbol import Symbol, has_symbols
 from fastrnn.layers.base import Layer, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.ports import Ports
-from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.table import deserialize, serialize
 
 
@@ -36,7 +36,7 @@ class Network(Ports):
     takes_custom_objects = True
     first_call_number = 1
     takes_many = True
-    _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
+    _stateful: Sequence[States] = ()            # the layers, at any depth, that keep states
     _changing: Sequence[Layer] = ()             # and those that calls change in any way
     _direct: Any = None                         # see `direct`; False where there is no such way
 
@@ -63,7 +63,7 @@ class Network(Ports):
             self.dtype = floats[0] if floats else "float32"
         self._schedules = {}
         self._direct = None
-        self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
+        self._stateful = [layer for layer in self.walk() if isinstance(layer, States) and layer.stateful]
         self._changing = [layer for layer in self.walk() if layer.changed_by_calls]
 
     def forget(self) -> None:

@@ -447,10 +447,13 @@ def _shape_of(value: Any) -> Any:
 
 # layers inside -----------------------------------------------------------------------------------------------------
 
+_NOT_INSIDE = ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables")
+
+
 def _sublayers(layer: Any) -> list[Any]:
     found: dict[int, Any] = {}
     for name, value in vars(layer).items():
-        if name not in ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables"):
+        if name not in _NOT_INSIDE and name not in layer.not_inside:
             for inner in _layers_in(value):
                 found.setdefault(id(inner), inner)
     return list(found.values())

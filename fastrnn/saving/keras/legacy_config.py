@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastrnn.layers.table import with_inner
+
 #: Layers that another one with the same formula stands for; their weights' layouts are in `layouts`.
 _NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "GroupedQueryAttention": "GroupQueryAttention"}
 #: What version 2 writes of the shapes that a MultiHeadAttention was built for, and the calls say again.
@@ -54,7 +56,7 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
     if version < 2:
         config = _of_keras_1(name, config)
     if version < 3:
-        if name == "GRU":               # the argument is younger than version 2
+        if name in ("GRU", "GRUCell"):  # the argument is younger than version 2
             config.setdefault("reset_after", False)
         if config.get("causal") is False and name in ("Attention", "AdditiveAttention"):
             del config["causal"]        # an argument of calls, since
@@ -107,9 +109,7 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
     if "layers" in config:
         models = {layer["config"]["name"] for layer in config["layers"] if "layers" in layer["config"]}
         config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
-    for key in ("layer", "backward_layer"):     # which have their module in both versions
-        if isinstance(config.get(key), dict):
-            config[key] = {**config[key], **old_entry(config[key])}
+    config = with_inner(config, lambda inner: {**inner, **old_entry(inner)})    # which have their module in both
     if found["class_name"] == "InputLayer":
         config["batch_input_shape"] = config.pop("batch_shape")
     if not config.get("zero_output_for_mask", True):        # which version 2 does not know

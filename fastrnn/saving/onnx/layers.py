@@ -12,6 +12,7 @@ from fastrnn import activations
 from fastrnn.layers import (
     GRU,
     LSTM,
+    RNN,
     Activation,
     AlphaDropout,
     BatchNormalization,
@@ -71,14 +72,14 @@ def _add(graph: GraphBuilder, layer: Any, given: Given) -> Outputs:
     x, *states = given.xs
     if isinstance(layer, Bidirectional):
         return recurrent_layers.bidirectional(graph, layer, x, given.masks[0], states)
-    if type(layer) in (SimpleRNN, LSTM, GRU):
+    if type(layer) in (SimpleRNN, LSTM, GRU, RNN):
         return recurrent_layers.recurrent(graph, layer, x, given.masks[0], states)
     if type(layer) in MERGES:
         y, mask = MERGES[type(layer)](graph, layer, given)
     elif type(layer) in _LAYERS:
         y, mask = _LAYERS[type(layer)](graph, layer, x, given.masks[0])
     else:
-        known = sorted(cls.__name__ for cls in (*_LAYERS, *MERGES, Bidirectional, SimpleRNN, LSTM, GRU))
+        known = sorted(cls.__name__ for cls in (*_LAYERS, *MERGES, Bidirectional, SimpleRNN, LSTM, GRU, RNN))
         raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are {', '.join(known)}")
     return [y], [mask]
 
