@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Helpers around a model: files and data sets, one-hot targets, seeds, pictures, progress.
+
+What this module offers is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastrnn.registry import absent
+
+if TYPE_CHECKING:
+    from fastrnn.models.drawing import model_to_dot, plot_model
+    from fastrnn.preprocessing.sequence import pad_sequences
+    from fastrnn.utils.categorical import normalize, to_categorical
+    from fastrnn.utils.dataset import Dataset
+    from fastrnn.utils.files import get_file
+    from fastrnn.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from fastrnn.utils.progbar import Progbar
+    from fastrnn.utils.py_dataset import PyDataset, Sequence
+    from fastrnn.utils.seeds import set_random_seed
+    from fastrnn.utils.splitting import split_dataset
+    from fastrnn.utils.text_files import text_dataset_from_directory
+    from fastrnn.utils.timeseries import timeseries_dataset_from_array
+
+_homes = {
+    "Dataset": "utils.dataset", "Progbar": "utils.progbar", "PyDataset": "utils.py_dataset",
+    "Sequence": "utils.py_dataset", "get_file": "utils.files", "model_to_dot": "models.drawing",
+    "normalize": "utils.categorical", "pack_x_y_sample_weight": "utils.packing",
+    "pad_sequences": "preprocessing.sequence", "plot_model": "models.drawing", "set_random_seed": "utils.seeds",
+    "split_dataset": "utils.splitting", "text_dataset_from_directory": "utils.text_files",
+    "timeseries_dataset_from_array": "utils.timeseries", "to_categorical": "utils.categorical",
+    "unpack_x_y_sample_weight": "utils.packing",
+}  # fmt: skip
+
+__all__ = [
+    "Dataset", "Progbar", "PyDataset", "Sequence", "get_file", "model_to_dot", "normalize", "pack_x_y_sample_weight",
+    "pad_sequences", "plot_model", "set_random_seed", "split_dataset", "text_dataset_from_directory",
+    "timeseries_dataset_from_array", "to_categorical", "unpack_x_y_sample_weight",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _homes:
+        raise absent(__name__, name, __all__)
+    value = globals()[name] = getattr(importlib.import_module(f"fastrnn.{_homes[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
