@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers
+from fastrnn import optimizers, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -17,6 +17,7 @@ from fastrnn.layers.network import Network
 from fastrnn.layers.table import register, serialize
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
+from fastrnn.spellings import OlderMethods, accepts
 from fastrnn.training import arguments, loop, steps
 from fastrnn.training.added import Added
 from fastrnn.training.data import is_source
@@ -29,7 +30,7 @@ from fastrnn.training.watch import Watch
 Results = float | list[float] | dict[str, float]
 
 
-class Model(Network):
+class Model(OlderMethods, Network):
     """Layers between inputs and outputs: a graph, with branches, several inputs and outputs, and shared layers.
 
     Args:
@@ -89,6 +90,7 @@ class Model(Network):
         packed = state.pop("_packed", False)
         super().__setstate__(state["added"].unpacked(state) if packed else state)
 
+    @accepts(spellings.COMPILE)
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
                 weighted_metrics: Any = None, run_eagerly: bool = False, steps_per_execution: int = 1,
                 jit_compile: bool | str = "auto", auto_scale_loss: bool = True) -> None:
@@ -186,6 +188,7 @@ class Model(Network):
         """Names of what `evaluate` returns, in its order."""
         return self.objective.names if self.compiled else []
 
+    @accepts(spellings.FIT)
     def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1,
             verbose: int | str = "auto", callbacks: Sequence[Callback] | Callback | None = None,
             validation_split: float = 0.0, validation_data: Any = None, shuffle: bool | str = True,
@@ -250,6 +253,7 @@ class Model(Network):
             loop.fit(self, run, watchers)
         return self.history
 
+    @accepts(spellings.EVALUATE)
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
                  sample_weight: Any = None, steps: int | None = None,
                  callbacks: Sequence[Callback] | Callback | None = None,
@@ -288,6 +292,7 @@ class Model(Network):
             loop.evaluate(self, feed, watchers, watch)
         return self._results(return_dict)
 
+    @accepts(spellings.EVALUATE)
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
                 callbacks: Sequence[Callback] | Callback | None = None) -> Any:
         """The outputs for inputs, computed batch by batch.
@@ -498,5 +503,6 @@ class Model(Network):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 
+spellings.accept(Model)
 register(Model)
 register(Model, "Functional")

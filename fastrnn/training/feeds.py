@@ -148,7 +148,7 @@ class SourceBatches:
     def _items(self) -> Iterator[Any]:
         source = self._source
         if not self._indexed:
-            yield from map(_itself, source)     # the map keeps a generator, which may go on, from being closed with this
+            yield from map(_itself, source)     # a map, as a generator that may go on would be closed with this one
             return
         steps = self.steps
         order: Iterable[int] = itertools.count() if steps is None else range(steps)

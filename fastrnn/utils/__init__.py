@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastrnn.registry import absent
+from fastrnn.registry import absent_from
 
 if TYPE_CHECKING:
     from fastrnn.models.drawing import model_to_dot, plot_model
@@ -41,10 +41,12 @@ __all__ = [
     "timeseries_dataset_from_array", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
+_older = absent_from(__name__, __all__)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _homes:
-        raise absent(__name__, name, __all__)
+        return _older(name)
     value = globals()[name] = getattr(importlib.import_module(f"fastrnn.{_homes[name]}"), name)
     return value
 

@@ -92,7 +92,7 @@ def get_file(fname: Any = None, origin: str | None = None, untar: bool = False, 
     if fresh or not os.path.isdir(folder):
         formats = "tar" if untar else archive_format
         if not extract_archive(path, folder, formats):
-            warnings.warn(f"get_file: {path} is no archive of format {formats!r}, so nothing was extracted", stacklevel=2)
+            warnings.warn(f"get_file: {path} is no archive of format {formats!r}; nothing was extracted", stacklevel=2)
     return folder
 
 
