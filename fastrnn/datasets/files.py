@@ -79,10 +79,10 @@ def _read_npy(file: IO[bytes]) -> np.ndarray:
     return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
-def shuffled(seed: int, *parts: np.ndarray) -> list[np.ndarray]:
-    """Arrays in one random order, which is Keras's for the seed."""
+def shuffled(random: int | np.random.RandomState, *parts: np.ndarray) -> list[np.ndarray]:
+    """Arrays in one random order, which is Keras's; by a seed, or what one has made."""
     order = np.arange(len(parts[0]))
-    np.random.RandomState(seed).shuffle(order)
+    (random if isinstance(random, np.random.RandomState) else np.random.RandomState(random)).shuffle(order)
     return [part[order] for part in parts]
 
 

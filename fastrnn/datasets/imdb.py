@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from fastrnn import spellings
 from fastrnn.datasets.files import Pair, fetch, read_npz, shuffled
 from fastrnn.datasets.words import known, marked, ragged, short
@@ -42,8 +44,9 @@ def load_data(path: str = "imdb.npz", num_words: int | None = None, skip_top: in
     >>> (x_train, y_train), (x_test, y_test) = load_data(num_words=10000)  # doctest: +SKIP
     """
     file = read_npz(fetch("imdb.npz", path))
-    train, train_labels = shuffled(seed, file["x_train"], file["y_train"])
-    test, test_labels = shuffled(seed, file["x_test"], file["y_test"])
+    random = np.random.RandomState(seed)
+    train, train_labels = shuffled(random, file["x_train"], file["y_train"])
+    test, test_labels = shuffled(random, file["x_test"], file["y_test"])
     x_train, y_train = short(marked(train, start_char, index_from), train_labels, maxlen)
     x_test, y_test = short(marked(test, start_char, index_from), test_labels, maxlen)
     texts = known(x_train + x_test, num_words, skip_top, oov_char)

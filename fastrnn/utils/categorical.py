@@ -77,6 +77,6 @@ def normalize(x: Any, axis: int | None = -1, order: float = 2) -> np.ndarray:
            [0. , 0. ]])
     """
     x = arrays.as_numbers(x, "normalize: x")
-    length = np.atleast_1d(np.linalg.norm(x, order, axis))
+    length = np.linalg.norm(x, order, axis, keepdims=True)
     length[length == 0] = 1
-    return x / np.expand_dims(length, axis or -1)
+    return x / length

@@ -10,6 +10,7 @@ import io
 import json
 import pickle
 import tarfile
+import zipfile
 
 import keras
 import numpy as np
@@ -130,7 +131,7 @@ def test_cifar10(origin, rng):
     members = {**{f"data_batch_{i}": 3 for i in range(1, 6)}, "test_batch": 4}
     origin("cifar-10-python.tar.gz", cifar(rng, "cifar-10-batches-py", members, [b"labels"]))
     (x, y), (x_test, y_test) = datasets.cifar10.load_data()
-    assert x.shape == (15, 32, 32, 3) and y.shape == (15, 1) and x_test.shape == (4, 32, 32, 3) and y_test.shape == (4, 1)
+    assert [part.shape for part in (x, y, x_test, y_test)] == [(15, 32, 32, 3), (15, 1), (4, 32, 32, 3), (4, 1)]
     assert x.dtype == y.dtype == np.uint8
 
 
@@ -180,7 +181,7 @@ def test_nothing_in_a_file_is_run(origin, thing, tmp_path):
     texts = np.empty(1, object)
     texts[0] = thing
     origin("reuters.npz", npz(x=texts, y=np.zeros(1)))
-    with pytest.raises(pickle.UnpicklingError, match=r"expected arrays alone in the file of a data set, got builtins.ev"):
+    with pytest.raises(pickle.UnpicklingError, match="expected arrays alone in the file of a data set, got builtin"):
         datasets.reuters.load_data()
 
 
@@ -188,7 +189,6 @@ def test_a_pickle_of_something_else(origin, tmp_path):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": (1,)})
     path = tmp_path / "odd.npz"
-    import zipfile
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", header.getvalue() + pickle.dumps([1]))
     with pytest.raises(pickle.UnpicklingError, match="expected an array in the file of a data set, got list"):
