@@ -385,13 +385,13 @@ class Finder:
         """Give the module its names."""
         homes = " and ".join(f"{_ROOT}.{home}" for home in MODULES[module.__name__.partition(".")[2]])
         module.__doc__ = f"An older name of {homes}."
-        module.__getattr__ = names_of(module.__name__)  # type: ignore[method-assign]
+        vars(module)["__getattr__"] = names_of(module.__name__)
 
 
 def install() -> None:
     """Let Python find the older modules."""
     others = [one for one in sys.meta_path if getattr(one, "__module__", None) != __name__]
-    sys.meta_path[:] = [*others, Finder]  # type: ignore[list-item]
+    sys.meta_path[:] = [*others, Finder]
 
 
 def open_packages() -> None:
@@ -399,5 +399,5 @@ def open_packages() -> None:
     for path in MODULES:
         module = sys.modules.get(f"{_ROOT}.{path}")
         if module is not None and "__getattr__" not in vars(module):
-            module.__getattr__ = names_of(module.__name__)
+            vars(module)["__getattr__"] = names_of(module.__name__)
     let_call(f"{_ROOT}.layers.merge", merge)

@@ -20,7 +20,7 @@ from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.spellings import OlderMethods, accepts
 from fastrnn.training import arguments, loop, steps
 from fastrnn.training.added import Added
-from fastrnn.training.data import is_source
+from fastrnn.training.data import Slices, check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
 from fastrnn.training.objective import Objective
 from fastrnn.training.outputs import Outputs
@@ -320,6 +320,8 @@ class Model(OlderMethods, Network):
         >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
         (100, 1)
         """
+        if on_disk(x):
+            x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
         if is_source(x):
             feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
         else:

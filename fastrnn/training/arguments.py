@@ -63,6 +63,9 @@ def _validates(frequency: Any) -> Callable[[int], bool]:
 def feed_of(model: Any, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str,
             watch: Watch) -> Feed:
     """The batches of arrays or of a source, with targets."""
+    if data.on_disk(x):
+        x = data.Slices(x, y, weight, data.check_count(batch_size or 32, f"{who}: batch_size"), who)
+        y = weight = None
     if data.is_source(x):
         if weight is not None:
             raise ValueError(f"{who}: with batches from a source, yield (x, y, sample_weight)")

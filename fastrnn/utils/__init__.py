@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from fastrnn.utils.py_dataset import PyDataset, Sequence
     from fastrnn.utils.seeds import set_random_seed
     from fastrnn.utils.splitting import split_dataset
+    from fastrnn.utils.symbols import clear_session, get_source_inputs, is_keras_tensor
     from fastrnn.utils.text_files import text_dataset_from_directory
     from fastrnn.utils.timeseries import timeseries_dataset_from_array
 
 _homes = {
     "Dataset": "utils.dataset", "Progbar": "utils.progbar", "PyDataset": "utils.py_dataset",
-    "Sequence": "utils.py_dataset", "get_file": "utils.files", "model_to_dot": "models.drawing",
+    "Sequence": "utils.py_dataset", "clear_session": "utils.symbols", "get_file": "utils.files",
+    "get_source_inputs": "utils.symbols", "is_keras_tensor": "utils.symbols", "model_to_dot": "models.drawing",
     "normalize": "utils.categorical", "pack_x_y_sample_weight": "utils.packing",
     "pad_sequences": "preprocessing.sequence", "plot_model": "models.drawing", "set_random_seed": "utils.seeds",
     "split_dataset": "utils.splitting", "text_dataset_from_directory": "utils.text_files",
@@ -36,9 +38,10 @@ _homes = {
 }  # fmt: skip
 
 __all__ = [
-    "Dataset", "Progbar", "PyDataset", "Sequence", "get_file", "model_to_dot", "normalize", "pack_x_y_sample_weight",
-    "pad_sequences", "plot_model", "set_random_seed", "split_dataset", "text_dataset_from_directory",
-    "timeseries_dataset_from_array", "to_categorical", "unpack_x_y_sample_weight",
+    "Dataset", "Progbar", "PyDataset", "Sequence", "clear_session", "get_file", "get_source_inputs", "is_keras_tensor",
+    "model_to_dot", "normalize", "pack_x_y_sample_weight", "pad_sequences", "plot_model", "set_random_seed",
+    "split_dataset", "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
+    "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
 _older = absent_from(__name__, __all__)

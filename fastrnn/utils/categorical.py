@@ -70,7 +70,7 @@ def normalize(x: Any, axis: int | None = -1, order: float = 2) -> np.ndarray:
         order: of the norm that is the length, as `numpy.linalg.norm` has it: 2, 1, `numpy.inf`.
 
     Returns:
-        An array of the shape of `x`.
+        An array of the shape of `x`, with two axes at least.
 
     >>> normalize([[3.0, 4.0], [0.0, 0.0]])
     array([[0.6, 0.8],
@@ -79,4 +79,4 @@ def normalize(x: Any, axis: int | None = -1, order: float = 2) -> np.ndarray:
     x = arrays.as_numbers(x, "normalize: x")
     length = np.linalg.norm(x, order, axis, keepdims=True)
     length[length == 0] = 1
-    return x / length
+    return np.atleast_2d(x) / length

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -221,6 +222,49 @@ def test_validation_by_a_generator_that_ends():
     assert len(history["loss"]) == 3 and len(history["val_loss"]) == 1
 
 
+def on_disk(kind, array, folder):
+    """The array in a file, which is not to be read as a whole."""
+    path = str(folder / f"array{id(array)}")
+    if kind == "h5py":
+        return h5py.File(path, "w").create_dataset("array", data=array.astype("float64"), chunks=True)
+    np.save(path, array.astype("float64"))
+    return np.load(path + ".npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("kind", ["h5py", "memmap"])
+def test_arrays_on_disk_are_read_batch_by_batch(kind, tmp_path, monkeypatch):
+    made, sizes = model(), []
+    first = made.layers[0]
+    check = type(first).check_input
+    monkeypatch.setattr(type(first), "check_input", lambda self, x: sizes.append(len(x)) or check(self, x))
+    disk, targets, weights = (on_disk(kind, array, tmp_path) for array in (x, y, weight))
+    found, results = made.predict(disk, SIZE, verbose=0), made.evaluate(disk, targets, SIZE, verbose=0)
+    weighted = made.evaluate(disk, targets, SIZE, verbose=0, sample_weight=weights)
+    assert max(sizes) == SIZE
+    np.testing.assert_array_equal(found, made.predict(x, SIZE, verbose=0))
+    assert results == made.evaluate(x, y, SIZE, verbose=0)
+    assert weighted == made.evaluate(x, y, SIZE, verbose=0, sample_weight=weight)
+    other = model()
+    assert other.fit(disk, targets, SIZE, verbose=0, shuffle=False).history == made.fit(
+        x, y, SIZE, verbose=0, shuffle=False).history
+    two = several()
+    np.testing.assert_array_equal(two.predict({"series": disk, "facts": extra}, 5, verbose=0)["up"],
+                                  two.predict([x, extra], 5, verbose=0)["up"])
+    with pytest.raises(ValueError, match="expected as many samples"):
+        made.evaluate(disk, targets[:5], SIZE, verbose=0)
+    assert made.predict(disk, SIZE, steps=2, verbose=0).shape == (2 * SIZE, 5, 1)
+
+
+def test_predictions_of_more_than_memory_holds(tmp_path):
+    """A sparse file of 8 TB, of which one batch is read at a time."""
+    path = tmp_path / "large"
+    with open(path, "wb") as file:
+        file.truncate(2**43)
+    large = np.memmap(path, "float64", "r", shape=(2**32, 32, 8))
+    made = fastrnn.Sequential([Input((32, 8)), LSTM(1)])
+    assert made.predict(large, 4, steps=3, verbose=0).shape == (12, 1)
+
+
 def test_stop_training_in_an_epoch_of_a_generator():
     made, data, taken = model(), itertools.cycle(batches(x, y)), []
 
@@ -240,7 +284,7 @@ def test_stop_training_in_an_epoch_of_a_generator():
     (lambda made: made.fit(batches(x, y), validation_split=0.5), "validation_split are not supported"),
     (lambda made: made.fit(batches(x, y, weight, x)), "got 4 items"),
     (lambda made: made.fit(batches(x)), "y is missing"),
-    (lambda made: made.fit(batches(x[:, :, :2], y)), "expected input of shape"),
+    (lambda made: made.fit(batches(x[:, :, :2], y)), "expected input .batch, time, 3., got .4, 5, 2."),
     (lambda made: made.evaluate(batches(x, y[:, :2])), "y"),
     (lambda made: made.fit(batches(x, y), steps_per_epoch=0), "number of steps: expected 1 or more"),
     (lambda made: made.fit(x, y, validation_data=(x, y, weight, x)), "validation_data: expected .*got 4 items")])

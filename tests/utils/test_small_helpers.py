@@ -23,7 +23,7 @@ def test_normalize(rng, shape, order):
     x[0] = 0
     np.testing.assert_allclose(utils.normalize(x, order=order), keras.utils.normalize(x, order=order), rtol=1e-12)
     for axis in range(len(shape)):      # Keras puts the lengths of the first axis along another one
-        lengths = np.linalg.norm(utils.normalize(x, axis, order), order, axis)
+        lengths = np.linalg.norm(utils.normalize(x, axis, order).reshape(shape), order, axis)
         np.testing.assert_allclose(lengths, np.linalg.norm(x, order, axis) > 0, rtol=1e-12)
     assert utils.normalize([[3, 4]]).tolist() == [[0.6, 0.8]]
 
@@ -111,7 +111,7 @@ class TestProgbar:
         bar = utils.Progbar(4, width=8, interval=0)
         bar.update(1, [("loss", 4.0), ("count", 1.0)])
         bar.add(1, [("loss", 2.0)])
-        half = sys.stdout.getvalue().split("\r")[-1]
+        half = sys.stdout.getvalue().split("\r")[-1].rstrip()
         assert half.startswith("2/4 ━━━━──── ") and half.endswith("loss: 3.0000 - count: 1.0000")
         bar.update(4, [("loss", 0.0)])
         lines = sys.stdout.getvalue().split("\r")
