@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        ops,
         optimizers,
         preprocessing,
         regularizers,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "datasets",
-    "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "optimizers", "preprocessing",
+    "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
     "regularizers", "saving", "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 
