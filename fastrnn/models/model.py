@@ -228,8 +228,8 @@ class Model(OlderMethods, Network):
 
         Args:
             x: inputs, an array of shape `(samples, ...)`; several in a list, or in a dictionary by the names of the
-                `Input`s; or a source of batches: a generator, an iterable or an indexed sequence of `(x, y)` or
-                `(x, y, sample_weight)`.
+                `Input`s; or a source of batches `(x, y)` or `(x, y, sample_weight)`: a generator, an iterable, a
+                `PyDataset` or another sequence of them, TensorFlow's `Dataset` or PyTorch's `DataLoader`.
             y: targets, one for each sample; of several outputs a list, a dictionary by name, or what has the structure
                 of the outputs. An output without a loss and metrics needs none. None with a source of batches.
             batch_size: samples an update, 32 by default.
@@ -239,13 +239,15 @@ class Model(OlderMethods, Network):
             callbacks: callbacks to call on the way.
             validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
-            shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
+            shuffle: draw a new order of the samples, or of a sequence's batches, for each epoch; `"batch"` only within
+                each batch. Other sources keep their order.
             class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
                 sample, `(samples,)` or one-hot rows, of a model with one output.
             sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`; for
                 all outputs, or for each in a list or a dictionary by name.
             initial_epoch: index of the first epoch.
-            steps_per_epoch: batches in an epoch, all of them by default.
+            steps_per_epoch: batches in an epoch, all of them by default. An epoch goes on where the last one stopped;
+                where the data end before it, so does it, with a warning, and a generator's end is that of the training.
             validation_steps, validation_batch_size: the same of the validation.
             validation_freq: evaluate after every so many epochs; or the numbers, from 1, of the epochs to do it after.
 

@@ -237,7 +237,7 @@ class Feed:
         of = f" after {step} of {self._steps} batches" if self._steps else ""
         warnings.warn(f"{self._who}: the input ran out of data{of}, so this is interrupted; a generator must yield as "
                       "many batches as there are steps in all epochs, and what can be iterated over again those of one "
-                      "epoch, as .repeat() lets it", stacklevel=2)
+                      "epoch, as .repeat() lets it", stacklevel=7)
 
 
 def split(data: Batch, fraction: float) -> tuple[Batch, Batch]:
