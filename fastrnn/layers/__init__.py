@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastrnn import spellings
 from fastrnn.layers.activation.elu import ELU
 from fastrnn.layers.activation.leaky_relu import LeakyReLU
 from fastrnn.layers.activation.prelu import PReLU
@@ -214,3 +215,5 @@ _ABSTRACT = (FunctionCall, Layer, Operation, Wrapper)
 for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:
         register(_layer)
+        spellings.accept(_layer)
+spellings.open_packages()
