@@ -30,7 +30,7 @@ def keras_results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         if programs:
             results = tmp_path_factory.mktemp("keras") / "results"
             command = [sys.executable, "-m", "tests.programs.running", str(results), *programs]
-            done = subprocess.run(command, cwd=running.HERE.parents[1], env={**os.environ, "KERAS_BACKEND": backend},
+            done = subprocess.run(command, cwd=running.HERE.parents[1], env={**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},
                                   capture_output=True, text=True, timeout=900)
             assert done.returncode == 0, done.stderr
             found |= pickle.loads(results.read_bytes())

@@ -49,6 +49,6 @@ def main(begin):
     for _ in range(6):
         predicted_logits, states = model(ids, states=states, return_state=True)
         ids = keras.ops.convert_to_numpy(predicted_logits)[:, -1:].argmax(-1)
-        written.append(np.asarray(chars_from_ids(ids))[0, 0])
+        written.append(np.asarray(chars_from_ids(ids[0]))[0])
     written = [char.decode() if isinstance(char, bytes) else str(char) for char in written]
     return {"loss": history.history["loss"], "ids": all_ids, "written": written, "predictions": model.predict(inputs)}
