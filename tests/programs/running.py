@@ -42,7 +42,7 @@ def on_fastrnn(source: str) -> str:
 
 
 def backend(source: str) -> str:
-    """The backend that a program asks Keras for: TensorFlow where it uses that, else PyTorch, which compiles nothing.
+    """The backend that a program asks Keras for: TensorFlow where it uses that, else PyTorch, which is the quickest.
 
     On PyTorch, Keras does not train a stateful layer: it overwrites the states that the gradient needs.
     """

@@ -22,15 +22,16 @@ TOLERANCE = 2e-4
 @pytest.fixture(scope="module")
 def keras_results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Keras gives for each program that is to be tested; one process a backend, as importing one takes seconds."""
-    here = [item.callspec.params for item in request.session.items if getattr(item, "callspec", None)]
-    wanted = sorted({params["program"] for params in here if "program" in params})
+    here = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    wanted = sorted({item.callspec.params["program"] for item in here})
     found: dict[str, Any] = {}
     for backend in "torch", "tensorflow", "jax":
         programs = [p for p in wanted if running.backend((running.HERE / p).read_text()) == backend]
         if programs:
             results = tmp_path_factory.mktemp("keras") / "results"
             command = [sys.executable, "-m", "tests.programs.running", str(results), *programs]
-            done = subprocess.run(command, cwd=running.HERE.parents[1], env={**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},
+            done = subprocess.run(command, cwd=running.HERE.parents[1],
+                                  env={**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},
                                   capture_output=True, text=True, timeout=900)
             assert done.returncode == 0, done.stderr
             found |= pickle.loads(results.read_bytes())
@@ -64,6 +65,7 @@ def assert_same(found: Any, expected: Any, what: str) -> None:
 
 
 def test_imports_alone_are_changed() -> None:
-    source = "import keras\nfrom keras import layers\n    from tensorflow.keras.models import Model\nkeras.x = 'keras'\n"
+    source = ("import keras\nfrom keras import layers\n    from tensorflow.keras.models import Model\n"
+              "keras.x = 'keras'\n")
     assert running.on_fastrnn(source) == ("import fastrnn as keras\nfrom fastrnn import layers\n"
                                           "    from fastrnn.models import Model\nkeras.x = 'keras'\n")

@@ -7,7 +7,8 @@ from tensorflow import keras
 from tensorflow.keras import layers
 from tensorflow.keras.layers import TextVectorization
 
-REVIEWS = np.array(["I write, erase, rewrite", "Erase again, and then", "A poppy blooms.", "the cat sat on the mat"] * 6)
+REVIEWS = np.array(["I write, erase, rewrite", "Erase again, and then", "A poppy blooms.",
+                    "the cat sat on the mat"] * 6)
 max_tokens = 24
 
 
@@ -25,7 +26,8 @@ def main(begin):
     labels = np.array([0, 0, 1, 1] * 6)
     found = {}
     for name, options in {"binary": {"output_mode": "multi_hot"}, "bigrams": {"ngrams": 2, "output_mode": "multi_hot"},
-                          "counts": {"ngrams": 2, "output_mode": "count"}, "weights": {"output_mode": "tf_idf"}}.items():
+                          "counts": {"ngrams": 2, "output_mode": "count"},
+                          "weights": {"output_mode": "tf_idf"}}.items():
         text_vectorization = TextVectorization(max_tokens=max_tokens, pad_to_max_tokens=True, **options)
         text_vectorization.adapt(REVIEWS)
         x = keras.ops.convert_to_numpy(text_vectorization(REVIEWS))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stacked SimpleRNNs, and reviews read backwards both ways: after chapter 6 of Chollet's "Deep Learning with Python"."""
+"""Stacked SimpleRNNs, and reviews read backwards both ways: after chapter 6 of Chollet's "Deep Learning with
+Python"."""
 
 import numpy as np
 from keras.layers import LSTM, Bidirectional, Dense, Embedding, SimpleRNN
@@ -36,4 +37,5 @@ def main(begin):
     both.build((None, maxlen))
     begin(both)
     loss = both.fit(reversed_train, y_train, epochs=2, batch_size=10, shuffle=False, verbose=0).history["loss"]
-    return {"acc": acc, "val_acc": val_acc, "loss": loss, "predictions": [model.predict(input_train), both.predict(reversed_train)]}
+    return {"acc": acc, "val_acc": val_acc, "loss": loss,
+            "predictions": [model.predict(input_train), both.predict(reversed_train)]}

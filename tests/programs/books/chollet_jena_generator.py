@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Temperature by a GRU from a generator, one with dropout's arguments, stacked, and behind convolutions: after chapter 6
-of Chollet's "Deep Learning with Python", with its `fit_generator` and `lr`."""
+"""Temperature by a GRU from a generator, one with dropout's arguments, stacked, and behind convolutions: after chapter
+6 of Chollet's "Deep Learning with Python", with its `fit_generator` and `lr`."""
 
 import numpy as np
 from keras import layers
@@ -38,8 +38,10 @@ def main(begin):
     stacked = [layers.GRU(8, dropout=0.0, recurrent_dropout=0.0, return_sequences=True,
                           input_shape=(None, float_data.shape[-1])),
                layers.GRU(8, activation="relu", dropout=0.0, recurrent_dropout=0.0), layers.Dense(1)]
-    convolved = [layers.Conv1D(8, 3, activation="relu", input_shape=(None, float_data.shape[-1])), layers.MaxPooling1D(2),
-                 layers.Conv1D(8, 3, activation="relu"), layers.GRU(8, dropout=0.0, recurrent_dropout=0.0), layers.Dense(1)]
+    convolved = [layers.Conv1D(8, 3, activation="relu", input_shape=(None, float_data.shape[-1])),
+                 layers.MaxPooling1D(2),
+                 layers.Conv1D(8, 3, activation="relu"), layers.GRU(8, dropout=0.0, recurrent_dropout=0.0),
+                 layers.Dense(1)]
     found = {}
     for name, parts in ("stacked", stacked), ("convolved", convolved):
         model = Sequential()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A common-sense baseline, convolutions, LSTMs and GRUs on windows: after chapter 10 of the second edition of Chollet's
-"Deep Learning with Python"."""
+"""A common-sense baseline, convolutions, LSTMs and GRUs on windows: after chapter 10 of the second edition of
+Chollet's "Deep Learning with Python"."""
 
 import numpy as np
 from tensorflow import keras

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""English to Spanish with a GRU both ways, summed, whose state begins the decoder: after chapter 11 of the second edition
-of Chollet's "Deep Learning with Python"."""
+"""English to Spanish with a GRU both ways, summed, whose state begins the decoder: after chapter 11 of the second
+edition of Chollet's "Deep Learning with Python"."""
 
 import string
 
@@ -8,7 +8,8 @@ import numpy as np
 from tensorflow import keras
 from tensorflow.keras import layers
 
-TEXT_PAIRS = [("Tom walks home.", "Tom va a casa."), ("I see a house", "Veo una casa"), ("He sees the cat", "Ve el gato"),
+TEXT_PAIRS = [("Tom walks home.", "Tom va a casa."), ("I see a house", "Veo una casa"),
+              ("He sees the cat", "Ve el gato"),
               ("The cat walks", "El gato va"), ("Tom sees a cat.", "Tom ve un gato."), ("I walk home", "Voy a casa")]
 vocab_size, sequence_length, embed_dim, latent_dim = 24, 6, 8, 10
 strip_chars = string.punctuation + "¿"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shakespeare's letters one-hot in a Lambda, without and with kept states: after chapter 16 of Géron's "Hands-On Machine
-Learning"."""
+"""Shakespeare's letters one-hot in a Lambda, without and with kept states: after chapter 16 of Géron's "Hands-On
+Machine Learning"."""
 
 import numpy as np
 from tensorflow import keras
 
-TEXT = "first citizen: before we proceed any further, hear me speak. all: speak, speak. you are all resolved rather to die"
+TEXT = "first citizen: before we proceed any further, hear me speak. all: speak, speak. you are all resolved rather to"
 n_steps, batch_size = 10, 4
 
 
@@ -57,4 +57,5 @@ def main(begin):
     for _ in range(5):
         ids = np.array([[tokenizer.index(c) for c in text]])
         text += tokenizer[stateless_model.predict(ids, verbose=0)[0, -1].argmax()]
-    return {"loss": history.history["loss"], "kept": kept.history["loss"], "text": text, "predictions": model.predict(X)}
+    return {"loss": history.history["loss"], "kept": kept.history["loss"], "text": text,
+            "predictions": model.predict(X)}

@@ -14,9 +14,11 @@ vocab_size, num_oov_buckets, embed_size = 20, 4, 8
 
 def main(begin):
     vocabulary = Counter(word for review in REVIEWS for word in review.split())
-    truncated_vocabulary = [word for word, count in sorted(vocabulary.items(), key=lambda w: (-w[1], w[0]))][:vocab_size]
+    by_count = sorted(vocabulary.items(), key=lambda w: (-w[1], w[0]))
+    truncated_vocabulary = [word for word, count in by_count][:vocab_size]
     word_to_id = {word: index for index, word in enumerate(["<pad>", *truncated_vocabulary])}
-    encoded = [[word_to_id.get(word) or vocab_size + 1 + len(word) % num_oov_buckets for word in r.split()] for r in REVIEWS]
+    encoded = [[word_to_id.get(word) or vocab_size + 1 + len(word) % num_oov_buckets for word in review.split()]
+               for review in REVIEWS]
     X = keras.preprocessing.sequence.pad_sequences(encoded, padding="post")
     y = np.array([1, 0, 0, 1] * 8)
     model = keras.models.Sequential([

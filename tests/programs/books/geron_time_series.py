@@ -58,7 +58,8 @@ def main(begin):
     wavenet = keras.models.Sequential()
     wavenet.add(keras.Input(shape=[None, 1]))
     for rate in (1, 2, 4) * 2:
-        wavenet.add(keras.layers.Conv1D(filters=6, kernel_size=2, padding="causal", activation="relu", dilation_rate=rate))
+        wavenet.add(keras.layers.Conv1D(filters=6, kernel_size=2, padding="causal", activation="relu",
+                                        dilation_rate=rate))
     wavenet.add(keras.layers.Conv1D(filters=5, kernel_size=1))
     strided = keras.models.Sequential([
         keras.layers.Conv1D(filters=6, kernel_size=4, strides=2, padding="valid", input_shape=[None, 1]),
@@ -69,9 +70,11 @@ def main(begin):
     flat.compile(loss="mse", optimizer="adam")
     begin(flat)
     found["flat"] = flat.fit(X, Y[:, -1, :1], epochs=2, batch_size=16, shuffle=False, verbose=0).history
-    for name, model, targets in ("deep", deep, Y), ("normed", normed, Y), ("wavenet", wavenet, Y), ("strided", strided, Y[:, 3::2]):
+    models = [("deep", deep, Y), ("normed", normed, Y), ("wavenet", wavenet, Y), ("strided", strided, Y[:, 3::2])]
+    for name, model, targets in models:
         model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=0.01), metrics=[last_time_step_mse])
         begin(model)
-        history = model.fit(X, targets, epochs=2, batch_size=16, validation_data=(X[:8], targets[:8]), shuffle=False, verbose=0)
+        history = model.fit(X, targets, epochs=2, batch_size=16, validation_data=(X[:8], targets[:8]), shuffle=False,
+                            verbose=0)
         found[name] = [history.history, model.predict(X[:8])]
     return found

@@ -34,7 +34,7 @@ def next_train(downsample_factor=4):
         input_length = np.full((minibatch_size, 1), img_w // downsample_factor - 2)
         label_length = np.full((minibatch_size, 1), absolute_max_string_len)
         inputs = {"the_input": X_data, "the_labels": labels, "input_length": input_length, "label_length": label_length}
-        yield inputs, {"ctc": np.zeros([minibatch_size])}
+        yield inputs, np.zeros([minibatch_size])
 
 
 def main(begin):

@@ -24,5 +24,6 @@ def main(begin):
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     model.build((None, maxlen))
     begin(model)
-    history = model.fit(x[:56], y[:56], batch_size=8, epochs=3, validation_data=[x[56:], y[56:]], shuffle=False, verbose=0)
+    history = model.fit(x[:56], y[:56], batch_size=8, epochs=3, validation_data=[x[56:], y[56:]], shuffle=False,
+                        verbose=0)
     return {"history": history.history, "predictions": model.predict(x[56:])}

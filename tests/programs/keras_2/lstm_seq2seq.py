@@ -6,7 +6,8 @@ from keras.layers import LSTM, Dense, Input
 from keras.models import Model
 
 PAIRS = [("Go.", "Va !"), ("Run!", "Cours !"), ("Wow!", "Ça alors !"), ("Help!", "À l'aide !"), ("Jump.", "Saute."),
-         ("Stop!", "Stop !"), ("Wait.", "Attends."), ("I see.", "Je vois."), ("I ran.", "J'ai couru."), ("Hi.", "Salut.")]
+         ("Stop!", "Stop !"), ("Wait.", "Attends."), ("I see.", "Je vois."), ("I ran.", "J'ai couru."),
+         ("Hi.", "Salut.")]
 latent_dim = 20
 
 
@@ -32,7 +33,7 @@ def main(begin):
 
     encoder_inputs = Input(shape=(None, num_encoder_tokens))
     encoder = LSTM(latent_dim, return_state=True)
-    encoder_outputs, state_h, state_c = encoder(encoder_inputs)
+    _, state_h, state_c = encoder(encoder_inputs)
     encoder_states = [state_h, state_c]
     decoder_inputs = Input(shape=(None, num_decoder_tokens))
     decoder_lstm = LSTM(latent_dim, return_sequences=True, return_state=True)

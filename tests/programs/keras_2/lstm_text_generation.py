@@ -32,7 +32,7 @@ def main(begin):
         text = f.read().lower()
     chars = sorted(set(text))
     char_indices = {c: i for i, c in enumerate(chars)}
-    indices_char = {i: c for i, c in enumerate(chars)}
+    indices_char = dict(enumerate(chars))
 
     sentences, next_chars = [], []
     for i in range(0, len(text) - maxlen, step):

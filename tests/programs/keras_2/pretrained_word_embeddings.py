@@ -55,5 +55,7 @@ def main(begin):
     model = Model(sequence_input, preds)
     model.compile(loss="categorical_crossentropy", optimizer="rmsprop", metrics=["acc"])
     begin(model)
-    history = model.fit(data, labels, batch_size=12, epochs=2, validation_split=VALIDATION_SPLIT, shuffle=False, verbose=0)
-    return {"history": history.history, "vectors": before, "sequences": sequences[:6], "predictions": model.predict(data)}
+    history = model.fit(data, labels, batch_size=12, epochs=2, validation_split=VALIDATION_SPLIT, shuffle=False,
+                        verbose=0)
+    return {"history": history.history, "vectors": before, "sequences": sequences[:6],
+            "predictions": model.predict(data)}

@@ -28,7 +28,8 @@ class CTCLayer(layers.Layer):
 def build_model():
     input_img = layers.Input(shape=(img_width, img_height, 1), name="image", dtype="float32")
     labels = layers.Input(name="label", shape=(None,), dtype="float32")
-    x = layers.Conv2D(4, (3, 3), activation="relu", kernel_initializer="he_normal", padding="same", name="Conv1")(input_img)
+    x = layers.Conv2D(4, (3, 3), activation="relu", kernel_initializer="he_normal", padding="same",
+                      name="Conv1")(input_img)
     x = layers.MaxPooling2D((2, 2), name="pool1")(x)
     x = layers.Conv2D(6, (3, 3), activation="relu", kernel_initializer="he_normal", padding="same", name="Conv2")(x)
     x = layers.MaxPooling2D((2, 2), name="pool2")(x)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared layers, several inputs and outputs, models as layers, and features out: after the guide "The functional API"."""
+"""Shared layers, several inputs and outputs, models as layers, and features out: after the guide "The functional
+API"."""
 
 import keras
 import numpy as np
@@ -81,5 +82,6 @@ def main(begin):
     config = model.get_config()
     new_model = keras.Model.from_config(config)
     new_model.set_weights(model.get_weights())
-    return {"tickets": tickets(begin, rng), "autoencoder": autoencoder(begin, x), "shared": model.predict([ids, ids[::-1]]),
+    return {"tickets": tickets(begin, rng), "autoencoder": autoencoder(begin, x),
+            "shared": model.predict([ids, ids[::-1]]),
             "copied": new_model.predict([ids, ids[::-1]])}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Own layers in files, in configurations and in clones; weights moved between models: after the guides "Save, serialize,
-and export models" and "The Sequential model"."""
+"""Own layers in files, in configurations and in clones; weights moved between models: after the guides "Save,
+serialize, and export models" and "The Sequential model"."""
 
 import keras
 import numpy as np
@@ -48,7 +48,8 @@ def main(begin):
     json_model.set_weights(model.get_weights())
     extracted = keras.Model(model.inputs, model.layers[-2].output)
     again = reconstructed_model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0).history["loss"]
-    models = {"new": new_model, "clone": clone, "json": json_model, "extracted": extracted, "again": reconstructed_model}
+    models = {"new": new_model, "clone": clone, "json": json_model, "extracted": extracted,
+              "again": reconstructed_model}
     config = keras.layers.serialize(keras.layers.Dense(3, name="dense"))
     return {"loss": history.history["loss"], "continued": again, "class": config["class_name"],
             "names": [layer.name for layer in model.layers[1:] if "custom" not in layer.name],

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers of layers, lazy weights, add_loss, and an autoencoder trained as a model: after the guide "Making new layers and
-models via subclassing"."""
+"""Layers of layers, lazy weights, add_loss, and an autoencoder trained as a model: after the guide "Making new layers
+and models via subclassing"."""
 
 import keras
 import numpy as np

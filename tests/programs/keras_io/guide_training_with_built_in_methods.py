@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Own losses and metrics, weights of classes and samples, schedules, dictionaries: after the guide "Training & evaluation
-with the built-in methods"."""
+"""Own losses and metrics, weights of classes and samples, schedules, dictionaries: after the guide "Training &
+evaluation with the built-in methods"."""
 
 import keras
 import numpy as np

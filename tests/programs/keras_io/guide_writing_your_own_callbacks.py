@@ -62,6 +62,10 @@ class CustomLearningRateScheduler(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.schedule(epoch, lr)
 
 
+def lr_schedule(epoch, lr):
+    return lr * 0.5 if epoch else lr
+
+
 def main(begin):
     rng = np.random.default_rng(21)
     x, y = rng.normal(size=(24, 5, 3)).astype("float32"), rng.normal(size=(24, 1)).astype("float32")
@@ -71,7 +75,7 @@ def main(begin):
     begin(model)
     custom, early = CustomCallback(), EarlyStoppingAtMinLoss(patience=1)
     history = model.fit(x, y, batch_size=8, epochs=6, validation_split=0.25, shuffle=False, verbose=0,
-                        callbacks=[custom, early, CustomLearningRateScheduler(lambda epoch, lr: lr * (0.5 if epoch else 1))])
+                        callbacks=[custom, early, CustomLearningRateScheduler(lr_schedule)])
     model.evaluate(x, y, batch_size=12, callbacks=[custom], verbose=0)
     predictions = model.predict(x, callbacks=[custom])
     return {"history": history.history, "called": custom.called, "stopped": early.stopped_epoch,

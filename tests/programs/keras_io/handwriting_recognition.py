@@ -4,7 +4,7 @@ examples/vision/handwriting_recognition.py."""
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 from keras.layers import StringLookup
 
 max_len, padding_token, image_width, image_height = 4, 99, 32, 8

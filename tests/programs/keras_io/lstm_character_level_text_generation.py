@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A character at a time with a Sequential from a list: after keras-io's lstm_character_level_text_generation.py."""
 
-import io
 import os
 
 import keras
 import numpy as np
 from keras import layers
 
-TEXT = "supposing that truth is a woman what then is there not ground for suspecting\nthat all philosophers have failed "
+TEXT = "supposing that truth is a woman what then is there not ground for suspecting\nthat all philosophers have"
 
 
 def main(begin):
@@ -17,7 +16,7 @@ def main(begin):
         f.write(TEXT * 2)
     path = keras.utils.get_file("nietzsche.txt", origin="file://" + os.path.abspath("server/nietzsche.txt"),
                                 cache_dir=os.getcwd())
-    with io.open(path, encoding="utf-8") as f:
+    with open(path, encoding="utf-8") as f:
         text = f.read().lower()
     text = text.replace("\n", " ")
     chars = sorted(set(text))

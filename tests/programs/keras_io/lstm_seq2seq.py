@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A translator in .keras, taken apart by `model.input` and `model.layers`: after keras-io's examples/nlp/lstm_seq2seq.py."""
+"""A translator in .keras, taken apart by `model.input` and `model.layers`: after keras-io's
+examples/nlp/lstm_seq2seq.py."""
 
 import keras
 import numpy as np
@@ -32,7 +33,7 @@ def main(begin):
 
     model = keras.models.load_model("s2s_model.keras")
     encoder_inputs = model.input[0]
-    encoder_outputs, state_h_enc, state_c_enc = model.layers[2].output
+    _, state_h_enc, state_c_enc = model.layers[2].output
     encoder_model = keras.Model(encoder_inputs, [state_h_enc, state_c_enc])
     decoder_inputs = model.input[1]
     decoder_states_inputs = [keras.Input(shape=(latent_dim,)), keras.Input(shape=(latent_dim,))]

@@ -5,7 +5,8 @@ import keras
 import numpy as np
 from keras import layers
 
-SAMPLES = ["the goalie saves the shot", "polygons render on the card", "a shot on goal", "the card renders textures"] * 8
+SAMPLES = ["the goalie saves the shot", "polygons render on the card", "a shot on goal",
+           "the card renders textures"] * 8
 embedding_dim = 6
 
 
@@ -40,6 +41,7 @@ def main(begin):
     x_train = keras.ops.convert_to_numpy(vectorizer(np.array([[s] for s in SAMPLES])))
     model.compile(loss="sparse_categorical_crossentropy", optimizer="rmsprop", metrics=["acc"])
     begin(model)
-    history = model.fit(x_train, labels, batch_size=8, epochs=2, validation_data=(x_train, labels), shuffle=False, verbose=0)
+    history = model.fit(x_train, labels, batch_size=8, epochs=2, validation_data=(x_train, labels), shuffle=False,
+                        verbose=0)
     return {"vocabulary": list(map(str, voc)), "x": x_train, "history": history.history,
             "vectors": embedding_layer.get_weights()[0], "predictions": model.predict(x_train)}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strings to a score, through TextVectorization and strided convolutions; the strings' model is put together at the end:
-after keras-io's examples/nlp/text_classification_from_scratch.py."""
+"""Strings to a score, through TextVectorization and strided convolutions; the strings' model is put together at the
+end: after keras-io's examples/nlp/text_classification_from_scratch.py."""
 
 import os
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A transformer block as a layer of one's own: after keras-io's examples/nlp/text_classification_with_transformer.py."""
+"""A transformer block as a layer of one's own: after keras-io's
+examples/nlp/text_classification_with_transformer.py."""
 
 import keras
 import numpy as np

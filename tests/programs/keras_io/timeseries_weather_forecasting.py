@@ -24,7 +24,7 @@ def main(begin):
     train_data = features.loc[0 : train_split - 1]
     val_data = features.loc[train_split:]
     start = past + future
-    x_train = train_data[[i for i in range(3)]].values
+    x_train = train_data[list(range(3))].values
     y_train = features.iloc[start : start + train_split][[1]]
     sequence_length = int(past / step)
     dataset_train = keras.preprocessing.timeseries_dataset_from_array(
@@ -32,7 +32,7 @@ def main(begin):
     x_end = len(val_data) - past - future
     label_start = train_split + past + future
     dataset_val = keras.preprocessing.timeseries_dataset_from_array(
-        val_data.iloc[:x_end][[i for i in range(3)]].values, features.iloc[label_start:][[1]],
+        val_data.iloc[:x_end][list(range(3))].values, features.iloc[label_start:][[1]],
         sequence_length=sequence_length, sampling_rate=step, batch_size=batch_size)
     for inputs, targets in dataset_train.take(1):
         shapes = [tuple(np.asarray(inputs).shape), tuple(np.asarray(targets).shape)]

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emoji for sentences: two bidirectional LSTMs, skip connections, and attention: after bfelbo/DeepMoji's model_def.py."""
+"""Emoji for sentences: two bidirectional LSTMs, skip connections, and attention: after bfelbo/DeepMoji's
+model_def.py."""
 
 import numpy as np
 from keras import backend as K
-from keras.layers import (LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, Input, Layer, SpatialDropout1D,
-                          concatenate)
+from keras.layers import (
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    Input,
+    Layer,
+    SpatialDropout1D,
+    concatenate,
+)
 from keras.models import Model
 from keras.regularizers import L1L2
 

@@ -17,7 +17,8 @@ def main(begin):
     rng = np.random.RandomState(31)
     kinds = rng.randint(0, len(LABELS), 64)
     t = np.arange(n_steps)[:, None]
-    signals = np.stack([np.sin(t * (k + 1) / 5 + np.arange(n_input)) for k in kinds]) + 0.2 * rng.randn(64, n_steps, n_input)
+    waves = np.stack([np.sin(t * (k + 1) / 5 + np.arange(n_input)) for k in kinds])
+    signals = waves + 0.2 * rng.randn(64, n_steps, n_input)
     y = to_categorical(kinds)
     model = Sequential()
     model.add(LSTM(n_hidden, return_sequences=True, input_shape=(n_steps, n_input), unit_forget_bias=True,

@@ -61,5 +61,6 @@ def main(begin):
     model = Model(review_input, preds)
     model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["acc"])
     begin(model)
-    history = model.fit(data, labels, validation_data=(data[:8], labels[:8]), epochs=2, batch_size=8, shuffle=False, verbose=0)
+    history = model.fit(data, labels, validation_data=(data[:8], labels[:8]), epochs=2, batch_size=8, shuffle=False,
+                        verbose=0)
     return {"history": history.history, "predictions": model.predict(data)}

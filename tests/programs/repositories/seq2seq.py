@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sequence to sequence without teacher: repeated vector, and a decoder whose output is its next input, in a cell of one's
-own: after farizrahman4u/seq2seq's SimpleSeq2Seq and Seq2Seq."""
+"""Sequence to sequence without teacher: repeated vector, and a decoder whose output is its next input, in a cell of
+one's own: after farizrahman4u/seq2seq's SimpleSeq2Seq and Seq2Seq."""
 
 import keras
 import numpy as np

@@ -8,7 +8,8 @@ from keras.callbacks import EarlyStopping, History
 from keras.layers import LSTM, Activation, Dense, Dropout
 from keras.models import Sequential, load_model
 
-config = {"layers": [10, 10], "dropout": 0.0, "n_predictions": 5, "l_s": 20, "loss_metric": "mse", "optimizer": "adam",
+config = {"layers": [10, 10], "dropout": 0.0, "n_predictions": 5, "l_s": 20, "loss_metric": "mean_squared_error",
+          "optimizer": "adam",
           "patience": 2, "min_delta": 0.0003, "epochs": 3, "lstm_batch_size": 16, "validation_split": 0.2}
 
 
@@ -21,7 +22,8 @@ def main(begin):
     t = np.arange(120)
     telemetry = np.stack([np.sin(t / 4), (t % 10 < 2).astype(float), np.cos(t / 9)], axis=1)
     X_train, y_train = shape_data(telemetry, config["l_s"], config["n_predictions"])
-    cbs = [History(), EarlyStopping(monitor="val_loss", patience=config["patience"], min_delta=config["min_delta"], verbose=0)]
+    cbs = [History(), EarlyStopping(monitor="val_loss", patience=config["patience"], min_delta=config["min_delta"],
+                                    verbose=0)]
     model = Sequential()
     model.add(LSTM(config["layers"][0], input_shape=(None, X_train.shape[2]), return_sequences=True))
     model.add(Dropout(config["dropout"]))

@@ -69,14 +69,16 @@ def textgenrnn_model(num_classes, cfg, context_size, optimizer=None):
     merged = concatenate([attention, context_embed], name="concat")
     main_output = Dense(num_classes, name="context_output", activation="softmax")(merged)
     model = Model(inputs=[input, context_input], outputs=[main_output, output])
-    model.compile(loss="categorical_crossentropy", optimizer=optimizer, loss_weights=[0.8, 0.2])
+    model.compile(loss=["categorical_crossentropy", "categorical_crossentropy"], optimizer=optimizer,
+                  loss_weights=[0.8, 0.2])
     return model
 
 
 def main(begin):
     char_indices = {c: i + 1 for i, c in enumerate(sorted(set(TEXT)))}
     encoded = [char_indices[c] for c in TEXT]
-    x = sequence.pad_sequences([encoded[max(0, i - 8) : i] for i in range(1, len(encoded))], maxlen=config["max_length"])
+    x = sequence.pad_sequences([encoded[max(0, i - 8) : i] for i in range(1, len(encoded))],
+                               maxlen=config["max_length"])
     y = np.eye(len(char_indices) + 1)[encoded[1:]]
     context = np.eye(3)[np.arange(len(x)) % 3]
     model = textgenrnn_model(len(char_indices) + 1, config, 3, RMSprop(learning_rate=4e-3, rho=0.99))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reviews as strings through TextVectorization and a masked bidirectional LSTM: after TensorFlow's tutorial
-"Text classification with an RNN"."""
+"""Reviews as strings through TextVectorization and a masked bidirectional LSTM: after TensorFlow's tutorial "Text
+classification with an RNN"."""
 
 import numpy as np
 from tensorflow import keras
 
 VOCAB_SIZE = 40
 SAMPLES = ["The movie was cool. The animation and the graphics were out of this world!", "A bad, boring film",
-           "I would recommend this movie.", "The plot was bad; the graphics were worse.", "Cool!", "what a waste of time"]
+           "I would recommend this movie.", "The plot was bad; the graphics were worse.", "Cool!", "waste of time"]
 
 
 def main(begin):

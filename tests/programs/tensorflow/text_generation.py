@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A character model as a subclass that takes and gives its states: after TensorFlow's tutorial "Text generation with an
-RNN"."""
+"""A character model as a subclass that takes and gives its states: after TensorFlow's tutorial "Text generation with
+an RNN"."""
 
 import numpy as np
 from tensorflow import keras

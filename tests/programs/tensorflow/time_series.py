@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weather: a window generator, a residual wrapper, and an autoregressive LSTM cell: after TensorFlow's tutorial
-"Time series forecasting"."""
+"""Weather: a window generator, a residual wrapper, and an autoregressive LSTM cell: after TensorFlow's tutorial "Time
+series forecasting"."""
 
 import numpy as np
 import tensorflow as tf
@@ -87,9 +87,11 @@ def main(begin):
         keras.layers.Dense(num_features, kernel_initializer=keras.initializers.Zeros()),
     ]))
     residual = compile_and_fit(residual_lstm, WindowGenerator(10, 10, 1, train), begin)
-    multi_dense = keras.Sequential([keras.layers.Lambda(lambda x: x[:, -1:, :]), keras.layers.Dense(16, activation="relu"),
+    multi_dense = keras.Sequential([keras.layers.Lambda(lambda x: x[:, -1:, :]),
+                                    keras.layers.Dense(16, activation="relu"),
                                     keras.layers.Dense(OUT_STEPS * num_features),
                                     keras.layers.Reshape([OUT_STEPS, num_features])])
     multi = compile_and_fit(multi_dense, WindowGenerator(8, OUT_STEPS, OUT_STEPS, train), begin)
-    feedback = compile_and_fit(FeedBack(units=8, out_steps=OUT_STEPS), WindowGenerator(8, OUT_STEPS, OUT_STEPS, train), begin)
+    feedback = compile_and_fit(FeedBack(units=8, out_steps=OUT_STEPS), WindowGenerator(8, OUT_STEPS, OUT_STEPS, train),
+                               begin)
     return {"conv": conv, "residual": residual, "multi": multi, "feedback": feedback}
