@@ -18,7 +18,7 @@ SPELLINGS = [
     (r"from keras import backend as K$", "from keras._tf_keras.keras import backend as K"),
     (r"import keras\.backend as K$", "import keras._tf_keras.keras.backend as K"),
     (r"from keras\.preprocessing\.text import", "from keras._tf_keras.keras.preprocessing.text import"),
-    (r"from keras\.preprocessing\.sequence import T", "from keras._tf_keras.keras.preprocessing.sequence import T"),
+    (r"from keras\.preprocessing\.sequence import (T|m|s)", r"from keras.src.legacy.preprocessing.sequence import \1"),
     (r"\bfit_generator\((generator=)?", "fit("),
     (r"\bevaluate_generator\(", "evaluate("),
     (r"\bpredict_generator\(", "predict("),
