@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        ops,
         optimizers,
         preprocessing,
         regularizers,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads",
-    "initializers", "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "regularizers", "saving",
-    "set_num_threads", "show_config", "utils",
+    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing", "regularizers",
+    "saving", "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 
 _homes = {"Input": "fastrnn.layers", "Model": "fastrnn.models", "Sequential": "fastrnn.models"}

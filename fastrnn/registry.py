@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.registered import get_registered_name, known_objects
+
 
 @functools.cache
 def snake_case(name: str) -> str:
@@ -103,8 +105,8 @@ class Configurable:
 class Registry:
     """The objects of one kind by name, and the look-ups that every such module shares.
 
-    Nothing that a configuration names is imported or evaluated: a name is looked up in the table and in the
-    `custom_objects` of the call, and is an error if it is in neither.
+    Nothing that a configuration names is imported or evaluated: a name is looked up in the table, among what the user
+    has registered, and in the `custom_objects` of the call, and is an error if it is in none of them.
 
     Args:
         kind: what the objects are, in the words of an error message: "initializer".
@@ -197,19 +199,20 @@ class Registry:
         cls = type(obj)
         if not hasattr(obj, "get_config"):
             if hasattr(obj, "__name__"):
-                return obj.__name__
+                return get_registered_name(obj)
             raise ValueError(f"cannot serialize {obj!r} as {self._a_kind}: it has no get_config()")
         known = self.objects.get(cls.__name__) is cls
         return {
             "module": getattr(cls, "keras_module", self.module) if known else cls.__module__,
             "class_name": getattr(cls, "keras_name", cls.__name__) if known else cls.__name__,
             "config": obj.get_config(),
-            "registered_name": None if known else cls.__name__,
+            "registered_name": None if known else get_registered_name(cls),
         }
 
     def _find(self, name: str, custom_objects: Mapping[str, Any] | None) -> Any:
-        if custom_objects and name in custom_objects:
-            return custom_objects[name]
+        own = known_objects(custom_objects)
+        if name in own:
+            return own[name]
         try:
             return self.objects[name]
         except KeyError:

@@ -10,9 +10,19 @@ import numpy as np
 from fastrnn import arrays, runtime
 from fastrnn.models.drawing import plot_model
 from fastrnn.preprocessing.sequence import pad_sequences
+from fastrnn.registered import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from fastrnn.registry import absent_from
 
-__all__ = ["pad_sequences", "plot_model", "set_random_seed", "to_categorical"]
+__all__ = ["CustomObjectScope", "custom_object_scope", "get_custom_objects", "get_registered_name",
+           "get_registered_object", "pad_sequences", "plot_model", "register_keras_serializable", "set_random_seed",
+           "to_categorical"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)

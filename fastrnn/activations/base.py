@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.graph.eager import differentiated, tape
+from fastrnn.graph.tape import is_box, plain
 from fastrnn.registry import Configurable, snake_case
 
 
@@ -38,11 +40,20 @@ class Activation(Configurable):
 
     def __call__(self, x: Any, **parameters: Any) -> np.ndarray:
         """The activation of `x`, an array of any shape: a float array of the same shape."""
+        running = tape()
+        if running is not None and is_box(x):
+            return self._traced(x, running, parameters)
         if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
             x = np.asarray(x, np.float32)
         if parameters:
             return type(self)(**{**self.get_config(), **parameters}).forward(x)
         return self.forward(x)
+
+    def _traced(self, x: Any, running: Any, parameters: dict[str, Any]) -> Any:
+        known = type(self)(**{**self.get_config(), **parameters}) if parameters else self
+        values = plain(x)
+        y = known.forward(values)
+        return running.record(y, [x], lambda dy: known.backward(y, dy, values))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The activation of a float array."""
@@ -60,7 +71,10 @@ class Activation(Configurable):
 
 
 class FunctionActivation(Activation):
-    """A function of the user's own: it can predict, and has no derivative."""
+    """A function of the user's own, made of `fastrnn.ops`, of operators or of NumPy's element-wise functions. Its
+    derivative follows from a trace of it, by the package autograd."""
+
+    needs_input = True
 
     def __init__(self, function: Callable[[np.ndarray], Any]) -> None:
         self.function = function
@@ -73,10 +87,8 @@ class FunctionActivation(Activation):
         return np.asarray(self.function(x), x.dtype)
 
     def backward(self, y: np.ndarray, dy: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
-        raise NotImplementedError(
-            f"activation {self.name!r} is a plain function and has no derivative; to train with it, subclass "
-            "fastrnn.activations.Activation and define forward(x) and backward(y, dy, x)"
-        )
+        found = differentiated(self.function, needed(self, x))[1](dy)[0]
+        return np.zeros_like(dy) if found is None else np.asarray(found, dy.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"function": self.name}

@@ -27,6 +27,8 @@ class Call:
         buffers: arrays that each pass uses again.
         spared: indices of the inputs whose gradients nobody wants.
         logits: the gradient of the output is that of what enters the layer's `output_activation`.
+        arguments: of a layer with a `call` of the user's own, as the caller wrote them, with symbols for the inputs.
+        masks_made: the masks that such a layer gave its outputs.
 
     Example:
 
@@ -39,7 +41,8 @@ class Call:
     (3, 2)
     """
 
-    __slots__ = ("_inside", "buffers", "kept", "logits", "mask", "pass_", "rows", "spared", "taped", "training")
+    __slots__ = ("_inside", "arguments", "buffers", "kept", "logits", "mask", "masks_made", "pass_", "rows", "spared",
+                 "taped", "training")
 
     def __init__(self, training: bool = False, mask: Any = None, rows: bool = False, taped: bool | None = None) -> None:
         self.training, self.mask, self.rows = training, mask, rows
@@ -49,6 +52,8 @@ class Call:
         self.spared: frozenset[int] = frozenset()
         self.logits = False
         self.pass_: Pass | None = None
+        self.arguments: Any = None
+        self.masks_made: list[Any] = []
         self._inside: dict[Hashable, Any] = {}
 
     def wants(self, index: int = 0) -> bool:

@@ -104,6 +104,7 @@ class Schedule:
         for step in self.steps:
             training = self._dropout if step.training is None else step.training
             call = Call(training, rows=step.rows, taped=True)
+            call.arguments = step.arguments
             self.calls.append(call)
             reached = any(live[slot] for slot in step.outputs)
             own = step.layer.trainable_weights if reached and step.trainable and self._trainable else []
@@ -200,7 +201,9 @@ class Schedule:
         if step.plain:
             return INFERENCE_ROWS if step.rows else INFERENCE
         training = step.training is True
-        return Call(training, step.mask_in(known), step.rows, taped=training)
+        call = Call(training, step.mask_in(known), step.rows, taped=training)
+        call.arguments = step.arguments
+        return call
 
     def forward(self, xs: Arrays, masks: Arrays | None = None) -> tuple[list[Any], list[Any]]:
         """As `infer`, in training; the calls keep what `backward` needs."""
@@ -234,7 +237,7 @@ class Schedule:
         return y
 
     def _pass_mask(self, step: Step, xs: list[Any], call: Call, known: list[Any]) -> None:
-        mask = step.layer.compute_mask(xs if step.layer.masks == "merge" else xs[0], call.mask)
+        mask = step.layer.masks_of_outputs(xs, call)
         if isinstance(mask, list):
             for slot, one in zip(step.outputs, mask, strict=True):
                 known[slot] = one

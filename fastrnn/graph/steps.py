@@ -27,9 +27,10 @@ class Step:
         plain: nothing but an input goes in.
         checks: the input must be converted: it is of another kind than the layer takes.
         free: slots that nobody reads after the step.
+        arguments: of the call, where the layer has a `call` of the user's own.
     """
 
-    __slots__ = ("checks", "free", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
+    __slots__ = ("arguments", "checks", "free", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
                  "rows", "sees_mask", "single", "trainable", "training")
 
     def __init__(self, index: int, layer: Any, inputs: tuple[int, ...], outputs: tuple[int, ...], single: bool,
@@ -40,6 +41,7 @@ class Step:
         self.trainable = True
         self.sees_mask = self.makes_mask = self.rows = self.checks = False
         self.plain = True
+        self.arguments: Any = None
         self.free: tuple[int, ...] = ()
 
     def mask_in(self, known: list[Any]) -> Any:
@@ -130,6 +132,7 @@ def _unroll(graph: Graph, slots: list[int], training: bool | None, trainable: bo
         outputs = tuple(table.slot(symbol, mask) for symbol, mask in zip(node.outputs, masked, strict=True))
         step = Step(len(table.steps), node.layer, inputs, outputs, node.single, said)
         step.trainable = trainable
+        step.arguments = (node.args, node.kwargs) if node.layer.takes_arguments else None
         step.masks = tuple(masks)
         step.sees_mask, step.makes_mask = any(seen), any(masked)
         place.update((id(symbol), slot) for symbol, slot in zip(node.outputs, outputs))
@@ -179,8 +182,8 @@ class _Passes:
     dtype = "any"
     trainable_weights: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
-    reads_rows = gives_rows = takes_many = False
-    output_activation = None
+    reads_rows = gives_rows = takes_many = takes_arguments = False
+    output_activation = activity_regularizer = None
 
     def forward(self, x: Any, call: Any) -> Any:
         return x
@@ -190,6 +193,9 @@ class _Passes:
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return mask
+
+    def masks_of_outputs(self, xs: Any, call: Any) -> Any:
+        return self.compute_mask(xs[0], call.mask)
 
     def check_part(self, index: int, x: Any) -> Any:
         return x
@@ -239,7 +245,7 @@ def _look_at(step: Step, table: Steps) -> None:
         else:
             step.checks = step.checks or kind == "index" or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))
-    step.plain = not (step.sees_mask or step.training or step.checks)
+    step.plain = not (step.sees_mask or step.training or step.checks or step.arguments)
 
 
 def _hand_rows(table: Steps) -> None:

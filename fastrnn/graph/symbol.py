@@ -95,9 +95,11 @@ class Node:
         outputs: the symbols it makes.
         single: the layer gives one array, not a list.
         args, kwargs: as the caller wrote them, for the configuration.
+        adds_loss: the last output is what the layer's own code adds to the loss.
     """
 
-    __slots__ = ("__weakref__", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single", "training")
+    __slots__ = ("__weakref__", "adds_loss", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single",
+                 "training")
 
     def __init__(self, layer: Any, inputs: list[Symbol], args: tuple[Any, ...] = (),
                  kwargs: Mapping[str, Any] | None = None, masks: tuple[Symbol | None, ...] = (),
@@ -105,7 +107,7 @@ class Node:
         self.layer, self.inputs, self.masks, self.training = layer, inputs, masks, training
         self.args, self.kwargs = args, dict(kwargs or {})
         self.outputs: list[Symbol] = []
-        self.single = True
+        self.single, self.adds_loss = True, False
 
     def makes(self, shapes: Any, dtypes: list[str], masked: list[bool]) -> Any:
         """The symbols of its outputs: one, or a list if `shapes` is a list."""

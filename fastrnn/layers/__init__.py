@@ -14,7 +14,9 @@ from fastrnn.layers.base import Layer
 from fastrnn.layers.core.activation import Activation
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
+from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.core.input import Input, InputLayer
+from fastrnn.layers.core.lambda_layer import Lambda
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
@@ -33,6 +35,7 @@ from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
 from fastrnn.layers.recurrent.min_gru import MinGRU
 from fastrnn.layers.recurrent.simple_rnn import SimpleRNN
+from fastrnn.layers.regularization.activity_regularization import ActivityRegularization
 from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
@@ -52,6 +55,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "Average",
     "Bidirectional",
@@ -66,6 +70,8 @@ __all__ = [
     "GaussianNoise",
     "Input",
     "InputLayer",
+    "FunctionCall",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -102,7 +108,7 @@ __all__ = [
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_ABSTRACT = (Layer, Operation)
+_ABSTRACT = (FunctionCall, Layer, Operation)
 
 for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:

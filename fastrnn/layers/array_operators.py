@@ -12,12 +12,12 @@ import numpy as np
 
 def _left(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The method of an operator whose left operand is the object."""
-    return lambda self, other: apply(self.value, other)
+    return lambda self, other: apply(self._operand(), other)
 
 
 def _right(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The method of an operator whose right operand is the object."""
-    return lambda self, other: apply(other, self.value)
+    return lambda self, other: apply(other, self._operand())
 
 
 class ArrayOperators:
@@ -41,12 +41,21 @@ class ArrayOperators:
         """The array that the object stands for."""
         raise NotImplementedError(f"{type(self).__name__} must define value")
 
+    def _operand(self) -> Any:
+        """What computes in its place: its values; in a user's own code that is traced, a box of them."""
+        return self.value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        inputs = tuple(x._operand() if isinstance(x, ArrayOperators) else x for x in inputs)
+        return getattr(ufunc, method)(*inputs, **options)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         # A view only for those who refuse a copy: another one would change under its holder's eyes.
         return np.array(self.value, dtype, copy=copy is not False)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.value[index].copy()
+        found = self._operand()[index]
+        return found.copy() if isinstance(found, np.ndarray) else found
 
     def __len__(self) -> int:
         return len(self.value)
@@ -69,14 +78,14 @@ class ArrayOperators:
     __pow__, __rpow__ = _left(operator.pow), _right(operator.pow)
     __matmul__, __rmatmul__ = _left(operator.matmul), _right(operator.matmul)
 
-    def __neg__(self) -> np.ndarray:
-        return -self.value
+    def __neg__(self) -> Any:
+        return -self._operand()
 
-    def __pos__(self) -> np.ndarray:
-        return +self.value
+    def __pos__(self) -> Any:
+        return 1 * self._operand()
 
-    def __abs__(self) -> np.ndarray:
-        return abs(self.value)
+    def __abs__(self) -> Any:
+        return abs(self._operand())
 
     def __round__(self, digits: int | None = None) -> np.ndarray:
         return self.value.round(digits or 0)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import NodesOf
 from fastrnn.layers.calling import Calling
+from fastrnn.layers.own import takes_call
 from fastrnn.layers.variable import Variable
 from fastrnn.registry import did_you_mean, snake_case
 
@@ -39,6 +41,10 @@ def reset_names() -> None:
 _DESCRIPTIONS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
+_AS_NAMED = ("name", "shape", "initializer", "regularizer", "constraint", "trainable")
+_AS_IN_KERAS_3 = ("shape", "initializer", "dtype", "trainable")
+
+
 class Layer(Calling):
     """Base of all layers. A subclass defines `build`, `forward` and `backward`, see `Calling`.
 
@@ -46,6 +52,7 @@ class Layer(Calling):
         name: unique in a model; made from the class's name if None.
         trainable: whether the optimizer changes the weights.
         dtype: "float32" or "float64".
+        activity_regularizer: penalty on the output; its mean over the batch is added to the loss.
         input_shape, batch_input_shape, input_dim, input_length, batch_size: Keras's older keywords for the shape of the
             first layer's input: without the batch, with it, and in pieces.
 
@@ -60,12 +67,19 @@ class Layer(Calling):
     #: The weights that arguments describe: "kernel" for `kernel_initializer`, `kernel_regularizer` and so on.
     described: tuple[str, ...] = ()
 
-    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, **legacy: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in vars(cls) and "forward" not in vars(cls):
+            takes_call(cls)
+
+    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None,
+                 activity_regularizer: Any = None, **legacy: Any) -> None:
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
             del legacy["quantization_config"]
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
         self.trainable = trainable
         self.dtype = self._dtype_name(dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self._variables: list[Variable] = []
         self._batch_input_shape = self._legacy_shape(legacy)
@@ -142,11 +156,6 @@ class Layer(Calling):
             raise ValueError(f"{self} {argument}: expected a positive whole number, got {value!r}")
         return int(value)
 
-    def refuse_activity_regularizer(self, given: Any, instead: str = "the weights") -> None:
-        """Raise a ValueError if the argument, which layers take as in Keras, is given."""
-        if given is not None:
-            raise ValueError(f"{self}: activity_regularizer is not supported; regularize {instead} instead")
-
     def describe(self, arguments: Mapping[str, Any]) -> None:
         """Keep the arguments that describe weights: names and configurations become objects."""
         for name, module in self._descriptions():
@@ -170,18 +179,50 @@ class Layer(Calling):
         first, penalty, bounds = (getattr(self, f"{by or name}_{ending}") for ending in _DESCRIPTIONS)
         return self.add_weight(name, shape, initializer or first, penalty, bounds, kind=kind)
 
-    def add_weight(self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any = None,
-                   constraint: Any = None, trainable: bool = True, kind: type[Variable] = Variable) -> Variable:
-        """A new weight of this layer, with its first values."""
-        initial = self.stored.pop(name, None)
+    def add_weight(self, *arguments: Any, shape: Any = None, initializer: Any = None, dtype: Any = None,
+                   trainable: bool = True, autocast: bool = True, regularizer: Any = None, constraint: Any = None,
+                   aggregation: Any = None, name: str | None = None, kind: type[Variable] = Variable) -> Variable:
+        """A new weight of this layer, with its first values.
+
+        Args:
+            arguments: in Keras 3's order (shape, initializer, dtype, trainable), or, beginning with a name,
+                (name, shape, initializer, regularizer, constraint, trainable).
+            shape: of it; () by default.
+            initializer: glorot_uniform by default, zeros for whole numbers.
+            dtype: that of the layer by default.
+            trainable: whether an optimizer changes it.
+            autocast, aggregation: without effect; Keras programs pass them.
+            regularizer, constraint: of it, by name or as instances.
+            name: of it.
+            kind: class of the variable.
+
+        Example:
+
+        >>> from fastrnn.layers import Layer
+        >>> Layer().add_weight(shape=(2, 3), initializer="ones", name="scale").shape
+        (2, 3)
+        """
+        given = {"shape": shape, "initializer": initializer, "dtype": dtype, "trainable": trainable,
+                 "regularizer": regularizer, "constraint": constraint, "name": name}
+        order = _AS_NAMED if arguments and isinstance(arguments[0], (str, type(None))) else _AS_IN_KERAS_3
+        given.update(zip(order, arguments))
+        made = given["dtype"] or self.dtype
+        sizes = given["shape"] if given["shape"] is not None else ()
+        sizes = tuple(int(size) for size in sizes) if isinstance(sizes, (list, tuple)) else (int(sizes),)
+        label = given["name"] or ("variable" if not self._variables else f"variable_{len(self._variables)}")
+        initial = self.stored.pop(label, None)
         if initial is None and self.first_values is not None:
-            initial = self.first_values(shape, self.dtype)
+            initial = self.first_values(sizes, made)
         if initial is None:
-            initial = np.array(initializers.get(initializer)(shape, self.dtype), self.dtype)
-        variable = kind(initial, name, trainable, regularizers.get(regularizer), constraints.get(constraint))
-        variable.path = f"{self.name}/{name}"
+            first = given["initializer"] or ("glorot_uniform" if str(made).startswith("float") else "zeros")
+            initial = np.array(initializers.get(first)(sizes, made), made)
+        variable = kind(initial, label, given["trainable"], regularizers.get(given["regularizer"]),
+                        constraints.get(given["constraint"]))
+        variable.path = f"{self.name}/{label}"
         self._variables.append(variable)
         return variable
+
+    add_variable = add_weight
 
     def sublayers(self) -> Sequence[Any]:
         """The layers inside this one, in the order of their weights."""
@@ -263,9 +304,19 @@ class Layer(Calling):
                 v.add_gradient(v.regularizer.gradient(v.data))
 
     def add_loss(self, loss: Any) -> None:
-        """Refuse a loss of the layer's own; `Model.add_loss` takes symbols."""
-        raise NotImplementedError(f"{self}: a layer cannot add a loss; give what it is made of as an output, and pass "
-                                  "its symbol to the model's add_loss, or give the weights a regularizer")
+        """Add to the loss of the model, from within a `call` of your own.
+
+        Args:
+            loss: an array, whose sum is added, or a function without arguments that gives one.
+
+        Raises:
+            RuntimeError: no such call is running; `Model.add_loss` takes symbols, and weights a regularizer.
+        """
+        running = eager.current()
+        if running is None:
+            raise RuntimeError(f"{self}: add_loss is for the inside of call; to add a symbol's mean use the model's "
+                               "add_loss, and for a penalty on weights their regularizer")
+        running.losses.append(loss() if callable(loss) else loss)
 
     # configuration -------------------------------------------------------------------------------------------------
 
@@ -273,6 +324,8 @@ class Layer(Calling):
         """The arguments that build this layer again."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         config.update((name, module.serialize(getattr(self, name))) for name, module in self._descriptions())
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self._batch_input_shape is not None:
             config["batch_input_shape"] = self._batch_input_shape
         return config

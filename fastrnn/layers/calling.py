@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.graph import Graph
 from fastrnn.graph.symbol import Node, NodesOf, Symbol, flatten, has_symbols
@@ -38,6 +39,7 @@ class Calling:
     name: str
     dtype: str
     built: bool
+    activity_regularizer: Any
     _default_call: Call | None
     _nodes: NodesOf
 
@@ -45,8 +47,12 @@ class Calling:
 
     @property
     def supports_masking(self) -> bool:
-        """Whether the layer knows what to do with a mask."""
-        return False
+        """Whether the layer knows what to do with a mask; a layer with a `call` of the user's own hands it on."""
+        return bool(vars(self).get("_supports_masking", False))
+
+    @supports_masking.setter
+    def supports_masking(self, value: bool) -> None:
+        self._supports_masking = bool(value)
 
     @property
     def input_kind(self) -> str:
@@ -70,6 +76,8 @@ class Calling:
     keeps_output = True
     #: Whether a list is a list of inputs.
     takes_many = False
+    #: Whether `forward` goes by the arguments of the call, which its inputs are parts of.
+    takes_arguments = False
     #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
     #: with.
     first_call_number = 0
@@ -106,6 +114,9 @@ class Calling:
     def run_call(self, inputs: list[Any], training: bool | None, mask: Any) -> Any:
         """A user's call on arrays. In training it copies what `backward` needs as it is now, and what the caller may
         change; a training loop, which does not, calls `forward`."""
+        running = eager.current()
+        if running is not None:
+            return running.call(self, inputs, training, mask)
         xs = self.check_inputs(inputs)
         if not self.built:
             self.build(*(x.shape for x in xs))
@@ -223,6 +234,10 @@ class Calling:
         """The mask that goes with the output: (batch, time), or of more axes of the input, but not of its features; of
         lists where the layer merges masks; a list where it has several outputs."""
         return mask
+
+    def masks_of_outputs(self, xs: list[Any], call: Call) -> Any:
+        """The mask of the output of a call of `forward` on `xs`; a list where there are several outputs."""
+        return self.compute_mask(xs if self.masks == "merge" else xs[0], call.mask)
 
     def masked_outputs(self, masked: list[bool], count: int) -> list[bool]:
         """Which of so many outputs may come with a mask, by which of the inputs do."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastrnn.layers.base import Layer
+from fastrnn.registered import known_objects
 from fastrnn.registry import Registry
 
 registry = Registry("layer", [], module="keras.layers")
@@ -37,6 +38,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     """
     if isinstance(config, Layer):
         return config
+    custom_objects = known_objects(custom_objects)
     module = config.get("module") if isinstance(config, Mapping) else None
     if custom_objects and isinstance(config, Mapping) and isinstance(config.get("config"), Mapping):
         inner = {key: deserialize(config["config"][key], custom_objects) for key in ("layer", "backward_layer")

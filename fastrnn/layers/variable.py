@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.graph import eager
+from fastrnn.graph.tape import plain, stands_for_an_array
 from fastrnn.layers.array_operators import ArrayOperators
 
 
@@ -31,6 +33,10 @@ class Variable(ArrayOperators):
     >>> v.value[1]
     array([3., 4.], dtype=float32)
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        stands_for_an_array(cls)
 
     def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
                  constraint: Any = None) -> None:
@@ -73,11 +79,19 @@ class Variable(ArrayOperators):
         Raises:
             ValueError: the shape differs, or the values are no numbers.
         """
-        new = arrays.as_float(value, self.dtype, f"weight '{self.path}'")
+        new = arrays.as_float(plain(value), self.dtype, f"weight '{self.path}'")
         if new.shape != self.shape:
             raise ValueError(f"weight '{self.path}': expected shape {self.shape}, got {new.shape}")
         self.writable()[...] = new
         self.touch()
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the values; see `assign`."""
+        self.assign(self.data + np.asarray(plain(value), self.data.dtype))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the values; see `assign`."""
+        self.assign(self.data - np.asarray(plain(value), self.data.dtype))
 
     def fill(self, data: np.ndarray) -> None:
         """Take an array of the same shape and dtype as the values, and keep it."""
@@ -109,6 +123,26 @@ class Variable(ArrayOperators):
         if self.grad is not None:
             self.grad += more
 
+    # in a user's own code that is traced ----------------------------------------------------------------------------
+
+    @property
+    def _trace(self) -> int:
+        tape = eager.tape() if self.trainable else None
+        return -2 if tape is None else tape.trace
+
+    @property
+    def _node(self) -> Any:
+        tape = eager.tape()
+        return None if tape is None else tape.leaf(self)
+
+    @property
+    def _value(self) -> np.ndarray:
+        return self.data
+
+    def _operand(self) -> Any:
+        tape = eager.tape() if self.trainable else None
+        return self.value if tape is None else tape.leaf_box(self)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, from `copy.deepcopy`, a pickle, or joblib, which may map the arrays of a file."""
         self.__dict__.update(state)
@@ -116,6 +150,9 @@ class Variable(ArrayOperators):
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+stands_for_an_array(Variable)
 
 
 class Hollow(np.ndarray):

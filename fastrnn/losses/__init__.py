@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastrnn.losses import functions
 from fastrnn.losses.base import Loss, kind_of_targets
 from fastrnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from fastrnn.losses.function_loss import FunctionLoss
 from fastrnn.losses.functions import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -110,7 +111,7 @@ def get(
         y_pred_shape: shape of the predictions, likewise.
 
     Raises:
-        ValueError: the name is not known, or a function of the user's own has no gradient.
+        ValueError: the name is not known.
 
     Example:
 
@@ -142,12 +143,9 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
 
 def _checked(loss: Any) -> Any:
-    """The loss itself, the class of a function, and an error for anything that has no gradient."""
+    """The loss itself, the class of a function of this module, and a loss of any other function."""
     if loss is None or hasattr(loss, "value_and_gradient"):
         return loss
     if loss in _class_of:
         return _class_of[loss]()
-    raise ValueError(
-        f"loss {getattr(loss, '__name__', loss)!r}: a plain function has no gradient; subclass fastrnn.losses.Loss "
-        "and define call(y_true, y_pred) and gradient(y_true, y_pred)"
-    )
+    return FunctionLoss(loss)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastrnn.losses import traced
 from fastrnn.losses.shapes import align, prediction_array, target_array
 from fastrnn.losses.weights import rowwise_weights
 from fastrnn.registry import Configurable, snake_case
@@ -39,7 +40,8 @@ class Terms(NamedTuple):
 
 
 class Loss(Configurable):
-    """A loss. A subclass of the user's own defines `call` and `gradient`.
+    """A loss. A subclass of the user's own defines `call`, of `fastrnn.ops` and operators; and `gradient`, or
+    else it is traced and differentiated by the package autograd.
 
     Args:
         name: name of the loss; the class's in snake_case by default.
@@ -72,6 +74,12 @@ class Loss(Configurable):
     fused_activation: str | None = None
     wants_probabilities: bool = False
     target_range: tuple[float, float] = (-math.inf, math.inf)
+    _traced = False         # defines no gradient, which follows from a trace of `call`
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in vars(cls) or "gradient" in vars(cls):
+            cls._traced = cls.gradient is Loss.gradient
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
@@ -109,6 +117,8 @@ class Loss(Configurable):
         Raises:
             ValueError: the shapes do not fit, or a class index is outside the classes.
         """
+        if self._traced:
+            return traced.value(self, y_true, y_pred, sample_weight, mask)
         whole = self._whole(y_true, y_pred, False) if fused and sample_weight is None and mask is None else None
         if whole is not None:
             return whole[0]
@@ -152,6 +162,9 @@ class Loss(Configurable):
 
     def check_shapes(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
         """Raise ValueError where targets of a shape do not fit predictions of another, before there are any."""
+        if self._traced:
+            return
+
         def check(t: Sequence[int], p: Sequence[int]) -> None:
             zero = np.zeros((), np.float32)
             self._align(np.broadcast_to(zero, t), np.broadcast_to(zero, p), 0)
@@ -196,6 +209,10 @@ class Loss(Configurable):
         gradient is None where it is not wanted."""
         return None
 
+    def weights_of(self, values: np.ndarray, sample_weight: Any, mask: Any) -> tuple[np.ndarray | None, float]:
+        """The weights of these values, and what their weighted sum is divided by."""
+        return self._weights(Terms(values, None, values.shape), sample_weight, mask)
+
     def _weights(self, terms: Terms, sample_weight: Any, mask: Any) -> tuple[np.ndarray | None, float]:
         """The rows' weights, and what the weighted sum is divided by."""
         if terms.mask is not None:
@@ -217,6 +234,8 @@ class Loss(Configurable):
                 f"{self.name}: reduction {self.reduction!r} gives one value a row, and training needs one number; "
                 "use reduction='sum' or 'sum_over_batch_size'"
             )
+        if self._traced:
+            return traced.value_and_gradient(self, y_true, y_pred, sample_weight, mask)
         whole = self._whole(y_true, y_pred, True) if fused and sample_weight is None and mask is None else None
         if whole is not None:
             return whole

@@ -13,8 +13,12 @@ from fastrnn import optimizers
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
+from fastrnn.graph import eager
+from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
+from fastrnn.layers.own import Own
 from fastrnn.layers.table import register, serialize
+from fastrnn.models.subclassed import Subclassed
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.training import arguments, loop, steps
@@ -67,11 +71,25 @@ class Model(Network):
     compiled = False
     added = Added()                     # of the models that add nothing
     warned: frozenset[int] = frozenset()    # outputs that a warning was given of
+    _subclassed = False                 # a `call` of the user's own takes the place of a graph
     _plan: Plan | None = None
     _watch: Watch                       # of single batches
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(inputs, outputs, name, trainable)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in vars(cls) and vars(cls).get("forward") is Own.forward:
+            cls._subclassed = True
+            for name, value in vars(Subclassed).items():
+                if not name.startswith("__") and name not in vars(cls):
+                    setattr(cls, name, value)
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True,
+                 **kwargs: Any) -> None:
+        if self._subclassed and inputs is None and outputs is None:
+            Layer.__init__(self, name=name, trainable=trainable, **kwargs)
+            self._set_graph(None)
+        else:
+            super().__init__(inputs, outputs, name, trainable, **kwargs)
 
     def _set_graph(self, graph: Any) -> None:
         super()._set_graph(graph)
@@ -83,6 +101,8 @@ class Model(Network):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
+        if self._subclassed:            # whose graph is of itself: it is known again when an input comes
+            state = {**state, "_graph": None}
         return {**self.added.packed(state), "_packed": True} if self.added else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -120,13 +140,19 @@ class Model(Network):
         chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError(f"{self}: compile expected an optimizer, got None")
-        objective = Objective(loss, metrics, weighted_metrics, loss_weights, self._named_outputs())
-        for metric in self.added.metrics:
-            objective.add(metric)
-        self.optimizer, self.objective, self.loss = chosen, objective, loss
+        self._given = loss, metrics, weighted_metrics, loss_weights
+        self._make_objective()
+        self.optimizer, self.loss = chosen, loss
         self.compiled = True
         self._plan = None
         self._watch = Watch(str(self))
+
+    def _make_objective(self) -> None:
+        """The losses and metrics of the outputs that the model has."""
+        objective = Objective(*self._given, self._named_outputs())
+        for metric in self.added.metrics:
+            objective.add(metric)
+        self.objective = objective
 
     def _named_outputs(self) -> Outputs | None:
         """The outputs as losses and metrics are given for them; None where they are not known before the model is
@@ -157,6 +183,9 @@ class Model(Network):
         >>> model.evaluate(np.ones((4, 3)), verbose=0)
         3.0
         """
+        if eager.current() is not None:
+            super().add_loss(loss)
+            return
         self.added = self.added.with_loss(self, loss)
         self._plan = None
 

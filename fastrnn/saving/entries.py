@@ -16,6 +16,7 @@ from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.network import Network
 from fastrnn.layers.table import deserialize, table_of
 from fastrnn.layers.variable import hollow
+from fastrnn.registered import known_objects
 from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, check_name, shown
@@ -46,7 +47,7 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
     """
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ModelFileError(file, "config", "expected a dictionary with 'class_name' and 'config'")
-    custom = dict(custom_objects or {})
+    custom = dict(known_objects(custom_objects))
     check_names(config, file, "config", custom)
     entry = Entry(config, "", _Source(file, version, custom, values))
     if entry.layers is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import losses, metrics, optimizers
+from fastrnn.registered import known_objects
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import ModelFileError, shown
@@ -69,7 +70,7 @@ def compile_model(model: Any, config: Any, file: str, custom_objects: Mapping[st
     """
     if not isinstance(config, dict):
         raise ModelFileError(file, "compile", f"expected a dictionary, got {shown(config)}")
-    custom = dict(custom_objects or {})
+    custom = dict(known_objects(custom_objects))
     check_names(config, file, "compile", custom)
     try:
         model.compile(

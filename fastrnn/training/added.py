@@ -11,6 +11,7 @@ import numpy as np
 from fastrnn.graph.graph import Graph
 from fastrnn.graph.symbol import Symbol
 from fastrnn.metrics import Mean, Sum
+from fastrnn.training.inner import with_inner_losses
 
 
 class Added:
@@ -44,9 +45,15 @@ class Added:
     def __bool__(self) -> bool:
         return bool(self.losses or self.measured)
 
-    def graph(self, model: Any) -> Graph:
-        """The model's graph with what was added after its outputs."""
-        return _extended(model, [*self.losses, *self.measured]) if self else model.graph
+    def graph(self, model: Any) -> tuple[Graph, int]:
+        """The model's graph with what was added after its outputs, the losses of its layers among it, and how many of
+        these are losses, before metrics."""
+        graph, inner = with_inner_losses(_extended(model, [*self.losses, *self.measured]) if self else model.graph)
+        if not inner:
+            return graph, len(self.losses)
+        count = len(graph.outputs) - len(self.measured)
+        return (Graph(graph.inputs, [*graph.outputs[:count], *inner, *graph.outputs[count:]], model),
+                len(self.losses) + len(inner))
 
     def packed(self, state: dict[str, Any]) -> dict[str, Any]:
         """A model's state for a copy of it: its graph and what was added as one graph, since a copy of a graph has

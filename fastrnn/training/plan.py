@@ -40,8 +40,9 @@ def make_plan(model: Any) -> Plan:
     objective, added = model.objective, model.added
     outputs = len(objective.heads)
     with_loss = [head for head in objective.heads if head.loss is not None]
-    wanted = {head.index for head in with_loss} | {outputs + i for i in range(len(added.losses))}
-    schedule = Schedule(added.graph(model), frozen=True, wanted=frozenset(wanted), trainable=model.trainable)
+    graph, losses = added.graph(model)
+    wanted = {head.index for head in with_loss} | {outputs + i for i in range(losses)}
+    schedule = Schedule(graph, frozen=True, wanted=frozenset(wanted), trainable=model.trainable)
     trainable = model.trainable_weights
     seen: set[int] = set()
     regularized = []
@@ -56,7 +57,7 @@ def make_plan(model: Any) -> Plan:
         schedule=schedule,
         outputs=outputs,
         losses=[(head, _fuses(model, head, schedule)) for head in with_loss],
-        added=len(added.losses),
+        added=losses,
         variables=[v for v in trainable if id(v) in reached or id(v) in penalized],
         regularized=regularized,
         cleared=[v for v in trainable if id(v) in penalized and id(v) not in reached],

@@ -167,8 +167,6 @@ def test_errors(rng):
     for units in 0, -1, 2.5, True, "4":
         with pytest.raises(ValueError, match="units: expected a positive whole number"):
             Dense(units)
-    with pytest.raises(ValueError, match="activity_regularizer is not supported"):
-        Dense(3, activity_regularizer="l2")
     with pytest.raises(ValueError, match="Dense 'top': expected input .* known number of features"):
         Dense(3, name="top").build((None, None))
 

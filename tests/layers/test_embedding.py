@@ -345,8 +345,6 @@ def test_options(rng):
     for argument in {"input_dim": 0}, {"output_dim": -1}, {"input_dim": 2.5}, {"output_dim": True}:
         with pytest.raises(ValueError, match="expected a positive whole number"):
             Embedding(**{"input_dim": V, "output_dim": D, **argument})
-    with pytest.raises(ValueError, match="activity_regularizer is not supported; regularize the table instead"):
-        Embedding(V, D, activity_regularizer="l2")
     with pytest.raises(TypeError, match="unknown keyword 'dimension'"):
         Embedding(V, D, dimension=3)
 

@@ -46,9 +46,8 @@ class Dense(Layer):
                  kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
                  kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
                  kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Unpack[LayerArguments]) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = self.count_of("units", units)
-        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.describe(locals())

@@ -105,20 +105,15 @@ class Embedding(Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.input_dim = self.count_of("input_dim", input_dim)
         self.output_dim = self.count_of("output_dim", output_dim)
-        self.refuse_activity_regularizer(activity_regularizer, "the table")
         self.input_length = length
         self.describe(locals())
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = self.supports_masking = bool(mask_zero)
         if weights is not None:
             self.build((None,))
             self.set_weights(weights if isinstance(weights, (list, tuple)) else [weights])
-
-    @property
-    def supports_masking(self) -> bool:
-        return self.mask_zero
 
     @property
     def masks(self) -> str:

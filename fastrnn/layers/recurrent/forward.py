@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core, arrays, runtime
+from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten, has_symbols
+from fastrnn.graph.tape import is_box
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
 
@@ -62,7 +64,7 @@ class RecurrentForward(RecurrentWeights):
             ValueError: an argument does not fit.
             TypeError: symbols among arrays.
         """
-        if not training and mask is None and initial_state is None and self.built:
+        if not training and mask is None and initial_state is None and self.built and eager.current() is None:
             runner = self.runner()
             y = None if runner is None else runner.output(x, runtime.get_num_threads())
             if y is not None:
@@ -98,7 +100,7 @@ class RecurrentForward(RecurrentWeights):
     def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
         """The call of a layer that takes states: `x` may be a list of the input and them."""
         if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
-                has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
+                has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
             x, initial_state = x[0], list(x[1:])
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self.state_count:

@@ -28,7 +28,7 @@ class SimpleRNN(Recurrent):
         go_backwards: process the steps from last to first, and give the outputs in that order.
         stateful: a call starts from the final states of the call before.
         unroll: accepted, and without effect.
-        activity_regularizer: not supported.
+        activity_regularizer: penalty on the output.
         **kwargs: `name`, `trainable`, `dtype` ("float32" or "float64"), Keras's `input_shape`, `batch_input_shape`,
             `input_dim`, `input_length`; and `zero_output_for_mask`: a masked step's output is zero, else the output
             before is repeated.

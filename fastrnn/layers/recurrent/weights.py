@@ -67,9 +67,8 @@ class RecurrentWeights(Layer):
         # unroll, use_cudnn and implementation decide how Keras runs the layer, and change no result here.
         if time_major:
             raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = self.count_of("units", units)
-        self.refuse_activity_regularizer(activity_regularizer)
         self.activation = self._kernel_activation("activation", activation)
         self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
         self.use_bias = bool(use_bias)
