@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import random
 import re
@@ -78,6 +79,20 @@ def as_plain(value: Any) -> Any:
     return value if isinstance(value, str | bytes | None) else np.asarray(value)
 
 
+def sum_repeated_rows() -> None:
+    """Lets Keras's optimizers on TensorFlow have an Embedding's gradient as one array, as they do elsewhere: of repeated
+    rows they square each by itself."""
+    import keras
+    import tensorflow as tf
+
+    apply = keras.optimizers.Optimizer.apply
+
+    def apply_dense(self: Any, grads: list[Any], trainable_variables: Any = None) -> Any:
+        return apply(self, [None if grad is None else tf.convert_to_tensor(grad) for grad in grads], trainable_variables)
+
+    keras.optimizers.Optimizer.apply = apply_dense
+
+
 def with_keras(path: Path) -> dict[str, Any]:
     """The weights that the program's models begin with, and its results; or the traceback."""
     import keras
@@ -107,5 +122,7 @@ def with_fastrnn(path: Path, weights: list[list[np.ndarray]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        sum_repeated_rows()
     found = {program: with_keras(HERE / program) for program in sys.argv[2:]}
     Path(sys.argv[1]).write_bytes(pickle.dumps(found))

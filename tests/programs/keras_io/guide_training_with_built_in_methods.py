@@ -2,6 +2,10 @@
 """Own losses and metrics, weights of classes and samples, schedules, dictionaries: after the guide "Training &
 evaluation with the built-in methods"."""
 
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"
+
 import keras
 import numpy as np
 from keras import layers, ops
