@@ -16,7 +16,7 @@ _READ_BY_NUMPY = (list, tuple, np.ndarray, np.generic)     # as items of a list,
 _PROTOCOLS = ("__array__", "__array_interface__", "__dlpack__", "toarray")
 
 __all__ = ["DTYPES", "Buffers", "Rows", "aligned_empty", "as_array", "as_float", "as_float_or_whole", "as_index",
-           "as_numbers", "check_finite", "dtype_name", "is_array_like", "is_ready"]
+           "as_numbers", "as_strings", "as_whole", "check_finite", "dtype_name", "is_array_like", "is_ready"]
 
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
@@ -93,6 +93,8 @@ def _from_library(x: Any) -> np.ndarray:
         return np.from_dlpack(x)
     if hasattr(x, "toarray"):
         raise TypeError("it is a sparse matrix; pass x.toarray()")
+    if hasattr(x, "row_splits"):
+        raise TypeError("it is a ragged tensor; pass x.to_tensor()")
     return np.asarray(x)
 
 
@@ -189,13 +191,16 @@ def as_float(x: Any, dtype: str = "float32", what: str = "input") -> np.ndarray:
 
 
 def as_dtype(x: Any, dtype: str, what: str = "input") -> np.ndarray:
-    """Any numeric array as an aligned, native, C-contiguous array of any numeric dtype; ``x`` itself if it is one.
+    """Any numeric array as an aligned, native, C-contiguous array of any numeric dtype; ``x`` itself if it is one. For
+    "string" as `as_strings`.
 
     Raises:
         ValueError: as `as_float`.
     """
     if dtype in DTYPES:
         return as_float(x, dtype, what)
+    if dtype == "string":
+        return as_strings(x, what)
     return np.require(as_numbers(x, what), dtype=np.dtype(dtype), requirements=("C", "A"))
 
 
@@ -230,6 +235,59 @@ def as_index(x: Any, limit: int, what: str = "input") -> np.ndarray:
         raise ValueError(f"{what}: expected indices, got {array[fractional][0]}, which is no whole number; round them, "
                          "or leave the Embedding out if they are measurements")
     return np.require(array, dtype=np.int32, requirements=("C", "A"))
+
+
+def as_whole(x: Any, what: str = "input") -> np.ndarray:
+    """Any numeric array of whole numbers as a C-contiguous int64 array.
+
+    Raises:
+        ValueError: as `as_float`, and for a value that is no whole number.
+
+    >>> as_whole([1.0, -2])
+    array([ 1, -2])
+    """
+    array = as_numbers(x, what)
+    if array.dtype.kind == "f" and np.count_nonzero(fractional := ~(np.floor(array) == array)):
+        raise ValueError(f"{what}: expected whole numbers, got {array[fractional][0]}")
+    return np.require(array, dtype=np.int64, requirements=("C", "A"))
+
+
+def as_strings(x: Any, what: str = "input") -> np.ndarray:
+    """Strings as an array of objects, each a str or bytes, as it came.
+
+    Args:
+        x: a str or bytes, a list of them, an array of NumPy's kinds of strings or of objects, or what holds an array.
+        what: names the layer and argument in errors.
+
+    Raises:
+        ValueError: something in it is no string; it is ragged.
+
+    >>> as_strings([["a"], ["b"]])
+    array([['a'],
+           ['b']], dtype=object)
+    """
+    if isinstance(x, (list, tuple)):
+        try:
+            array = np.array(x, object)         # as an array of strings each would have the length of the longest
+        except ValueError:
+            array = np.array([*x, None], object)[:-1]
+    elif isinstance(x, (str, bytes)):
+        array = np.array(x, object)
+    else:
+        array = as_array(x, what)
+        if array.dtype.kind not in "OUST":
+            raise ValueError(f"{what}: expected strings, got numbers (dtype {array.dtype})")
+        array = array.astype(object)
+    flat = array.ravel().tolist()
+    if not all(kind is str or issubclass(kind, (str, bytes)) for kind in set(map(type, flat))):
+        wrong = next(one for one in flat if not isinstance(one, (str, bytes)))
+        if isinstance(wrong, (list, tuple)):
+            raise ValueError(f"{what}: expected an array of strings, got a ragged sequence ({_uneven(x)})")
+        if is_array_like(wrong) and not isinstance(wrong, np.generic):      # a list of other libraries' arrays
+            return as_strings(np.stack([as_strings(one, what) for one in x]), what)
+        missing = "; fill in the missing ones" if type(wrong).__name__ in ("NoneType", "NAType", "float") else ""
+        raise ValueError(f"{what}: expected strings, got {wrong!r}, which is a {type(wrong).__name__}{missing}")
+    return array
 
 
 def check_finite(x: np.ndarray, what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -141,6 +142,27 @@ def set_seed(seed: int) -> None:
     """
     global _rng
     _rng = np.random.Generator(np.random.SFC64(seed))
+
+
+def generator_state(generator: np.random.Generator) -> list[int]:
+    """Where a generator by SFC64 stands, as six numbers."""
+    state: Any = generator.bit_generator.state
+    return [*map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
+
+
+def set_generator_state(generator: np.random.Generator, state: list[int]) -> None:
+    """Set a generator to what `generator_state` gave.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(state, list) or len(state) != 6 or not all(
+            type(number) is int and 0 <= number < 1 << 64 for number in state):
+        raise ValueError(f"a generator's state: expected six numbers, got {str(state)[:200]}")
+    generator.bit_generator.state = {
+        "bit_generator": "SFC64", "state": {"state": np.array(state[:4], np.uint64)},
+        "has_uint32": state[4] & 1, "uinteger": state[5] & 0xFFFFFFFF,
+    }  # fmt: skip
 
 
 def config() -> dict[str, str]:

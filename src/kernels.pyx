@@ -40,6 +40,7 @@ include "layers/dense.pxi"
 include "serving/line.pxi"
 include "training/crossentropy.pxi"
 include "training/accuracy.pxi"
+include "training/ctc.pxi"
 include "training/updates.pxi"
 
 VECTOR_LENGTH = VL

@@ -21,6 +21,7 @@ CASES = [
     *[(name, {}) for name in (*DENSE, *SPARSE)],
     ("TopKCategoricalAccuracy", {"k": 2}),
     ("SparseTopKCategoricalAccuracy", {"k": 2}),
+    ("SparseTopKCategoricalAccuracy", {"k": 3, "from_sorted_ids": True}),
     ("Accuracy", {}),
     ("BinaryAccuracy", {}),
     ("BinaryAccuracy", {"threshold": 0.7}),

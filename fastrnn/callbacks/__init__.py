@@ -3,7 +3,9 @@
 
 from typing import TYPE_CHECKING
 
-from fastrnn.callbacks.base import Callback, CallbackList
+from fastrnn.callbacks.backup_and_restore import BackupAndRestore
+from fastrnn.callbacks.base import Callback
+from fastrnn.callbacks.callback_list import CallbackList
 from fastrnn.callbacks.csv_logger import CSVLogger
 from fastrnn.callbacks.early_stopping import EarlyStopping
 from fastrnn.callbacks.history import History
@@ -12,10 +14,14 @@ from fastrnn.callbacks.learning_rate_scheduler import LearningRateScheduler
 from fastrnn.callbacks.model_checkpoint import ModelCheckpoint
 from fastrnn.callbacks.progress import ProgbarLogger
 from fastrnn.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from fastrnn.callbacks.remote_monitor import RemoteMonitor
+from fastrnn.callbacks.swap_ema_weights import SwapEMAWeights
+from fastrnn.callbacks.tensorboard import TensorBoard
 from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
 from fastrnn.registry import absent_from
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -26,6 +32,9 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 

@@ -25,6 +25,7 @@ class ModelCheckpoint(MonitorCallback):
         mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: value that the first model saved as the best must be better than.
+        period: of Keras 1 and 2: save after each such number of epochs.
 
     Raises:
         ValueError: an unknown mode or save_freq; a metric whose direction cannot be told.
@@ -44,8 +45,11 @@ class ModelCheckpoint(MonitorCallback):
 
     def __init__(self, filepath: str | os.PathLike[str], monitor: str = "val_loss", verbose: int = 0,
                  save_best_only: bool = False, save_weights_only: bool = False, mode: str = "auto",
-                 save_freq: str | int = "epoch", initial_value_threshold: float | None = None) -> None:
+                 save_freq: str | int = "epoch", initial_value_threshold: float | None = None, *,
+                 period: int = 1) -> None:
         super().__init__(monitor, mode)
+        if not isinstance(period, int) or isinstance(period, bool) or period < 1:
+            raise ValueError(f"ModelCheckpoint period: expected a number of epochs, got {period!r}")
         if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1):
             raise ValueError(f"ModelCheckpoint: expected save_freq 'epoch' or a number of batches, got {save_freq!r}")
         self.filepath = os.fspath(filepath)
@@ -54,7 +58,9 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
+        self.period = period
         self._epoch = 0
+        self._epochs = 0        # since the model was saved last
         self._batches = 0       # since the model was saved last
         if save_freq != "epoch":    # only then, since a run pays for whoever looks at its batches
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
@@ -63,7 +69,9 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
+        self._epochs += 1
+        if self.save_freq == "epoch" and self._epochs >= self.period:
+            self._epochs = 0
             self._save(logs or {}, {})
 
     def _after_batch(self, batch: int, logs: Logs | None = None) -> None:

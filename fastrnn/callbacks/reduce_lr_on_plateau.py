@@ -23,6 +23,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: a change below this is no improvement.
         cooldown: epochs to wait after it was lowered before counting again.
         min_lr: lower bound of the learning rate.
+        epsilon: the older name of `min_delta`.
 
     Raises:
         ValueError: `factor` of 1 or more, unknown mode, or a metric whose direction cannot be told.
@@ -39,8 +40,9 @@ class ReduceLROnPlateau(MonitorCallback):
     """
 
     def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0,
-                 mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0) -> None:
-        super().__init__(monitor, mode, min_delta)
+                 mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0,
+                 *, epsilon: float | None = None) -> None:
+        super().__init__(monitor, mode, min_delta if epsilon is None else epsilon)
         if not 0.0 <= factor < 1.0:
             raise ValueError(f"ReduceLROnPlateau: expected factor in [0, 1), got {factor}")
         self.factor = factor

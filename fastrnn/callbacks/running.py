@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn.callbacks.base import Callback, CallbackList, flatten
+from fastrnn.callbacks.base import Callback
+from fastrnn.callbacks.callback_list import CallbackList, flatten
 from fastrnn.callbacks.progress import ProgbarLogger
 
 
@@ -18,7 +19,7 @@ def callbacks_of(model: Any, given: Any, verbose: int | str, epochs: int, steps:
     callbacks = flatten(given)
     defaults = [*more, ProgbarLogger()] if verbose else [*more]
     callbacks += [default for default in defaults if not any(isinstance(c, type(default)) for c in callbacks)]
-    return CallbackList(callbacks, model, {"verbose": verbose, "epochs": epochs, "steps": steps})
+    return CallbackList(callbacks, model=model, verbose=verbose, epochs=epochs, steps=steps)
 
 
 class Interruptible:

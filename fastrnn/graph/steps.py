@@ -200,6 +200,9 @@ class _Passes:
     def check_part(self, index: int, x: Any) -> Any:
         return x
 
+    def wants_strings(self, index: int) -> None:
+        return None
+
     def mask_rank(self, rank: int) -> int:
         return rank - 1
 
@@ -243,7 +246,7 @@ def _look_at(step: Step, table: Steps) -> None:
             first = table.takers[slot][0].layer.dtype
             step.checks = step.checks or (kind == "float" and ("index" in kinds or step.layer.dtype != first))
         else:
-            step.checks = step.checks or kind == "index" or (kind == "float" and not (
+            step.checks = step.checks or kind in ("index", "string") or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))
     step.plain = not (step.sees_mask or step.training or step.checks or step.arguments)
 

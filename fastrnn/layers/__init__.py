@@ -30,6 +30,14 @@ from fastrnn.layers.merge.multiply import Multiply, multiply
 from fastrnn.layers.merge.subtract import Subtract, subtract
 from fastrnn.layers.normalization.layer_normalization import LayerNormalization
 from fastrnn.layers.operation import Operation
+from fastrnn.layers.preprocessing.category_encoding import CategoryEncoding
+from fastrnn.layers.preprocessing.discretization import Discretization
+from fastrnn.layers.preprocessing.hashing import Hashing
+from fastrnn.layers.preprocessing.integer_lookup import IntegerLookup
+from fastrnn.layers.preprocessing.normalization import Normalization
+from fastrnn.layers.preprocessing.rescaling import Rescaling
+from fastrnn.layers.preprocessing.string_lookup import StringLookup
+from fastrnn.layers.preprocessing.text_vectorization import TextVectorization
 from fastrnn.layers.recurrent.bidirectional import Bidirectional
 from fastrnn.layers.recurrent.gru import GRU
 from fastrnn.layers.recurrent.lstm import LSTM
@@ -59,19 +67,23 @@ __all__ = [
     "Add",
     "Average",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Cropping1D",
     "Dense",
+    "Discretization",
     "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "Hashing",
     "Input",
     "InputLayer",
     "FunctionCall",
     "Lambda",
+    "IntegerLookup",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -80,16 +92,20 @@ __all__ = [
     "MinGRU",
     "Minimum",
     "Multiply",
+    "Normalization",
     "Operation",
     "PReLU",
     "Permute",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "Variable",
     "ZeroPadding1D",

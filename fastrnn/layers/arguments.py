@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
-class LayerArguments(TypedDict, total=False):
-    """What every layer takes as keywords; see `Layer`."""
+class UnnamedArguments(TypedDict, total=False):
+    """What every layer takes as keywords, but for the name, which the signatures of some have; see `Layer`."""
 
-    name: str | None
     trainable: bool
     dtype: Any
     input_shape: Any
@@ -18,6 +17,12 @@ class LayerArguments(TypedDict, total=False):
     input_dim: int | None
     input_length: int | None
     batch_size: int | None
+
+
+class LayerArguments(UnnamedArguments, total=False):
+    """What every layer takes as keywords; see `Layer`."""
+
+    name: str | None
 
 
 class RecurrentArguments(LayerArguments, total=False):

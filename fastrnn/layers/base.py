@@ -281,7 +281,7 @@ class Layer(Calling):
         if len(weights) != len(variables):
             hint = "" if self.built else "; build the layer first, by build(input_shape) or a call"
             raise ValueError(f"{self}: expected {len(variables)} weights, got {len(weights)}{hint}")
-        new = [arrays.as_float(w, v.dtype, f"weight '{v.path}'") for v, w in zip(variables, weights)]
+        new = [arrays.as_dtype(w, v.dtype, f"weight '{v.path}'") for v, w in zip(variables, weights)]
         for variable, value in zip(variables, new):
             if value.shape != variable.shape:
                 raise ValueError(f"{self}: expected weight '{variable.path}' of shape {variable.shape}, "
@@ -319,6 +319,10 @@ class Layer(Calling):
         running.losses.append(loss() if callable(loss) else loss)
 
     # configuration -------------------------------------------------------------------------------------------------
+
+    def own_functions(self) -> dict[str, Any]:
+        """The user's own functions among the arguments, by the names that the configuration has for them."""
+        return {}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""

@@ -56,9 +56,14 @@ class Calling:
 
     @property
     def input_kind(self) -> str:
-        """What kind of numbers the input holds: "float", "index" for whole numbers that name rows of a table, or
-        "any"."""
+        """What the input holds: "float", "index" for whole numbers that name rows of a table, "string", or "any" kind
+        of numbers."""
         return "float"
+
+    @property
+    def default_input_dtype(self) -> str:
+        """The dtype of the input where no `Input` says it."""
+        return {"index": "int32", "string": "string"}.get(self.input_kind, self.dtype)
 
     @property
     def masks(self) -> str:
@@ -263,6 +268,7 @@ class Calling:
         if len(inputs) > 1 and not self.takes_many and len(inputs) > self.most_inputs():
             raise ValueError(f"{self}: expected one input, got {len(inputs)}")
         shapes = [symbol.shape for symbol in inputs]
+        self._check_kinds(inputs)
         self.check_shapes(*shapes)
         if not self.built:
             self.build(*shapes)
@@ -278,6 +284,20 @@ class Calling:
                 for index, symbol in enumerate(inputs if self.masks == "merge" else inputs[:1])]
         return node.makes(made, self.output_dtypes(inputs, count), self.masked_outputs(seen, count))
 
+    def wants_strings(self, index: int) -> bool | None:
+        """Whether the input of an index is of strings; None where it may be of strings or of numbers."""
+        return self.input_kind == "string"
+
+    def _check_kinds(self, inputs: list[Symbol]) -> None:
+        """Raise a ValueError if strings come where numbers are expected, or the other way round; an `Input` without a
+        dtype is what its readers take."""
+        for index, symbol in enumerate(inputs):
+            wants_strings, given = self.wants_strings(index), symbol.dtype == "string"
+            if wants_strings is not None and wants_strings != given and (given or symbol.node.inputs):
+                expected, got = ("strings", "numbers") if wants_strings else ("numbers", "strings")
+                way_out = "" if wants_strings else "; TextVectorization and StringLookup make numbers of strings"
+                raise ValueError(f"{self}: expected a symbol of {expected}, got one of {got}, {symbol!r}{way_out}")
+
     def most_inputs(self) -> int:
         """How many symbols `forward` takes at most, where the layer takes no list."""
         return 1
@@ -285,7 +305,7 @@ class Calling:
     def check_shapes(self, *shapes: Shape) -> None:
         """Raise a ValueError if the layer cannot take inputs of these shapes: an array without samples shows the rank,
         and, if the layer is built, the width that it takes."""
-        kind = np.int32 if self.input_kind == "index" else self.dtype
+        kind: Any = object if self.input_kind == "string" else self.default_input_dtype
         self.check_input(np.zeros((0, *(1 if size is None else size for size in shapes[0][1:])), kind))
 
     def output_dtypes(self, inputs: list[Symbol], count: int) -> list[str]:

@@ -186,6 +186,16 @@ class Network(Ports):
         takers = [] if self._graph is None else self.schedule().takers[0]
         return takers[0].kind if takers else "float"
 
+    def wants_strings(self, index: int) -> bool | None:
+        if self._graph is None:
+            return None
+        takers = self.schedule().takers[index]
+        return takers[0].layer.wants_strings(takers[0].number) if takers else None
+
+    @property
+    def default_input_dtype(self) -> str:
+        return self.dtype if self._graph is None else self._graph.inputs[0].dtype
+
     @property
     def output_activation(self) -> str | None:
         if self._graph is None or len(self.graph.outputs) != 1:

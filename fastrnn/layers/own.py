@@ -53,6 +53,7 @@ class Own(Calling):
         running = eager.current()
         if running is not None:
             return _invoked(self, args, kwargs, running)
+        args = tuple(np.array(value) if _is_list_of_numbers(value) else value for value in args)
         args, kwargs = _as_arrays(self, args), _as_arrays(self, kwargs)
         if kwargs.get("training"):
             call = self.default_call
@@ -112,6 +113,10 @@ class Own(Calling):
 
     def mask_rank(self, rank: int) -> int:
         return max(rank, 2)
+
+    def wants_strings(self, index: int) -> None:
+        """None: the code takes what it takes."""
+        return None
 
     compute_mask, check_mask = Calling.compute_mask, Calling.check_mask       # also where a model has others
 
@@ -269,16 +274,18 @@ def _mask_of(structure: Any, running: Eager) -> Any:
 
 
 def _as_arrays(layer: Any, structure: Any, running: Eager | None = None) -> Any:
-    """Arguments with arrays of the layer's dtype in the place of other numbers; lists of numbers become arrays."""
+    """Arguments with arrays of the layer's dtype in the place of other arrays."""
     if isinstance(structure, Mapping):
         return {key: _argument(layer, value, running) for key, value in structure.items()}
     return tuple(_argument(layer, value, running) for value in structure)
 
 
+def _is_list_of_numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(leaf, (int, float)) and not isinstance(leaf, bool) for leaf in flatten(value))
+
+
 def _argument(layer: Any, value: Any, running: Eager | None) -> Any:
-    if isinstance(value, (list, tuple)) and value and all(
-            isinstance(leaf, (int, float)) and not isinstance(leaf, bool) for leaf in flatten(value)):
-        value = np.array(value)
     leaves = flatten(value)
     taken = [_as_array(layer, leaf) for leaf in leaves]
     if all(one is leaf for one, leaf in zip(taken, leaves)):
@@ -383,8 +390,19 @@ def _outputs_for(layer: Any, args: Any, kwargs: Any, shapes: Sequence[Shape], dt
 
 def _on_zeros(layer: Any, args: Any, kwargs: Any, shapes: Sequence[Shape], dtypes: Sequence[str],
               masked: Sequence[bool], batch: int, size: int) -> _Outputs:
-    zeros = [np.zeros([given if given is not None else size if axis else batch for axis, given in enumerate(shape)],
-                      dtype) for shape, dtype in zip(shapes, dtypes)]
+    sizes = [[given if given is not None else size if axis else batch for axis, given in enumerate(shape)]
+             for shape in shapes]
+    try:
+        return _run_on(layer, args, kwargs, [np.zeros(own, dtype) for own, dtype in zip(sizes, dtypes)], masked)
+    except np.linalg.LinAlgError:       # the code inverts matrices
+        return _run_on(layer, args, kwargs, [_identities(own, dtype) for own, dtype in zip(sizes, dtypes)], masked)
+
+
+def _identities(shape: Sequence[int], dtype: str) -> np.ndarray:
+    return np.array(np.broadcast_to(np.eye(shape[-2], shape[-1]) if len(shape) > 1 else 1, shape), dtype)
+
+
+def _run_on(layer: Any, args: Any, kwargs: Any, zeros: list[np.ndarray], masked: Sequence[bool]) -> _Outputs:
     with Eager(False) as running, np.errstate(all="ignore"):
         for x, mask in zip(zeros, masked):
             if mask:

@@ -136,9 +136,10 @@ class Ports(Layer):
     def _check_one(self, index: int, x: Any) -> np.ndarray:
         """An input for the layers that read it, which may be of several kinds."""
         takers = self.schedule().takers[index]
-        own = self.graph.inputs[index].shape
+        own, dtype = self.graph.inputs[index].shape, self.graph.inputs[index].dtype
         if type(x) is not np.ndarray:
-            x = arrays.as_array(x, f"{takers[0].layer if takers else self} input")
+            strings = dtype == "string" or any(taker.kind == "string" for taker in takers)
+            x = (arrays.as_strings if strings else arrays.as_array)(x, f"{takers[0].layer if takers else self} input")
         if x.ndim != len(own):
             x = _fit_rank(x, own)
             if x.ndim != len(own):
@@ -152,7 +153,7 @@ class Ports(Layer):
             if number == 0 or checked.dtype == x.dtype:     # another one's step converts it
                 x = checked
         if all(taker.kind == "any" for taker in takers):
-            x = arrays.as_dtype(x, self.graph.inputs[index].dtype, f"{self} input")
+            x = arrays.as_dtype(x, dtype, f"{self} input")
         self.check_fixed(index, x.shape)
         return x
 

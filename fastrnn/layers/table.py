@@ -57,6 +57,10 @@ def is_operation(layer: Layer) -> bool:
     return table_of(getattr(layer, "keras_module", None)) is operations
 
 
-def own_classes(layer: Layer) -> dict[str, type[Layer]]:
-    """The user's own classes among the layers in a layer, by name: what `custom_objects` has for them."""
-    return {type(inner).__name__: type(inner) for inner in layer.walk() if not is_known(inner)}
+def own_classes(layer: Layer) -> dict[str, Any]:
+    """The user's own classes among the layers in a layer, and functions that these hold, by name: what `custom_objects`
+    has for them."""
+    found: dict[str, Any] = {type(inner).__name__: type(inner) for inner in layer.walk() if not is_known(inner)}
+    for inner in layer.walk():
+        found.update(inner.own_functions())
+    return found

@@ -79,7 +79,7 @@ class Variable(ArrayOperators):
         Raises:
             ValueError: the shape differs, or the values are no numbers.
         """
-        new = arrays.as_float(plain(value), self.dtype, f"weight '{self.path}'")
+        new = arrays.as_dtype(plain(value), self.dtype, f"weight '{self.path}'")
         if new.shape != self.shape:
             raise ValueError(f"weight '{self.path}': expected shape {self.shape}, got {new.shape}")
         self.writable()[...] = new

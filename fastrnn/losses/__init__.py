@@ -13,9 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastrnn.losses import functions
-from fastrnn.losses.base import Loss, kind_of_targets
+from fastrnn.losses.base import Loss, Reduction, kind_of_targets
+from fastrnn.losses.circle import Circle, circle
 from fastrnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from fastrnn.losses.ctc import CTC, ctc
+from fastrnn.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
 from fastrnn.losses.function_loss import FunctionLoss
 from fastrnn.losses.functions import (
     binary_crossentropy,
@@ -34,6 +41,8 @@ from fastrnn.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from fastrnn.losses.generalized import CategoricalGeneralizedCrossEntropy, categorical_generalized_cross_entropy
+from fastrnn.losses.overlap import Dice, Tversky, dice, tversky
 from fastrnn.losses.regression import (
     CategoricalHinge,
     CosineSimilarity,
@@ -52,14 +61,17 @@ from fastrnn.losses.weights import masked_weight
 from fastrnn.registry import Registry, absent_from, snake_case
 
 __all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber",
-    "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Poisson", "SparseCategoricalCrossentropy", "SquaredHinge",
-    "binary_crossentropy", "categorical_crossentropy", "categorical_hinge", "cosine_similarity", "deserialize", "get",
-    "hinge", "huber", "kind_of_targets", "kl_divergence", "kld", "log_cosh", "logcosh", "mae", "mape",
-    "masked_weight", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
-    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "serialize", "sparse_categorical_crossentropy",
-    "squared_hinge",
+    "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CTC", "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle",
+    "CosineSimilarity", "Dice", "Hinge", "Huber", "KLD", "KLDivergence", "LogCosh", "Loss", "MAE", "MAPE", "MSE",
+    "MSLE", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError",
+    "Poisson", "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky", "bce", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy", "categorical_hinge", "circle", "cosine_proximity", "cosine_similarity",
+    "ctc", "deserialize", "dice", "get", "hinge", "huber", "kind_of_targets", "kl_divergence", "kld",
+    "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "masked_weight", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle",
+    "poisson", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
@@ -72,11 +84,13 @@ msle = MSLE = mean_squared_logarithmic_error
 kld = KLD = kullback_leibler_divergence = kl_divergence
 bce = BCE = binary_crossentropy
 logcosh = log_cosh
+cosine_proximity = cosine_similarity    # Keras 1's name
 
 _classes: list[type[Loss]] = [
     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, MeanSquaredError, MeanAbsoluteError,
     MeanAbsolutePercentageError, MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, Hinge, SquaredHinge,
-    CategoricalHinge, KLDivergence, CosineSimilarity,
+    CategoricalHinge, KLDivergence, CosineSimilarity, BinaryFocalCrossentropy, CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy, Dice, Tversky, Circle, CTC,
 ]  # fmt: skip
 
 _registry = Registry(
@@ -88,13 +102,14 @@ _registry = Registry(
         "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
         "kld": KLDivergence, "KLD": KLDivergence, "kullback_leibler_divergence": KLDivergence,
         "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "logcosh": LogCosh, "huber_loss": Huber,
+        "cosine_proximity": CosineSimilarity, "cosine": CosineSimilarity,
     },
     module="keras.losses",
 )  # fmt: skip
 
 # The loss that each function of this module is one value a row of.
 _class_of: dict[Callable[..., Any], type[Loss]] = {
-    getattr(functions, snake_case(cls.__name__)): cls for cls in _classes
+    globals()[snake_case(cls.__name__)]: cls for cls in _classes
 }
 
 

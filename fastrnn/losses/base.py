@@ -17,6 +17,19 @@ from fastrnn.registry import Configurable, snake_case
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
+class Reduction:
+    """The names of reductions, by those that Keras 2 gave them.
+
+    >>> Reduction.SUM
+    'sum'
+    """
+
+    AUTO = "auto"
+    NONE = "none"
+    SUM = "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+
+
 class Terms(NamedTuple):
     """A loss before its reduction.
 
@@ -242,14 +255,16 @@ class Loss(Configurable):
         terms, y_pred = self._prepared(y_true, y_pred, sample_weight, mask, True, fused)
         weights, divisor = self._weights(terms, sample_weight, mask)
         scale = _inverse(divisor * terms.per_row)
+        factors = scale if weights is None else weights * weights.dtype.type(scale)
+        return _sum(terms, weights) * scale, self._gradient_of_sum(terms, factors, y_pred).reshape(y_pred.shape)
+
+    def _gradient_of_sum(self, terms: Terms, factors: Any, y_pred: np.ndarray) -> np.ndarray:
+        """The gradient of the sum of the rows' values, each times its factor."""
         gradient = terms.gradient
         assert gradient is not None
-        if weights is None:
-            gradient *= scale
-        else:
-            weights_scaled = weights * weights.dtype.type(scale)
-            gradient *= weights_scaled.reshape(weights.shape + (1,) * (gradient.ndim - weights.ndim))
-        return _sum(terms, weights) * scale, gradient.reshape(y_pred.shape)
+        gradient *= factors if np.ndim(factors) == 0 else \
+            factors.reshape(factors.shape + (1,) * (gradient.ndim - factors.ndim))
+        return gradient
 
 
 class RowLoss(Loss):
@@ -264,8 +279,7 @@ class RowLoss(Loss):
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
         terms, y_pred = self._prepared(y_true, y_pred, None, None, True, False)
-        assert terms.gradient is not None
-        return (terms.gradient * _inverse(terms.per_row)).reshape(y_pred.shape)
+        return self._gradient_of_sum(terms, _inverse(terms.per_row), y_pred).reshape(y_pred.shape)
 
     def _align(self, t: Any, p: np.ndarray, weight_rank: int) -> tuple[Any, np.ndarray]:
         return align(self.name, target_array(self.name, t, p.dtype), p, weight_rank=0)

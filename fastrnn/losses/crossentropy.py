@@ -54,7 +54,7 @@ class BinaryCrossentropy(ElementLoss):
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = from_logits
-        self.label_smoothing = _smoothing(self.name, label_smoothing)
+        self.label_smoothing = check_smoothing(self.name, label_smoothing)
         self.axis = last_axis_only(self.name, axis)
         self.fused_activation = None if from_logits else "sigmoid"
         self.wants_probabilities = not from_logits
@@ -112,7 +112,7 @@ class CategoricalCrossentropy(RowLoss):
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = from_logits
-        self.label_smoothing = _smoothing(self.name, label_smoothing)
+        self.label_smoothing = check_smoothing(self.name, label_smoothing)
         self.axis = last_axis_only(self.name, axis)
         self.fused_activation = None if from_logits else "softmax"
         self.wants_probabilities = not from_logits
@@ -202,7 +202,12 @@ class SparseCategoricalCrossentropy(RowLoss):
         return {**super().get_config(), "from_logits": self.from_logits, "ignore_class": self.ignore_class}
 
 
-def _smoothing(owner: str, value: float) -> float:
+def check_smoothing(owner: str, value: float) -> float:
+    """`value`, a label smoothing.
+
+    Raises:
+        ValueError: it is not from 0 to 1.
+    """
     if not 0 <= value <= 1:
         raise ValueError(f"{owner}: expected label_smoothing from 0 to 1, got {value!r}")
     return value
@@ -267,7 +272,7 @@ def _rows_of_softmax(
     return total, values, derivative
 
 
-def _softmax_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def softmax_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The logits less the largest of their row, their exponentials, and the sums of those by row."""
     shifted = z - z.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -276,7 +281,7 @@ def _softmax_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _categorical_of_logits(t: np.ndarray, z: np.ndarray, gradient: bool) -> Terms:
     """`log(sum(exp(z))) * sum(t) - sum(t * z)`, and its derivative `softmax(z) * sum(t) - t`."""
-    shifted, exponentials, total = _softmax_parts(z)
+    shifted, exponentials, total = softmax_parts(z)
     targets = _row_sums(t)
     values = np.log(total) * targets - _row_products(shifted, t)
     return Terms(values, exponentials * (targets / total)[..., None] - t if gradient else None, z.shape[:-1])
@@ -284,7 +289,7 @@ def _categorical_of_logits(t: np.ndarray, z: np.ndarray, gradient: bool) -> Term
 
 def _sparse_of_logits(at: np.ndarray, z: np.ndarray, gradient: bool) -> Terms:
     """The same for targets that are one at the flat positions `at`, one a row."""
-    shifted, exponentials, total = _softmax_parts(z)
+    shifted, exponentials, total = softmax_parts(z)
     values = np.log(total) - shifted.reshape(-1).take(at).reshape(total.shape)
     if not gradient:
         return Terms(values, None, z.shape[:-1])

@@ -36,11 +36,11 @@ def rowwise_weights(
     """
     weights = None
     if sample_weight is not None:
-        weights = _fitted(owner, "sample_weight", np.asarray(sample_weight), shape).astype(dtype, copy=False)
+        weights = fitted(owner, "sample_weight", np.asarray(sample_weight), shape).astype(dtype, copy=False)
     if mask is None:
         assert weights is not None
         return weights
-    mask = _fitted(owner, "mask", np.asarray(mask), shape)
+    mask = fitted(owner, "mask", np.asarray(mask), shape)
     if mask.dtype != np.bool_:
         mask = mask.astype(np.bool_)
     factors = mask.astype(dtype)
@@ -68,7 +68,7 @@ def masked_weight(sample_weight: Any, mask: Any) -> Any:
     return rowwise_weights("metric", mask.shape, sample_weight, mask, rescaled=False, dtype=np.float32)
 
 
-def _fitted(owner: str, argument: str, a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def fitted(owner: str, argument: str, a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """`a` with as many axes as `shape`: axes of length 1 are dropped from its end, and those it lacks repeat it."""
     if a.shape == shape:
         return a

@@ -99,16 +99,25 @@ class SparseTopKCategoricalAccuracy(_AccuracyMean):
     Args:
         k: how many places count.
         name, dtype: as in `Metric`.
+        from_sorted_ids: the predictions are class indices, the likeliest first.
 
     Example:
 
     >>> SparseTopKCategoricalAccuracy(k=2)([2, 2], [[0.1, 0.3, 0.6], [0.5, 0.3, 0.2]])
     0.5
+    >>> SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)([2, 2], [[2, 1, 0], [0, 1, 2]])
+    0.5
     """
 
-    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(_sparse_top_k_matches, name, dtype, k=k)
+    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None,
+                 from_sorted_ids: bool = False) -> None:
+        super().__init__(_sparse_top_k_matches, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
         self.k = k
+        self.from_sorted_ids = from_sorted_ids
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return config if self.from_sorted_ids else {key: config[key] for key in config if key != "from_sorted_ids"}
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
@@ -186,13 +195,16 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
     return _top_k_matches(y_true, y_pred, k).astype(np.float32)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> np.ndarray:
     """1 for each row in which the target's index is of one of the `k` largest predictions, 0 for others.
 
     Args:
         y_true: class indices (...,) or (..., 1).
         y_pred: one output a class (..., classes).
         k: how many places count.
+        from_sorted_ids: the outputs are class indices, the likeliest first.
 
     Returns:
         float32, (...,).
@@ -203,7 +215,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> n
     >>> sparse_top_k_categorical_accuracy([1, 2], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]], k=2)
     array([1., 0.], dtype=float32)
     """
-    return _sparse_top_k_matches(y_true, y_pred, k).astype(np.float32)
+    return _sparse_top_k_matches(y_true, y_pred, k, from_sorted_ids).astype(np.float32)
 
 
 def _equal(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -237,9 +249,10 @@ def _top_k_matches(y_true: Any, y_pred: Any, k: int) -> np.ndarray:
     return _in_top_k(t.argmax(axis=-1), p, k)
 
 
-def _sparse_top_k_matches(y_true: Any, y_pred: Any, k: int) -> np.ndarray:
+def _sparse_top_k_matches(y_true: Any, y_pred: Any, k: int, from_sorted_ids: bool) -> np.ndarray:
     p = np.asarray(y_pred)
-    return _in_top_k(_index_rows("sparse_top_k_categorical_accuracy", y_true, p), p, k)
+    t = _index_rows("sparse_top_k_categorical_accuracy", y_true, p)
+    return (t[..., None] == p[..., :k]).any(axis=-1) if from_sorted_ids else _in_top_k(t, p, k)
 
 
 def _index_rows(owner: str, y_true: Any, p: np.ndarray) -> np.ndarray:

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastrnn import initializers
 from fastrnn.losses.base import RowLoss
 from fastrnn.losses.weights import rowwise_weights
+from fastrnn.metrics.variable import MetricVariable
 from fastrnn.registry import Configurable, snake_case
 
 
 class Metric(Configurable):
-    """A number kept up to date from batch to batch. A subclass defines `update_state`, `result` and
-    `reset_state`, which the constructor calls.
+    """A number kept up to date from batch to batch. A subclass of the user's own makes what it counts in by
+    `add_variable` in its `__init__`, and defines `update_state` and `result`. One that counts in something else defines
+    `reset_state`, too; the constructor calls that where the class has no `__init__` of its own.
 
     Args:
         dtype: accepted for Keras's sake; sums are kept in float64.
@@ -24,17 +29,21 @@ class Metric(Configurable):
 
     Example:
 
-    >>> class Largest(Metric):
-    ...     def reset_state(self):
-    ...         self.largest = -np.inf
+    >>> class Hits(Metric):
+    ...     def __init__(self, name="hits", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.total = self.add_variable(shape=(), initializer="zeros", name="total")
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
-    ...         self.largest = max(self.largest, y_pred.max())
+    ...         self.total.assign_add(np.sum(y_true == y_pred))
     ...     def result(self):
-    ...         return float(self.largest)
-    >>> metric = Largest()
-    >>> metric.update_state(np.zeros(2), np.array([1.0, 3.0]))
-    >>> metric.result()
-    3.0
+    ...         return self.total
+    >>> metric = Hits()
+    >>> metric.update_state(np.array([1, 2, 3]), np.array([1, 2, 0]))
+    >>> float(metric.result())
+    2.0
+    >>> metric.reset_state()
+    >>> float(metric.result())
+    0.0
     """
 
     # Keras's word for the better direction, "up" or "down", by which callbacks choose it.
@@ -43,7 +52,9 @@ class Metric(Configurable):
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = "float32" if dtype is None else np.dtype(dtype).name
-        self.reset_state()
+        self._variables: list[MetricVariable] = []
+        if type(self).__init__ is Metric.__init__:
+            self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch.
@@ -60,8 +71,73 @@ class Metric(Configurable):
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def reset_state(self) -> None:
-        """Forget what was counted."""
-        raise NotImplementedError(f"{type(self).__name__} must define reset_state()")
+        """Forget what was counted: set all variables to 0, and reset the metrics among the attributes."""
+        for variable in self._own():
+            variable.assign(np.zeros(variable.shape))
+        for metric in self._inside():
+            metric.reset_state()
+
+    def reset_states(self) -> None:
+        """`reset_state` by the name that it had in Keras 2."""
+        self.reset_state()
+
+    def add_variable(
+        self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: Any = None, aggregation: str | None = "sum",
+        name: str | None = None
+    ) -> MetricVariable:
+        """A variable to count in, which `reset_state` sets to 0.
+
+        Args:
+            shape: of the array; () for a number.
+            initializer: name or instance of what gives the first values.
+            dtype: float or integer; the metric's by default.
+            aggregation: accepted for Keras's sake.
+            name: of the variable.
+
+        Raises:
+            RuntimeError: the class's `__init__` has not called that of `Metric`.
+        """
+        first = initializers.get("zeros" if initializer is None else initializer)
+        own = self._own()
+        dtype = self.dtype if dtype is None else np.dtype(dtype).name
+        variable = MetricVariable(first(tuple(shape), dtype), dtype, name or "variable")
+        own.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Sequence[int] | str = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> MetricVariable:
+        """`add_variable` by the name that it had in Keras 2, which took the variable's name first: that may be given in
+        place of the shape.
+
+        Args:
+            shape, initializer, dtype, name: as there.
+
+        Raises:
+            RuntimeError: as there.
+        """
+        if isinstance(shape, str):
+            name, shape = shape, ()
+            if isinstance(initializer, tuple | list):
+                shape, initializer = initializer, None
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[MetricVariable]:
+        """The variables of `add_variable`, then those of the metrics among the attributes."""
+        return [*self._own(), *(variable for metric in self._inside() for variable in metric.variables)]
+
+    def _own(self) -> list[MetricVariable]:
+        if "_variables" not in vars(self):
+            raise RuntimeError(f"{type(self).__name__}: call super().__init__() at the beginning of __init__()")
+        return self._variables
+
+    def _inside(self) -> Iterator[Metric]:
+        """The metrics among the attributes, alone or in lists."""
+        for value in vars(self).values():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, Metric):
+                    yield one
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Count a batch, and give the result so far."""
@@ -85,6 +161,7 @@ class Mean(Metric):
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(dtype, name)
+        Mean.reset_state(self)
 
     def reset_state(self) -> None:
         self.total = 0.0
@@ -118,6 +195,7 @@ class Sum(Metric):
 
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
+        Sum.reset_state(self)
 
     def reset_state(self) -> None:
         self.total = 0.0
@@ -138,7 +216,8 @@ class MeanMetricWrapper(Mean):
     """The weighted mean of what a function gives for targets and predictions.
 
     Args:
-        fn: function of (y_true, y_pred) whose values have the first axes of `y_pred`.
+        fn: function of (y_true, y_pred) whose values have the first axes of `y_pred`, or which gives one number, that
+            of the batch.
         name: name of the metric; the function's by default.
         dtype: as in `Metric`.
         kwargs: further arguments of the function.
@@ -185,6 +264,22 @@ class LossMean(Mean):
         super().update_state(terms.rows(), sample_weight)
 
 
+def update(metric: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
+    """Count a batch in a metric, with sample weights if there are any and its `update_state` has a place for them, as a
+    user's own may not."""
+    if sample_weight is None or not _takes_weights(type(metric)):
+        metric.update_state(y_true, y_pred)
+    else:
+        metric.update_state(y_true, y_pred, sample_weight)
+
+
+@functools.cache
+def _takes_weights(cls: Any) -> bool:
+    parameters = list(inspect.signature(cls.update_state).parameters.values())
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return len(parameters) > 3 or any(parameter.kind in several for parameter in parameters)
+
+
 def weighted_sums(owner: str, values: Any, sample_weight: Any) -> tuple[float, float]:
     """The sum over samples of their mean values times weights, and the sum of the weights: Keras 3's rule.
 
@@ -194,6 +289,8 @@ def weighted_sums(owner: str, values: Any, sample_weight: Any) -> tuple[float, f
     (6.5, 1.5)
     """
     values = np.asarray(values)
+    if values.ndim == 0 and np.ndim(sample_weight):     # a number for the batch, whatever its samples weigh
+        sample_weight = None
     if sample_weight is None:
         samples = values.shape[0] if values.ndim else 1
         return _sum(values) * samples / max(1, values.size), float(samples)

@@ -33,10 +33,23 @@ class ThresholdMetric(Metric):
         self._sorted = given[self._order]
         self._columns = columns  # labels counted apart
         super().__init__(dtype, name)
+        ThresholdMetric.reset_state(self)
 
     def reset_state(self) -> None:
         # For each column and target, 0 or 1: the weight of the predictions above the first i thresholds and no more.
         self._between = np.zeros((self._columns, 2, len(self._sorted) + 1))
+
+    def _count_class(self, t: np.ndarray, p: np.ndarray, class_id: int | None, sample_weight: Any) -> None:
+        """Count all predictions, or those of one class, with sample weights."""
+        if class_id is not None:
+            if p.ndim < 2 or not 0 <= class_id < p.shape[-1]:
+                raise ValueError(f"{self.name}: predictions of shape {p.shape} have no class {class_id}")
+            t, p = t[..., class_id, None], p[..., class_id, None]
+        weights = None
+        if sample_weight is not None:
+            weights = rowwise_weights(self.name, p.shape, sample_weight, None, False, np.float64)
+            weights = np.broadcast_to(weights, p.shape)
+        self._count(t, p, weights)
 
     def _count(self, t: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
         """Count targets and predictions of one shape, whose last axis is that of the columns if there are any."""
@@ -100,15 +113,7 @@ class _ConfusionMetric(ThresholdMetric):
             rejected = np.argsort(-p, axis=-1, kind="stable")[..., self.top_k :]
             p = p.copy()
             np.put_along_axis(p, rejected, -np.inf, axis=-1)
-        if self.class_id is not None:
-            if p.ndim < 2 or not 0 <= self.class_id < p.shape[-1]:
-                raise ValueError(f"{self.name}: predictions of shape {p.shape} have no class {self.class_id}")
-            t, p = t[..., self.class_id, None], p[..., self.class_id, None]
-        weights = None
-        if sample_weight is not None:
-            weights = rowwise_weights(self.name, p.shape, sample_weight, None, False, np.float64)
-            weights = np.broadcast_to(weights, p.shape)
-        self._count(t, p, weights)
+        self._count_class(t, p, self.class_id, sample_weight)
 
     def result(self) -> Any:
         """The metric: a number for one threshold, an array for several."""

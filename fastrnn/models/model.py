@@ -68,6 +68,7 @@ class Model(Network):
     objective: Objective
     history: History | None = None
     stop_training = False
+    first_epoch = 0
     compiled = False
     added = Added()                     # of the models that add nothing
     warned: frozenset[int] = frozenset()    # outputs that a warning was given of

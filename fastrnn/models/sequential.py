@@ -124,8 +124,7 @@ class Sequential(Model):
 
     def _input_symbol(self, shape: Shape, first: Layer) -> Symbol:
         """The symbol of an input that no `Input` stands for."""
-        kind = "int32" if first.input_kind == "index" else first.dtype
-        return InputLayer(batch_shape=shape, name=f"{first.name}_input", dtype=kind).symbol()
+        return InputLayer(batch_shape=shape, name=f"{first.name}_input", dtype=first.default_input_dtype).symbol()
 
     def _check(self, layer: Any) -> None:
         """Refuse what cannot be on top of this stack, whatever its shapes."""
@@ -334,6 +333,13 @@ class Sequential(Model):
     def input_kind(self) -> str:
         return self._stack[0].input_kind if self._stack else "float"
 
+    def wants_strings(self, index: int) -> bool | None:
+        return self._stack[0].wants_strings(0) if self._stack else None
+
+    @property
+    def default_input_dtype(self) -> str:
+        return self._stack[0].default_input_dtype if self._stack else self.dtype
+
     @property
     def output_activation(self) -> str | None:
         return self._stack[-1].output_activation if self._stack else None
@@ -351,7 +357,8 @@ class Sequential(Model):
         if not self._stack:
             raise ValueError(f"{self}: there are no layers; add some first")
         if not self.built:
-            x = self._stack[0].check_input(arrays.as_array(inputs[0], f"{self._stack[0]} input"))
+            first, x = self._stack[0], inputs[0]
+            x = first.check_input(x if first.input_kind == "string" else arrays.as_array(x, f"{first} input"))
             self.build(self._batch_input_shape or (None, *x.shape[1:]))
         return [self._check_one(0, inputs[0])]
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one function serves arrays, traced arrays and symbols."""
+"""How one function serves arrays, traced arrays and symbols; and which dtype they meet in."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -12,33 +12,32 @@ import numpy as np
 from fastrnn import arrays
 from fastrnn.graph.eager import namespace
 from fastrnn.graph.symbol import OPERATIONS, has_symbols
-from fastrnn.graph.tape import is_box
+from fastrnn.graph.tape import is_box, plain
 from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.variable import Variable
 
 P = ParamSpec("P")
+Axis = int | Sequence[int] | None
 
 
-def op(symbolic: str | None = None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+def op(function: Callable[P, Any], symbolic: str | None = None) -> Callable[P, Any]:
     """Make a function of arrays one of `fastrnn.ops`: for symbols among its arguments it gives the symbols of a layer
     that calls it. Its body computes with `namespace()`, so that it can be traced.
 
     Args:
+        function: of arrays.
         symbolic: the operation of `graph.symbol.OPERATIONS` that stands for it on symbols, which has its own gradients
             and a form in files; None for a layer that calls the function.
     """
-    def made(function: Callable[P, Any]) -> Callable[P, Any]:
-        @functools.wraps(function)
-        def dispatched(*args: P.args, **kwargs: P.kwargs) -> Any:
-            if has_symbols(args) or has_symbols(kwargs):
-                if symbolic is not None and not kwargs:
-                    return OPERATIONS[symbolic](*args)
-                return FunctionCall(dispatched)(*args, **kwargs)
-            return function(*args, **kwargs)
+    @functools.wraps(function)
+    def dispatched(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if has_symbols(args) or has_symbols(kwargs):
+            if symbolic is not None and not kwargs:
+                return OPERATIONS[symbolic](*args)
+            return FunctionCall(dispatched)(*args, **kwargs)
+        return function(*args, **kwargs)
 
-        return dispatched
-
-    return made
+    return dispatched
 
 
 def tensor(x: Any, dtype: Any = None) -> Any:
@@ -54,20 +53,55 @@ def tensor(x: Any, dtype: Any = None) -> Any:
     if is_box(x):
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
     if isinstance(x, (list, tuple)) and any(is_box(one) or isinstance(one, Variable) for one in x):
-        xp = namespace()
-        return xp.stack([tensor(one, dtype) for one in x])
+        return namespace().stack([tensor(one, dtype) for one in x])
     if not isinstance(x, np.ndarray):
-        plain = isinstance(x, (bool, int, float, list, tuple))
-        x = np.asarray(x) if plain or np.isscalar(x) else arrays.as_array(x)
-        if plain and x.dtype in (np.float64, np.int64):
+        numbers = isinstance(x, (bool, int, float, list, tuple)) and not isinstance(x, np.generic)
+        x = np.asarray(x) if numbers or np.isscalar(x) else arrays.as_array(x)
+        if numbers and x.dtype in (np.float64, np.int64):
             x = x.astype("float32" if x.dtype == np.float64 else "int32")
     return x if dtype is None else np.asarray(x, dtype)
 
 
-def weak(x: Any) -> Any:
-    """As `tensor`, but a number stays one, which takes the dtype of what it meets."""
-    if isinstance(x, (bool, int, float)):
-        return x
-    if isinstance(x, np.generic):
-        return x.item()
-    return tensor(x)
+def floating(x: Any) -> Any:
+    """As `tensor`, whole numbers and booleans as float32."""
+    x = tensor(x)
+    return x if x.dtype.kind in "fc" else x.astype("float32")
+
+
+def together(*xs: Any, floats: bool = False) -> list[Any]:
+    """Operands in the dtype that they meet in: floats no wider than the arrays are, whatever meets them. Numbers take
+    the dtype of the arrays.
+
+    Args:
+        xs: as `tensor` takes them.
+        floats: whole numbers become float32.
+
+    Example:
+
+    >>> [x.dtype.name for x in together(np.ones(2, "int32"), np.ones(2, "float32"))]
+    ['float32', 'float32']
+    """
+    made: list[Any] = [x.item() if isinstance(x, np.generic) else x if isinstance(x, (bool, int, float)) else tensor(x)
+                       for x in xs]
+    kinds = [x.dtype for x in made if hasattr(x, "dtype")]
+    if not kinds:
+        made = [tensor(x) for x in made]
+        kinds = [x.dtype for x in made]
+    wide = [kind for kind in kinds if kind.kind == "f"]
+    if wide:
+        target = max(wide, key=lambda kind: kind.itemsize)
+    elif floats or any(isinstance(x, float) for x in made):
+        target = np.dtype("float32")
+    else:
+        return made
+    return [x if not hasattr(x, "dtype") or x.dtype == target else x.astype(target) for x in made]
+
+
+def axes(axis: Axis) -> Any:
+    """Axes as NumPy takes them."""
+    return tuple(axis) if isinstance(axis, (list, tuple)) else axis
+
+
+def values(x: Any) -> Any:
+    """The array of x without its trace."""
+    return plain(tensor(x))

@@ -6,19 +6,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastrnn.optimizers import schedules
+from fastrnn.optimizers import legacy, schedules
+from fastrnn.optimizers.adadelta import Adadelta
+from fastrnn.optimizers.adafactor import Adafactor
+from fastrnn.optimizers.adagrad import Adagrad
 from fastrnn.optimizers.adam import Adam, AdamW
+from fastrnn.optimizers.adamax import Adamax
 from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.ftrl import Ftrl
+from fastrnn.optimizers.lamb import Lamb
+from fastrnn.optimizers.lion import Lion
+from fastrnn.optimizers.muon import Muon
+from fastrnn.optimizers.nadam import Nadam
 from fastrnn.optimizers.rmsprop import RMSprop
 from fastrnn.optimizers.sgd import SGD
 from fastrnn.registry import Registry, absent_from
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "legacy",
+    "schedules",
+    "serialize",
+]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_classes = [SGD, RMSprop, Adam, AdamW]
+_classes = [SGD, RMSprop, Adam, AdamW, Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, Muon, Nadam]
 _registry = Registry("optimizer", [], {cls.__name__.lower(): cls for cls in _classes}, module="keras.optimizers")
 _registry.objects.update({cls.__name__: cls for cls in _classes})
 

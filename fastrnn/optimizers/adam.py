@@ -8,7 +8,8 @@ from typing import Any, Unpack
 
 from fastrnn import runtime
 from fastrnn.optimizers.arguments import DecayArguments, OptimizerArguments
-from fastrnn.optimizers.base import Optimizer, Part
+from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.parts import Part
 
 
 class Adam(Optimizer):
@@ -36,14 +37,13 @@ class Adam(Optimizer):
     >>> model.compile(Adam(0.01, clipnorm=1.0), "mse")
     """
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-                 amsgrad: bool = False, *args: Any, **kwargs: Unpack[DecayArguments]) -> None:
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float | None = 1e-7, amsgrad: bool = False, *args: Any,
+                 **kwargs: Unpack[DecayArguments]) -> None:
         super().__init__(learning_rate, *args, **kwargs)
-        self.beta_1 = self._number("beta_1", beta_1, 1)
+        self.beta_1 = self._below_one("beta_1", beta_1)
         self.beta_2 = self._number("beta_2", beta_2, 1)
-        if self.beta_1 == 1:
-            raise ValueError(f"{self} beta_1: expected a number below 1, got {beta_1!r}")
-        self.epsilon = self._number("epsilon", epsilon)
+        self.epsilon = self._epsilon(epsilon)
         self.amsgrad = bool(amsgrad)
 
     def slot_groups(self) -> list[tuple[str, ...]]:
@@ -83,7 +83,7 @@ class AdamW(Adam):
     """
 
     def __init__(self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
-                 beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, *args: Any,
+                 beta_2: float = 0.999, epsilon: float | None = 1e-7, amsgrad: bool = False, *args: Any,
                  **kwargs: Unpack[OptimizerArguments]) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *args, **kwargs)
         if weight_decay is None:

@@ -19,6 +19,8 @@ class OptimizerArguments(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+    lr: float
+    decay: float
 
 
 class DecayArguments(OptimizerArguments, total=False):

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 
 from fastrnn import runtime
 from fastrnn.optimizers.arguments import DecayArguments
-from fastrnn.optimizers.base import Optimizer, Part
+from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.parts import Part
 
 
 class RMSprop(Optimizer):
@@ -34,12 +35,13 @@ class RMSprop(Optimizer):
     >>> model.compile(RMSprop(0.01), "mse")
     """
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
-                 centered: bool = False, *args: Any, **kwargs: Unpack[DecayArguments]) -> None:
+    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0,
+                 epsilon: float | None = 1e-7, centered: bool = False, *args: Any,
+                 **kwargs: Unpack[DecayArguments]) -> None:
         super().__init__(learning_rate, *args, **kwargs)
         self.rho = self._number("rho", rho, 1)
         self.momentum = self._number("momentum", momentum, 1)
-        self.epsilon = self._number("epsilon", epsilon)
+        self.epsilon = self._epsilon(epsilon)
         self.centered = bool(centered)
 
     def slot_groups(self) -> list[tuple[str, ...]]:

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 
 from fastrnn import runtime
 from fastrnn.optimizers.arguments import DecayArguments
-from fastrnn.optimizers.base import Optimizer, Part
+from fastrnn.optimizers.base import Optimizer
+from fastrnn.optimizers.parts import Part
 
 
 class SGD(Optimizer):

@@ -1,4 +1,4 @@
-"""Sequences of different lengths made into one array."""
+"""Sequences of different lengths made into one array; windows of time series, and pairs of words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from fastrnn.preprocessing.skip_grams import make_sampling_table, skipgrams
+from fastrnn.preprocessing.timeseries import TimeseriesGenerator
 from fastrnn.registry import absent_from
 
-__all__ = ["pad_sequences"]
+__all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)

@@ -10,42 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrnn.preprocessing.words import PUNCTUATION, hashing_trick, one_hot, shown, text_to_word_sequence
 from fastrnn.registry import absent_from
 
-__all__ = ["Tokenizer", "text_to_word_sequence", "tokenizer_from_json"]
+__all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 MATRIX_MODES = ("binary", "count", "tfidf", "freq")
-
-
-def text_to_word_sequence(
-    input_text: str, filters: str = PUNCTUATION, lower: bool = True, split: str = " "
-) -> list[str]:
-    """Split a text into words.
-
-    Args:
-        input_text: the text.
-        filters: characters that separate words, as `split` does; the apostrophe is not among the default ones.
-        lower: whether the words are put in lower case.
-        split: the separator.
-
-    Raises:
-        TypeError: `input_text` is no string.
-
-    >>> text_to_word_sequence("Don't panic: it's only a film!")
-    ["don't", 'panic', "it's", 'only', 'a', 'film']
-    """
-    if not isinstance(input_text, str):
-        raise TypeError(f"text_to_word_sequence: input_text must be a str, got {_shown(input_text)}")
-    if split == "":
-        raise ValueError("text_to_word_sequence: split must not be empty; Tokenizer(char_level=True) takes characters")
-    if lower:
-        input_text = input_text.lower()
-    table: dict[str, str | int | None] = dict.fromkeys(filters, split)
-    return [word for word in input_text.translate(str.maketrans(table)).split(split) if word]
 
 
 class Tokenizer:
@@ -283,7 +256,7 @@ class Tokenizer:
             if isinstance(text, (list, tuple)):
                 return [word.lower() for word in text] if self.lower else text
             if not isinstance(text, str):
-                raise TypeError(f"got {_shown(text)}")
+                raise TypeError(f"got {shown(text)}")
             if self.char_level:
                 return text.lower() if self.lower else text
         except (TypeError, AttributeError) as error:
@@ -334,13 +307,8 @@ def _indices(sequence: Any, caller: str, position: int) -> np.ndarray:
         return indices.astype(np.int64)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise TypeError(
-            f"Tokenizer.{caller}: expected sequence {position} to be a list of word indices, got {_shown(sequence)}"
+            f"Tokenizer.{caller}: expected sequence {position} to be a list of word indices, got {shown(sequence)}"
         )
     if indices.min() < 0:
         raise ValueError(f"Tokenizer.{caller}: sequence {position} holds the index {indices.min()}, which is below 0")
     return indices
-
-
-def _shown(value: Any) -> str:
-    """The value's type and the beginning of what it is, for an error."""
-    return f"{type(value).__name__} {value!r:.40}"

@@ -56,7 +56,7 @@ def places_of(model: Any, file: str) -> list[Place]:
 def check(places: Sequence[Place], tensors: Sequence[Tensor], file: str) -> None:
     """Refuse stored arrays that are not those of the weights."""
     for place, tensor in zip(places, tensors, strict=True):
-        check_fits(tensor, file, place.shape, place.part.layer.dtype, f"'{place.native}'")
+        check_fits(tensor, file, place.shape, place.variable.dtype, f"'{place.native}'")
 
 
 def give_weights(contents: Contents) -> None:
@@ -80,7 +80,7 @@ def of_today(model: Any, places: Sequence[Place], tensors: Sequence[Tensor], ver
     found = []
     for place, tensor in zip(places, tensors):
         layer: Any = place.part.layer
-        value = values(tensor, layer.dtype)
+        value = values(tensor, place.variable.dtype)
         gates = scaled.get(id(layer))
         found.append(layouts.scaled_gates(value, gates, layer.units) if gates else value)
     if scaled:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import losses, metrics, optimizers
+from fastrnn import losses, metrics, optimizers, runtime
 from fastrnn.registered import known_objects
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
@@ -18,9 +18,10 @@ from fastrnn.saving.tensors import Tensor, check_fits, values
 
 #: How Keras 2's older optimizers end the names of what they keep for a variable.
 _OLD_SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentum": "momentum", "rms": "velocity",
-              "mg": "average_gradient"}
+              "mg": "average_gradient", "accumulator": "accumulator", "linear": "linear",
+              "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"}
 #: Keras 2's arguments of optimizers that change nothing.
-_OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer", "decay")
+_OLD_ARGUMENTS = ("jit_compile", "is_legacy_optimizer")
 #: Metrics, and thresholds of one, which cost memory.
 _MAX_METRICS, _MAX_THRESHOLDS = 100, 10_000
 
@@ -111,6 +112,8 @@ def _optimizer(config: Any, custom: Objects) -> Any:
     inner = {key: value for key, value in config["config"].items() if key not in _OLD_ARGUMENTS}
     if "lr" in inner:
         inner["learning_rate"] = inner.pop("lr")
+    if config.get("class_name") == "Nadam" and "decay" in inner:     # what Keras 2 calls it there
+        inner["schedule_decay"] = inner.pop("decay")
     return {**config, "class_name": str(config.get("class_name")).removeprefix("Custom>"), "config": inner}
 
 
@@ -154,7 +157,8 @@ def optimizer_arrays(model: Any) -> list[np.ndarray]:
         return []
     optimizer = model.optimizer
     rate = [] if _scheduled(optimizer) else [np.float32(optimizer.learning_rate)]
-    return [np.asarray(array) for array in (np.int64(optimizer.iterations), *rate, *optimizer.get_slots())]
+    last = [np.float32(value) for value in optimizer.last_values()] if optimizer.built else []
+    return [np.asarray(array) for array in (np.int64(optimizer.batches), *rate, *optimizer.get_slots(), *last)]
 
 
 def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: str) -> None:
@@ -171,23 +175,29 @@ def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: st
     optimizer, variables = model.optimizer, model.trainable_weights
     if not stored:
         return
-    iterations = _scalar(stored[0][1], "iu", file)
+    batches = _scalar(stored[0][1], "iu", file)
     rest = list(stored[1:])
-    wanted = [(variable, name) for group in optimizer.slot_groups() for variable in variables for name in group]
+    wanted = optimizer.slots_of(variables)
     if stored[0][0].endswith("iter:0"):
         rest = _in_order(rest, optimizer)
     rate = None
-    if len(rest) in (1, len(wanted) + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
+    last = len(optimizer.last_values())
+    if len(rest) in (1, len(wanted) + last + 1) and rest[0][1].shape == () and not _scheduled(optimizer):
         rate = _scalar(rest.pop(0)[1], "f", file)
     if rest and wanted:     # Keras 2 keeps zeros for an SGD without momentum
+        if len(rest) == len(wanted) + last:     # Keras 2 has none of the last
+            rest = rest[:len(wanted)]
         if len(rest) != len(wanted):
             raise ModelFileError(file, "optimizer", f"expected {len(wanted)} arrays for {optimizer} and this model, "
                                                     f"got {len(rest)}; load the model without it by compile=False")
-        for (_, tensor), (variable, name) in zip(rest, wanted):
-            check_fits(tensor, file, variable.shape, variable.dtype, f"{name} of '{variable.path}'")
+        for (_, tensor), (variable, name, shape) in zip(rest, wanted):
+            if shape:
+                check_fits(tensor, file, shape, variable.dtype, f"{name} of '{variable.path}'")
+            else:       # Keras keeps Adafactor's as whole numbers
+                _scalar(tensor, "iuf", file)
         optimizer.build(variables)
-        optimizer.set_slots([values(tensor, variable.dtype) for (_, tensor), (variable, _) in zip(rest, wanted)])
-    optimizer.iterations = int(iterations)
+        optimizer.set_slots([values(tensor, variable.dtype) for (_, tensor), (variable, _, _) in zip(rest, wanted)])
+    optimizer.batches = int(batches)
     # The configuration has the rate with all its digits, the state has it as it was set since.
     if rate is not None and np.float32(rate) != np.float32(optimizer.learning_rate):
         optimizer.learning_rate = float(rate)
@@ -196,8 +206,11 @@ def restore_optimizer(model: Any, stored: Sequence[tuple[str, Tensor]], file: st
 def _in_order(stored: list[tuple[str, Tensor]], optimizer: Any) -> list[tuple[str, Tensor]]:
     """What Keras 2's older optimizers kept, array kind by array kind, in the order of `slot_groups`."""
     by_slot: dict[str | None, list[tuple[str, Tensor]]] = {}
+    known = {name for group in optimizer.slot_groups() for name in group}
     for name, tensor in stored:
         slot = _OLD_SLOTS.get(name.split("/")[-1].removesuffix(":0"))
+        if slot == "velocity" and "norm" in known:      # Adamax calls it v
+            slot = "norm"
         by_slot.setdefault(slot, []).append((name, tensor))
     ordered = []
     for group in optimizer.slot_groups():
@@ -230,8 +243,7 @@ def random_states(model: Any) -> dict[str, list[int]]:
     for part in locations.parts(model):
         generator = getattr(part.layer, "_rng", None)
         if generator is not None:
-            state = generator.bit_generator.state
-            found[part.native] = [*map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
+            found[part.native] = runtime.generator_state(generator)
     return found
 
 
@@ -243,10 +255,7 @@ def restore_random(model: Any, stored: Any, file: str) -> None:
         generator, state = getattr(part.layer, "_rng", None), stored.get(part.native)
         if generator is None or state is None:
             continue
-        if not isinstance(state, list) or len(state) != 6 or not all(
-                type(number) is int and 0 <= number < 1 << 64 for number in state):
-            raise ModelFileError(file, f"random: {part.native}", f"expected six numbers, got {shown(state)}")
-        generator.bit_generator.state = {
-            "bit_generator": "SFC64", "state": {"state": np.array(state[:4], np.uint64)},
-            "has_uint32": state[4] & 1, "uinteger": state[5] & 0xFFFFFFFF,
-        }  # fmt: skip
+        try:
+            runtime.set_generator_state(generator, state)
+        except ValueError:
+            raise ModelFileError(file, f"random: {part.native}", f"expected six numbers, got {shown(state)}") from None

@@ -74,7 +74,8 @@ def check_fits(tensor: Tensor, file: str, shape: tuple[int, ...], dtype: str, wh
     if tensor.shape != shape:
         raise ModelFileError(file, tensor.place, f"{what}: expected shape {shape}, got {tensor.shape}; "
                                                  "the weights are of another model")
-    if tensor.dtype.kind != "f" or not np.can_cast(tensor.dtype, dtype):
+    kinds = "f" if np.dtype(dtype).kind == "f" else "iu"
+    if tensor.dtype.kind not in kinds or not np.can_cast(tensor.dtype, dtype):
         raise ModelFileError(file, tensor.place, f"{what}: expected {dtype}, got {tensor.dtype.name}")
 
 

@@ -14,6 +14,7 @@ from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
 from fastrnn.layers.network import Network
 from fastrnn.layers.table import own_classes
 from fastrnn.saving import contents, entries, files, locations, native
+from fastrnn.saving.errors import MAX_TEXT
 from fastrnn.saving.keras import archive as keras_archive
 from fastrnn.saving.keras import legacy as keras_legacy
 from fastrnn.saving.keras import weights as keras_weights
@@ -149,7 +150,11 @@ def model_config(model: Any) -> dict[str, Any]:
     if not is_functional(whole["config"]):
         whole["build_config"] = {"input_shape": model.input_shape}
     try:    # what cannot be read again is not to be written: a function of the user's own, a layer
-        found = entries.read_model(json.loads(json.dumps(whole)), str(model), 3, own_classes(model))
+        text = json.dumps(whole)
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"its configuration takes {len(text)} bytes, at most {MAX_TEXT} can be read again; limit "
+                             "vocabularies by max_tokens")
+        found = entries.read_model(json.loads(text), str(model), 3, own_classes(model))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
     lost = {place.native for place in locations.places(found)} ^ {place.native for place in locations.places(model)}
@@ -180,7 +185,7 @@ def _input(line: Any) -> list[dict[str, Any]]:
     layer = line._input or InputLayer(batch_shape=line.input_shape, name=line.input_name)
     entry = serialize(layer)
     if entry["config"].get("dtype") is None:
-        entry["config"]["dtype"] = "int32" if line.input_kind == "index" else line.dtype
+        entry["config"]["dtype"] = line.default_input_dtype
     return [entry]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastrnn import losses
 from fastrnn import metrics as metrics_module
+from fastrnn.metrics.base import update
 
 
 class Head:
@@ -108,14 +109,11 @@ class Head:
 
     def update(self, y: np.ndarray, output: np.ndarray, weight: np.ndarray | None, mask: np.ndarray | None) -> None:
         """Count a batch in the metrics."""
-        if self.plain:
-            counted = losses.masked_weight(None, mask)
-            for metric in self.plain:
-                metric.update_state(y, output, counted)
-        if self.weighted:
-            counted = losses.masked_weight(weight, mask)
-            for metric in self.weighted:
-                metric.update_state(y, output, counted)
+        for metrics, weighted in (self.plain, None), (self.weighted, weight):
+            if metrics:
+                counted = losses.masked_weight(weighted, mask)
+                for metric in metrics:
+                    update(metric, y, output, counted)
 
     def result(self) -> float:
         """The average loss, before its weight."""

@@ -12,7 +12,7 @@ from fastrnn.training.steps import Trainable, predict_step, test_step, train_ste
 from fastrnn.training.watch import Watch
 
 if TYPE_CHECKING:
-    from fastrnn.callbacks.base import CallbackList
+    from fastrnn.callbacks.callback_list import CallbackList
 
 
 class Fit(NamedTuple):
@@ -34,13 +34,15 @@ class Fit(NamedTuple):
 
 
 def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
-    """Train; `model.stop_training` set by one of the callbacks ends it."""
+    """Train; `model.stop_training` set by one of the callbacks ends it, `model.first_epoch` set when it begins lets it
+    begin there."""
     feed, epochs, validation, validates, watch = run
     objective = model.objective
     model.stop_training = False
     logs: dict[str, float] = {}
+    model.first_epoch = epochs.start
     callbacks.on_train_begin()
-    for epoch in epochs:
+    for epoch in range(model.first_epoch, epochs.stop):
         objective.reset()
         callbacks.on_epoch_begin(epoch)
         watch.part = f"epoch {epoch}"
@@ -61,6 +63,8 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training or feed.exhausted:
             break
+    if epochs:
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
 
 

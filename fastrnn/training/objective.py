@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fastrnn.training.head import Head
 from fastrnn.training.outputs import ABSENT, Outputs
 
@@ -91,13 +93,17 @@ class Objective:
             index = head.index
             head.update(y[index], outputs[index], weights[index], masks[index])
 
-    def values(self) -> list[float]:
-        """The averages, in the order of `names`."""
-        return [self._loss(), *(float(one.result()) for one in self._averaged().values())]
+    def values(self) -> list[Any]:
+        """The averages, in the order of `names`: numbers, arrays of metrics that give some, and dictionaries."""
+        return [self._loss(), *(_plain(one.result()) for one in self._averaged().values())]
 
-    def logs(self) -> dict[str, float]:
-        """The averages by name, sorted by name as Keras gives them to callbacks and the history."""
-        return dict(sorted(zip(self.names, self.values(), strict=True)))
+    def logs(self) -> dict[str, Any]:
+        """The averages by name, sorted by name as Keras gives them to callbacks and the history; where a metric gives a
+        dictionary, what is in it."""
+        logs: dict[str, Any] = {}
+        for name, value in zip(self.names, self.values(), strict=True):
+            logs.update(value if isinstance(value, dict) else {name: value})
+        return dict(sorted(logs.items()))
 
     def _loss(self) -> float:
         return self._total / self.samples if self.samples else 0.0
@@ -114,6 +120,15 @@ class Objective:
             for metric in self.added:
                 self._named[_free(metric.name, self._named)] = metric
         return self._named
+
+
+def _plain(result: Any) -> Any:
+    """What a metric gives as a number, or where it is several an array or a dictionary."""
+    if isinstance(result, Mapping):
+        return {name: _plain(value) for name, value in result.items()}
+    if type(result) is float:
+        return result
+    return float(result) if np.size(result) == 1 and np.ndim(result) == 0 else np.asarray(result)
 
 
 def _distinct_names(metrics: Sequence[tuple[Any, str, str]]) -> dict[str, Any]:

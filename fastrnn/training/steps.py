@@ -24,6 +24,7 @@ class Trainable(Protocol):
     optimizer: Any
     added: Added
     stop_training: bool
+    first_epoch: int
 
     @property
     def trainable_weights(self) -> list[Any]: ...

@@ -7,6 +7,11 @@
 #             w -= s,        or with momentum  m = mu m + s,  w -= m
 #   Adam      m += (1 - beta1) (g - m),  v += (1 - beta2) (g^2 - v),  w -= rate m / (sqrt(v) + eps)
 #             where rate has both bias corrections in it               (amsgrad: the largest v so far)
+#   Nadam     m and v as Adam,  w -= (rate m + rate2 g) / (sqrt(v) + eps)
+#   Adamax    m as Adam,  v = max(beta2 v, |g|),  w -= rate m / (v + eps)
+#   Adagrad   v += g^2,  w -= rate g / sqrt(v + eps)
+#   Adadelta  v as RMSprop,  s = g sqrt(m + eps) / sqrt(v + eps),  m = rho m + (1 - rho) s^2,  w -= rate s
+#   Lion      w -= rate sign(mu m + (1 - mu) g),  m = beta2 m + (1 - beta2) g
 #
 # Of an embedding only the touched rows of the gradient are read; it is zero in the others.
 
@@ -16,13 +21,20 @@ cdef extern from *:
       for (int k = 0; k < VL; k++) x[k] = sizeof(real) == 4 ? (real)sqrtf((float)x[k]) : (real)sqrt((double)x[k]);
       return x;
     }
+    SIMD vf vsign(vf x) { return vselect(x > 0, vset1(1), vselect(x < 0, vset1(-1), x)); }
     """
     vf vsqrt(vf) nogil
+    vf vsign(vf) nogil
 
 cdef enum Rule:
     SGD_RULE = 0
     RMSPROP_RULE = 1
     ADAM_RULE = 2
+    NADAM_RULE = 3
+    ADAMAX_RULE = 4
+    ADAGRAD_RULE = 5
+    ADADELTA_RULE = 6
+    LION_RULE = 7
 
 cdef enum:
     SMALL_UPDATE = 65536        # elements below which a second thread costs more than it saves
@@ -32,16 +44,17 @@ cdef enum:
 cdef struct Update:
     real* w                         # (size,)
     const real* g                   # (size,)
-    real* m                         # momentum, (size,) or NULL
-    real* v                         # mean square, (size,) or NULL
+    real* m                         # momentum, or Adadelta's mean square of steps, (size,) or NULL
+    real* v                         # mean square, sum of squares, or Adamax's largest gradient, (size,) or NULL
     real* extra                     # amsgrad's largest mean square, or centered RMSprop's mean; (size,) or NULL
     const unsigned char* touched    # (rows,) or NULL
     long size
     long rows
     real scale, clip, decay
     real rate
-    real momentum                   # SGD, RMSprop: mu; Adam: 1 - beta1
-    real discount                   # RMSprop: rho; Adam: 1 - beta2
+    real rate2                      # Nadam's, of the gradient
+    real momentum                   # SGD, RMSprop, Lion: mu; Adam, Nadam, Adamax: 1 - beta1
+    real discount                   # RMSprop, Adadelta: rho; Adam, Nadam: 1 - beta2; Adamax, Lion: beta2
     real epsilon
     bint nesterov
 
@@ -73,17 +86,40 @@ cdef inline void update_vector(int rule, const Update* u, vf g, long i, long n) 
             g = vload_part(u.m + i, n) * vset1(u.momentum) + g
             vstore_part(u.m + i, g, n)
         w = w - g
+    elif rule == ADAGRAD_RULE:
+        v = vload_part(u.v + i, n) + g * g
+        vstore_part(u.v + i, v, n)
+        w = w - g * rate / vsqrt(v + vset1(u.epsilon))
+    elif rule == ADADELTA_RULE:
+        v = vload_part(u.v + i, n) * vset1(u.discount) + g * g * (one - vset1(u.discount))
+        vstore_part(u.v + i, v, n)
+        m = vload_part(u.m + i, n)
+        g = g * vsqrt(m + vset1(u.epsilon)) / vsqrt(v + vset1(u.epsilon))
+        vstore_part(u.m + i, m * vset1(u.discount) + g * g * (one - vset1(u.discount)), n)
+        w = w - g * rate
+    elif rule == LION_RULE:
+        m = vload_part(u.m + i, n)
+        w = w - vsign(m * vset1(u.momentum) + g * (one - vset1(u.momentum))) * rate
+        vstore_part(u.m + i, m * vset1(u.discount) + g * (one - vset1(u.discount)), n)
     else:
         m = vload_part(u.m + i, n)
         m = m + (g - m) * vset1(u.momentum)
         vstore_part(u.m + i, m, n)
         v = vload_part(u.v + i, n)
-        v = v + (g * g - v) * vset1(u.discount)
+        if rule == ADAMAX_RULE:
+            v = vlarger(v * vset1(u.discount), vlarger(g, -g))
+        else:
+            v = v + (g * g - v) * vset1(u.discount)
         vstore_part(u.v + i, v, n)
         if u.extra != NULL:
             v = vlarger(vload_part(u.extra + i, n), v)
             vstore_part(u.extra + i, v, n)
-        w = w - m * rate / (vsqrt(v) + vset1(u.epsilon))
+        if rule == ADAMAX_RULE:
+            w = w - m * rate / (v + vset1(u.epsilon))
+        elif rule == NADAM_RULE:
+            w = w - (m * rate + g * vset1(u.rate2)) / (vsqrt(v) + vset1(u.epsilon))
+        else:
+            w = w - m * rate / (vsqrt(v) + vset1(u.epsilon))
     vstore_part(u.w + i, w, n)
 
 
@@ -97,6 +133,13 @@ cdef inline void update_run(int rule, const Update* update, const real* g, long 
         update_vector(rule, &u, vload_part(g + i, end - i) if g != NULL else vzero(), i, end - i)
 
 
+cdef inline bint moves_by_itself(int rule, const Update* u) noexcept nogil:
+    """Whether a gradient of zero changes a variable or its slots."""
+    if rule == SGD_RULE:
+        return u.m != NULL
+    return rule != ADAGRAD_RULE or u.epsilon <= 0
+
+
 cdef inline void update_rows(int rule, const Update* u, long i, long team) noexcept nogil:
     """The share of thread i. Where a vector begins depends on the shapes alone."""
     cdef long row, width, lines
@@ -108,7 +151,7 @@ cdef inline void update_rows(int rule, const Update* u, long i, long team) noexc
     for row in range(share(u.rows, i, team), share(u.rows, i + 1, team)):
         if u.touched[row]:
             update_run(rule, u, u.g, row * width, (row + 1) * width)
-        elif rule != SGD_RULE or u.m != NULL or u.decay != 0 or u.scale * 0 != 0:   # else it stays as it is
+        elif moves_by_itself(rule, u) or u.decay != 0 or u.scale * 0 != 0:   # else it stays as it is
             update_run(rule, u, NULL, row * width, (row + 1) * width)
 
 
@@ -118,8 +161,18 @@ cdef void update_share(int rule, const Update* u, long i, long team) noexcept no
         update_rows(SGD_RULE, u, i, team)
     elif rule == RMSPROP_RULE:
         update_rows(RMSPROP_RULE, u, i, team)
-    else:
+    elif rule == ADAM_RULE:
         update_rows(ADAM_RULE, u, i, team)
+    elif rule == NADAM_RULE:
+        update_rows(NADAM_RULE, u, i, team)
+    elif rule == ADAMAX_RULE:
+        update_rows(ADAMAX_RULE, u, i, team)
+    elif rule == ADAGRAD_RULE:
+        update_rows(ADAGRAD_RULE, u, i, team)
+    elif rule == ADADELTA_RULE:
+        update_rows(ADADELTA_RULE, u, i, team)
+    else:
+        update_rows(LION_RULE, u, i, team)
     denormals_restore(state)
 
 
@@ -190,7 +243,7 @@ cdef Update common_update(double clip, double rate) noexcept:
     u.g = NULL
     u.touched = NULL
     u.size = u.rows = 0
-    u.scale = u.decay = u.momentum = u.discount = u.epsilon = 0
+    u.scale = u.decay = u.rate2 = u.momentum = u.discount = u.epsilon = 0
     u.clip = <real>clip
     u.rate = <real>rate
     u.nesterov = False
@@ -239,6 +292,55 @@ def adam_update(list variables not None, double clip, double rate, double beta_1
     u.epsilon = <real>epsilon
     check_variables(variables, ("momentum", "velocity"))
     run_updates(ADAM_RULE, variables, "momentum", "velocity", "velocity_hat", &u, threads)
+
+
+def nadam_update(list variables not None, double clip, double rate, double rate2, double beta_1, double beta_2,
+                 double epsilon, long threads):
+    """As adam_update; rate2: of the gradient itself."""
+    cdef Update u = common_update(clip, rate)
+    u.rate2 = <real>rate2
+    u.momentum = <real>(1 - beta_1)
+    u.discount = <real>(1 - beta_2)
+    u.epsilon = <real>epsilon
+    check_variables(variables, ("momentum", "velocity"))
+    run_updates(NADAM_RULE, variables, "momentum", "velocity", None, &u, threads)
+
+
+def adamax_update(list variables not None, double clip, double rate, double beta_1, double beta_2, double epsilon,
+                  long threads):
+    """As sgd_update; rate: with the bias correction. Slots: momentum, norm."""
+    cdef Update u = common_update(clip, rate)
+    u.momentum = <real>(1 - beta_1)
+    u.discount = <real>beta_2
+    u.epsilon = <real>epsilon
+    check_variables(variables, ("momentum", "norm"))
+    run_updates(ADAMAX_RULE, variables, "momentum", "norm", None, &u, threads)
+
+
+def adagrad_update(list variables not None, double clip, double rate, double epsilon, long threads):
+    """As sgd_update. Slot: accumulator."""
+    cdef Update u = common_update(clip, rate)
+    u.epsilon = <real>epsilon
+    check_variables(variables, ("accumulator",))
+    run_updates(ADAGRAD_RULE, variables, None, "accumulator", None, &u, threads)
+
+
+def adadelta_update(list variables not None, double clip, double rate, double rho, double epsilon, long threads):
+    """As sgd_update. Slots: accumulated_grad, accumulated_delta_var."""
+    cdef Update u = common_update(clip, rate)
+    u.discount = <real>rho
+    u.epsilon = <real>epsilon
+    check_variables(variables, ("accumulated_grad", "accumulated_delta_var"))
+    run_updates(ADADELTA_RULE, variables, "accumulated_delta_var", "accumulated_grad", None, &u, threads)
+
+
+def lion_update(list variables not None, double clip, double rate, double beta_1, double beta_2, long threads):
+    """As sgd_update. Slot: momentum."""
+    cdef Update u = common_update(clip, rate)
+    u.momentum = <real>beta_1
+    u.discount = <real>beta_2
+    check_variables(variables, ("momentum",))
+    run_updates(LION_RULE, variables, "momentum", None, None, &u, threads)
 
 
 cdef void add_squares(double* sums, const real* g, long start, long i, long end) noexcept nogil:

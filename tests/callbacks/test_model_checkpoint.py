@@ -10,7 +10,7 @@ import pytest
 
 import fastrnn
 from fastrnn.callbacks import LambdaCallback, ModelCheckpoint
-from fastrnn.callbacks.base import CallbackList
+from fastrnn.callbacks.callback_list import CallbackList
 from fastrnn.layers import Dense
 from fastrnn.saving import load_model
 

@@ -31,8 +31,20 @@ CASES = [
     ("SparseCategoricalCrossentropy", {"from_logits": True}),
     ("SparseCategoricalCrossentropy", {"ignore_class": 2}),
     ("SparseCategoricalCrossentropy", {"ignore_class": -1, "from_logits": True}),
+    ("BinaryFocalCrossentropy", {}),
+    ("BinaryFocalCrossentropy", {"gamma": 0.5, "label_smoothing": 0.1}),
+    ("BinaryFocalCrossentropy", {"apply_class_balancing": True, "alpha": 0.3, "gamma": 3}),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "gamma": 0}),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "apply_class_balancing": True}),
+    ("CategoricalFocalCrossentropy", {}),
+    ("CategoricalFocalCrossentropy", {"gamma": 0.5, "label_smoothing": 0.2}),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "alpha": 0.7}),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "gamma": 0, "label_smoothing": 0.2}),
+    ("CategoricalGeneralizedCrossEntropy", {}),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.9}),
 ]
-FUSED = [(name, arguments) for name, arguments in CASES if "Crossentropy" in name and "from_logits" not in arguments]
+FUSED = [(name, arguments) for name, arguments in CASES
+         if "Crossentropy" in name and "Focal" not in name and "from_logits" not in arguments]
 REDUCTIONS = ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
 
@@ -54,14 +66,14 @@ def data(name, arguments, shape, seed=0, dtype="float32"):
         return np.abs(t).astype(dtype), np.abs(z).astype(dtype)
     if name in ("Hinge", "SquaredHinge"):
         return np.sign(t).astype(dtype), z.astype(dtype)
-    if name == "BinaryCrossentropy":
+    if name.startswith("Binary"):
         return (t > 0).astype(dtype), (z if arguments.get("from_logits") else sigmoid(z)).astype(dtype)
-    if name == "SparseCategoricalCrossentropy":
+    if name in ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy"):
         t = rng.integers(0, shape[-1], shape[:-1])
         if (ignored := arguments.get("ignore_class")) is not None:
             t.flat[::3] = ignored
         return t, (z if arguments.get("from_logits") else softmax(z)).astype(dtype)
-    if name in ("CategoricalCrossentropy", "KLDivergence"):
+    if name in ("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "KLDivergence"):
         return softmax(t).astype(dtype), (z if arguments.get("from_logits") else softmax(z)).astype(dtype)
     if name == "CategoricalHinge":
         t = np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]

@@ -42,7 +42,7 @@ def test_names_defaults_and_configurations_are_keras(name):
     for key, value in theirs.get_config().items():
         assert ours.get_config().get(key, value) == value
     assert type(losses.get(keras.losses.serialize(theirs))) is type(ours)
-    assert type(keras.losses.deserialize(losses.serialize(ours))) is type(theirs)
+    assert type(keras.saving.deserialize_keras_object(losses.serialize(ours))) is type(theirs)
     assert losses.get(losses.serialize(ours)).get_config() == ours.get_config()
 
 

@@ -100,10 +100,10 @@ def test_refuses():
 
 @pytest.mark.parametrize("group", ["metrics", "weighted_metrics"])
 @pytest.mark.parametrize(("bad", "message"), [
-    ("f1", "unknown metric 'f1': expected one of .*Precision, Recall"),
+    ("f1", "unknown metric 'f1': expected one of .*Precision, PrecisionAt"),
     ("acuracy", r"unknown metric 'acuracy' \(did you mean 'accuracy'\?\): expected one of"),
     (None, "expected a metric, got None"),
-    (3, "cannot read 3 as a metric"), ({"class_name": "F1Score", "config": {}}, "unknown metric 'F1Score'"),
+    (3, "cannot read 3 as a metric"), ({"class_name": "F2Score", "config": {}}, "unknown metric 'F2Score'"),
 ])  # fmt: skip
 def test_metrics_are_known_before_the_first_batch(group, bad, message):
     for given in ([bad], ["mse", bad], [["accuracy", bad]]):

@@ -18,7 +18,7 @@ class InputLayer(Layer):
     Args:
         shape: without the batch.
         batch_size: fixed batch size, or None.
-        dtype: accepted as in Keras; the layers behind decide what their input holds.
+        dtype: "float32", "int32", "string", ...; the layers behind decide what their input holds.
         batch_shape: with the batch, instead of `shape`.
         name: of the layer.
     """
@@ -38,7 +38,7 @@ class InputLayer(Layer):
         if batch_shape is not None:
             kwargs["batch_input_shape"] = tuple(batch_shape)
         super().__init__(name=name, **kwargs)
-        self.input_dtype = dtype
+        self.input_dtype = None if dtype is None else _name_of(dtype)
         self.built = True
 
     @property
@@ -50,8 +50,7 @@ class InputLayer(Layer):
         node = self._node_of_input
         if node is None:
             self._node_of_input = node = Node(self, [])
-            dtype = "float32" if self.input_dtype is None else str(np.dtype(self.input_dtype).name)
-            node.makes(self.batch_shape, [dtype], [False])
+            node.makes(self.batch_shape, [self.input_dtype or "float32"], [False])
         self._nodes.add(node)
         return node.outputs[0]
 
@@ -73,6 +72,15 @@ class InputLayer(Layer):
         return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}
 
 
+def _name_of(dtype: Any) -> str:
+    """The name of a dtype, of NumPy or of another library; "string" for all of strings."""
+    name = getattr(dtype, "name", dtype)
+    if name == "string":
+        return "string"
+    found = np.dtype(name)
+    return "string" if found.kind in "OUST" else str(found.name)
+
+
 def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, *, batch_shape: Any = None,
           name: str | None = None, **kwargs: Any) -> Symbol:
     """The input of a model: the symbol to call layers on, or the first in a `Sequential`.
@@ -80,7 +88,7 @@ def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, *
     Args:
         shape: of one sample, e.g. ``(None, 52)`` for any number of steps of 52 features.
         batch_size: fixed batch size, or None.
-        dtype: of the array, as "int32" for indices; without effect on layers that need another.
+        dtype: of the array, as "int32" for indices, "string" for strings; without effect on layers that need another.
         batch_shape: with the batch, instead of `shape`.
         name: of the input.
 

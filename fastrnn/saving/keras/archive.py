@@ -16,7 +16,7 @@ from fastrnn.saving.contents import Contents, places_of
 from fastrnn.saving.entries import Objects
 from fastrnn.saving.entries import read_model as read_model_config
 from fastrnn.saving.errors import MAX_TEXT, ModelFileError, shown
-from fastrnn.saving.keras import hdf5, weights
+from fastrnn.saving.keras import hdf5, vocabularies, weights
 from fastrnn.saving.keras.hdf5 import Group
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
@@ -25,8 +25,8 @@ from fastrnn.saving.versions import major_version
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose form is written.
 _KERAS_VERSION = "3.8.0"
-#: Bytes of HDF5 for each array, and arrays for each weight: optimizers keep up to three.
-_OVERHEAD, _ARRAYS = 16 << 10, 5
+#: Bytes of HDF5 for each array, and arrays for each weight: optimizers keep up to five.
+_OVERHEAD, _ARRAYS = 16 << 10, 7
 
 
 def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], include_optimizer: bool) -> None:
@@ -58,6 +58,7 @@ def read_model(data: memoryview, file: str, custom_objects: Objects | None = Non
             opened.append(_weights(members, file, places_of(model, file)))
         return opened[0]
 
+    vocabularies.read(model, members, root, file)
     return Contents(
         file, version, model, lambda places: weights.find(root(), places, file),
         model_config.get("compile_config"), lambda: weights.optimizer(root()),

@@ -14,6 +14,7 @@ from fastrnn.saving import locations
 from fastrnn.saving.errors import MAX_COUNT, ModelFileError
 from fastrnn.saving.keras import hdf5
 from fastrnn.saving.keras.hdf5 import Group
+from fastrnn.saving.keras.vocabularies import weights_of_tokens
 from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
@@ -29,6 +30,7 @@ def pack(model: Any, optimizer: Sequence[np.ndarray] = ()) -> memoryview:
     """The bytes of a file with a model's weights, and what its optimizer keeps."""
     arrays = {place.keras: place.variable.data for place in locations.places(model)}
     arrays |= {f"{OPTIMIZER}/{i}": array for i, array in enumerate(optimizer)}
+    arrays |= weights_of_tokens(model)
     # Keras looks for a group of every layer, and of the cell in it, and names them.
     found = [part for part in locations.parts(model) if not is_operation(part.layer)]
     texts = {part.keras.replace("/cell/", "/"): {"name": part.layer.name} for part in found}

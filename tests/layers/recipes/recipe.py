@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 N, T, D, V = 2, 3, 4, 7
 
 
@@ -15,6 +17,7 @@ class Recipe(NamedTuple):
     make: Callable[..., Any]            # with keywords for every layer
     shape: Any = (N, T, D)              # a list of those of several inputs
     masks: bool = True
+    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None    # of what is not numbers
 
 
 def wrapped(layer: type, *arguments: Any, **options: Any) -> Callable[..., Any]:

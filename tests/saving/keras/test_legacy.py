@@ -93,13 +93,21 @@ class TestWholeModels:
 
     @pytest.mark.parametrize("optimizer, suffix", [
         ("adam", ".h5"), ("adam", ".keras"), ("sgd", ".h5"), ("rmsprop", ".keras"), ("momentum", ".h5"),
-        ("momentum", ".keras"), ("old adam", ".h5"), ("old rmsprop", ".h5")])
+        ("momentum", ".keras"), ("old adam", ".h5"), ("old rmsprop", ".h5"), ("old sgd", ".h5"),
+        ("old adagrad", ".h5"), ("old adadelta", ".h5"), ("old adamax", ".h5"), ("old nadam", ".h5"),
+        ("old ftrl", ".h5"), ("adagrad", ".h5"), ("adamax", ".keras"), ("adadelta", ".h5")])
     def test_training_goes_on(self, optimizer, suffix, tmp_path, rng):
         x, y = rng.standard_normal((8, zoo.T, zoo.D)).astype("float32"), rng.integers(0, 2, 8)
         theirs = zoo.make(tf_keras, "LSTM-both-2")
         o = tf_keras.optimizers
         made = {"momentum": lambda: o.SGD(0.05, momentum=0.9), "old adam": lambda: o.legacy.Adam(0.01),
-                "old rmsprop": lambda: o.legacy.RMSprop(0.01, momentum=0.3)}.get(optimizer, lambda: optimizer)()
+                "old rmsprop": lambda: o.legacy.RMSprop(0.01, momentum=0.3),
+                "old sgd": lambda: o.legacy.SGD(0.05, momentum=0.9, decay=0.2),
+                "old adagrad": lambda: o.legacy.Adagrad(0.01, decay=0.3),
+                "old adadelta": lambda: o.legacy.Adadelta(1.0),
+                "old adamax": lambda: o.legacy.Adamax(0.01), "old nadam": lambda: o.legacy.Nadam(0.01),
+                "old ftrl": lambda: o.legacy.Ftrl(0.1, l1_regularization_strength=0.01),
+                }.get(optimizer, lambda: optimizer)()
         theirs.compile(made, tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         theirs.fit(x, y, epochs=2, shuffle=False, verbose=0)
         theirs.save(tmp_path / f"m{suffix}")
