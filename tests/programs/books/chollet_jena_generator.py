@@ -11,8 +11,6 @@ lookback, step, delay, batch_size = 20, 2, 4, 8
 
 
 def generator(data, lookback, delay, min_index, max_index, shuffle=False, batch_size=batch_size, step=step):
-    if max_index is None:
-        max_index = len(data) - delay - 1
     i = min_index + lookback
     while 1:
         if i + batch_size >= max_index:
@@ -50,7 +48,7 @@ def main(begin):
         model.compile(optimizer=RMSprop(lr=1e-3), loss="mae")
         begin(model)
         train_gen = generator(float_data, lookback, delay, 0, 100)
-        val_gen = generator(float_data, lookback, delay, 101, None)
+        val_gen = generator(float_data, lookback, delay, 101, 130)
         history = model.fit_generator(train_gen, steps_per_epoch=5, epochs=2, validation_data=val_gen,
                                       validation_steps=2, verbose=0)
         samples, _ = next(generator(float_data, lookback, delay, 0, 100))

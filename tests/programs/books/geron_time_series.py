@@ -72,7 +72,7 @@ def main(begin):
     found["flat"] = flat.fit(X, Y[:, -1, :1], epochs=2, batch_size=16, shuffle=False, verbose=0).history
     models = [("deep", deep, Y), ("normed", normed, Y), ("wavenet", wavenet, Y), ("strided", strided, Y[:, 3::2])]
     for name, model, targets in models:
-        model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=0.01), metrics=[last_time_step_mse])
+        model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=0.002), metrics=[last_time_step_mse])
         model.predict(X[:1], verbose=0)
         begin(model)
         history = model.fit(X, targets, epochs=2, batch_size=16, validation_data=(X[:8], targets[:8]), shuffle=False,
