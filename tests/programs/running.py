@@ -80,15 +80,16 @@ def as_plain(value: Any) -> Any:
 
 
 def sum_repeated_rows() -> None:
-    """Lets Keras's optimizers on TensorFlow have an Embedding's gradient as one array, as they do elsewhere: of repeated
-    rows they square each by itself."""
+    """Gives Keras's optimizers on TensorFlow an Embedding's gradient as one array, as the other backends do: of a row
+    that is repeated they would square each part by itself."""
     import keras
     import tensorflow as tf
 
     apply = keras.optimizers.Optimizer.apply
 
     def apply_dense(self: Any, grads: list[Any], trainable_variables: Any = None) -> Any:
-        return apply(self, [None if grad is None else tf.convert_to_tensor(grad) for grad in grads], trainable_variables)
+        dense = [None if grad is None else tf.convert_to_tensor(grad) for grad in grads]
+        return apply(self, dense, trainable_variables)
 
     keras.optimizers.Optimizer.apply = apply_dense
 

@@ -13,7 +13,7 @@ from keras.callbacks import CSVLogger, LambdaCallback, LearningRateScheduler, Re
 class Batches(keras.utils.PyDataset):
     def __init__(self, x, y, batch_size, **kwargs):
         super().__init__(**kwargs)
-        self.x, self.y, self.batch_size, self.ended = x, y, batch_size, 0
+        self.x, self.y, self.batch_size = x, y, batch_size
 
     def __len__(self):
         return -(-len(self.y) // self.batch_size)
@@ -21,9 +21,6 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         at = slice(index * self.batch_size, (index + 1) * self.batch_size)
         return {"signal": self.x[at]}, {"level": self.y[at], "sign": (self.y[at] > 0).astype("float32")}
-
-    def on_epoch_end(self):
-        self.ended += 1
 
 
 def dictionaries(x, y, batch_size=8):
@@ -64,11 +61,9 @@ def main(begin):
     with open("log.csv", newline="") as f:
         found["log"] = list(csv.DictReader(f))[-1]["epoch"]
     model.compile(optimizer="rmsprop", loss={"level": "mae", "sign": "mse"})
+    held_out = ({"signal": x[:8]}, {"level": y[:8], "sign": y[:8] > 0})
     found["arrays"] = model.fit({"signal": x}, {"level": y, "sign": y > 0}, epochs=3, batch_size=12, shuffle=False,
-                                verbose=0,
-                                validation_freq=2, validation_data=({"signal": x[:8]},
-                                                                    {"level": y[:8], "sign": y[:8] > 0}),
+                                verbose=0, validation_freq=2, validation_data=held_out,
                                 callbacks=[ReduceLROnPlateau(monitor="loss", factor=0.1, patience=0)]).history
-    return {**found, "rates": rates, "ended": batches.ended, "evaluated": model.evaluate(batches, return_dict=True,
-                                                                                         verbose=0),
+    return {**found, "rates": rates, "evaluated": model.evaluate(batches, return_dict=True, verbose=0),
             "predictions": model.predict(batches)}
