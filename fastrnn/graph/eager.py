@@ -55,7 +55,7 @@ def differentiated(function: Callable[..., Any], *xs: np.ndarray) -> tuple[Any, 
         trace = running.tape
         boxes = [trace.box(x) for x in xs]
         y = function(*boxes)
-    return plain(y), lambda dy: trace.backward([y], [dy], boxes, Call(), ())
+    return plain(y), lambda dy: trace.backward([y], [dy], boxes, ())
 
 
 class Eager:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.graph.call import Call, Pass
+from fastrnn.graph.call import Pass
 
 
 class Unavailable(ImportError):
@@ -158,20 +158,18 @@ class Tape:
 
     # backward ------------------------------------------------------------------------------------------------------
 
-    def backward(self, outputs: Sequence[Any], dys: Sequence[Any], inputs: Sequence[Any], call: Call,
-                 variables: Sequence[Any]) -> list[Any]:
+    def backward(self, outputs: Sequence[Any], dys: Sequence[Any], inputs: Sequence[Any], variables: Sequence[Any]
+                 ) -> list[Any]:
         """The gradients of the inputs; those of the variables are in their `grad`.
 
         Args:
             outputs: as they came out of the run; those that are no boxes do not depend on anything.
             dys: their gradients, None for zero.
             inputs: boxes that `box` gave, others have no gradient.
-            call: where the variables' gradients go.
             variables: all that have a gradient: of those that the outputs do not depend on it is zero.
         """
         if self._own:
             self.pass_.begin()
-        call.pass_ = self.pass_
         wanted = {id(box._node): index for index, box in enumerate(inputs) if is_box(box)}
         leaves = {id(node): variable for variable, node in self._leaves.values()}
         found: list[Any] = [None] * len(inputs)
@@ -183,7 +181,7 @@ class Tape:
                 given[id(node)] = gradient
         for variable, node in self._leaves.values():
             if id(node) in given:
-                call.gradient(variable)[...] = given[id(node)]
+                self.pass_.gradient(variable)[...] = given[id(node)]
                 self.pass_.done()
         for variable in variables:
             if self.pass_.first(variable):

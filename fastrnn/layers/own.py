@@ -100,7 +100,7 @@ class Own(Calling):
             found: list[Any] = [None] * len(inputs)
         else:
             with np.errstate(all="ignore"):
-                found = tape.backward(outputs, dys, inputs, call, self.trainable_weights)
+                found = tape.backward(outputs, dys, inputs, self.trainable_weights)
         found = [np.ascontiguousarray(dx, plain(x).dtype) if dx is not None and call.wants(index) else None
                  for index, (dx, x) in enumerate(zip(found, inputs))]
         return found[0] if len(found) == 1 else found

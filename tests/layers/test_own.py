@@ -186,6 +186,22 @@ def test_a_variable_that_is_not_reached_has_no_gradient():
     assert layer.still.grad is None
 
 
+def test_steps_one_after_the_other_have_gradients_of_their_own():
+    x, y = RNG.standard_normal((8, 5, 3)).astype("float32"), np.zeros((8, 3), "float32")
+    inputs = Input((None, 3))
+    model = fastrnn.Model(inputs, Attention()(inputs))
+    model.compile("sgd", "mse")
+    start = model.get_weights()
+    moves = []
+    for _ in range(3):
+        model.set_weights(start)
+        model.train_on_batch(x, y)
+        moves.append([after - before for after, before in zip(model.get_weights(), start)])
+    for again in moves[1:]:
+        for one, other in zip(moves[0], again):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_operators_of_variables_are_traced():
     class All(Layer):
         def build(self, shape):
