@@ -26,6 +26,7 @@ from fastrnn.training import arguments, loop, steps
 from fastrnn.training.added import Added
 from fastrnn.training.data import Slices, check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
+from fastrnn.training.inner import adds_losses
 from fastrnn.training.objective import Objective
 from fastrnn.training.outputs import Outputs
 from fastrnn.training.plan import Plan, make_plan
@@ -533,7 +534,8 @@ class Model(OlderMethods, Network):
     def _check_compiled(self, who: str) -> None:
         if not self.compiled:
             raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
-        if not self.objective.has_loss and not self.added.losses:
+        inner = self._graph is not None and adds_losses(self._graph)
+        if not (self.objective.has_loss or self.added.losses or inner or self._subclassed):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 

@@ -42,7 +42,7 @@ class Penalty(Layer):
 def with_inner_losses(graph: Graph) -> tuple[Graph, list[Symbol]]:
     """The graph, and the symbols of the losses that its layers add; where models inside it add some, one that has their
     layers in their places."""
-    if not _adds(graph):
+    if not adds_losses(graph):
         return graph, []
     place: dict[int, Symbol] = {id(symbol): symbol for symbol in graph.inputs}
     losses: list[Symbol] = []
@@ -50,10 +50,10 @@ def with_inner_losses(graph: Graph) -> tuple[Graph, list[Symbol]]:
     return Graph(graph.input_structure, _at(graph.output_structure, place)), losses
 
 
-def _adds(graph: Graph) -> bool:
+def adds_losses(graph: Graph) -> bool:
     """Whether a layer of the graph, or of a model inside it, adds a loss."""
     return any(node.adds_loss or node.layer.activity_regularizer is not None
-               or ((inner := node.layer.unrolled()) is not None and _adds(inner)) for node in graph.nodes)
+               or ((inner := node.layer.unrolled()) is not None and adds_losses(inner)) for node in graph.nodes)
 
 
 def _at(structure: Any, place: dict[int, Symbol]) -> Any:
@@ -65,7 +65,7 @@ def _unroll(graph: Graph, place: dict[int, Symbol], losses: list[Symbol]) -> Non
     for node in graph.nodes:
         inputs = [place[id(symbol)] for symbol in node.inputs]
         inner = node.layer.unrolled()
-        if inner is not None and not node.masks and _adds(inner):
+        if inner is not None and not node.masks and adds_losses(inner):
             within = {id(symbol): given for symbol, given in zip(inner.inputs, inputs)}
             _unroll(inner, within, losses)
             place.update((id(symbol), within[id(made)]) for symbol, made in zip(node.outputs, inner.outputs))

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastrnn.graph.call import Call
 from fastrnn.layers.recurrent import calls
+from fastrnn.layers.recurrent.states import mask_of
 
 #: The names of both directions' calls.
 PARTS = ("forward", "backward")
@@ -20,7 +21,7 @@ def forward(layers: Sequence[Any], x: Any, states: Sequence[Sequence[Any]],
     """The outputs of both, in the order of the first one's, and the final states, where the layers give them."""
     outputs, final = [], []
     for part, layer, own in zip(PARTS, layers, states):
-        found = layer.forward(x, *own, call=calls.inside(call, part, call.mask, not call.wants()))
+        found = layer.forward(x, *own, call=calls.inside(call, part, mask_of(call), not call.wants()))
         y, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])
         outputs.append(y)
         final += new

@@ -18,6 +18,7 @@ from fastrnn.layers.recurrent import apart
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.forward import check_sequences
 from fastrnn.layers.recurrent.rnn import RNN
+from fastrnn.layers.recurrent.states import MASK_PASSES_BY, mask_of
 from fastrnn.layers.table import deserialize, own_classes, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
@@ -179,9 +180,11 @@ class Bidirectional(Wrapper):
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None, initial_state: Any = None) -> Any:
         """As a recurrent layer's call; `initial_state` is the forward layer's states, then the backward layer's."""
+        given_apart = initial_state
         if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
                 has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
             x, initial_state = x[0], list(x[1:])
+        options = None if given_apart is None or mask is not None else MASK_PASSES_BY
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self._state_count():
             raise ValueError(f"{self} initial_state: expected {self._state_count()} arrays, got {len(given)}")
@@ -189,8 +192,8 @@ class Bidirectional(Wrapper):
             for inner, states in zip((self.forward_layer, self.backward_layer), self._halves(given)):
                 inner.check_state_symbols(states)
             kwargs = {} if initial_state is None else {"initial_state": initial_state}
-            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask)
-        return self.run_call([x, *given], training, mask)
+            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask, options)
+        return self.run_call([x, *given], training, mask, options)
 
     def _halves(self, states: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """What belongs to the forward layer, and to the backward layer, of a list of all states."""
@@ -212,7 +215,7 @@ class Bidirectional(Wrapper):
         return [x, *self.forward_layer.given_states(one, len(x)), *self.backward_layer.given_states(two, len(x))]
 
     def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
-        mask = call.mask
+        mask = mask_of(call)
         if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
             raise self.wrong_mask(mask, x.shape)
         one, two = self.forward_layer, self.backward_layer

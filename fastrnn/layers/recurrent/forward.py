@@ -12,6 +12,7 @@ from fastrnn import _core, arrays, runtime
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.layers.base import Layer
+from fastrnn.layers.recurrent.states import mask_of
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
 
 
@@ -71,7 +72,7 @@ class RecurrentForward(RecurrentWeights):
 
     def forward(self, x: np.ndarray | arrays.Rows, *states: np.ndarray, call: Call) -> Any:
         """The output for a checked input, in inference also for rows of a table."""
-        mask = call.mask
+        mask = mask_of(call)
         if not (call.taped or states) and mask is None:
             runner = self.runner()
             y = None if runner is None else runner.output(x, runtime.get_num_threads())
@@ -112,7 +113,7 @@ class RecurrentForward(RecurrentWeights):
     def forward_call(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],
                      call: Call, threads: int, given: bool) -> Any:
         """What `run` has the kernels do, ready to run alone or beside another layer's."""
-        mask = call.mask
+        mask = mask_of(call)
         if self.go_backwards:
             x = x[:, ::-1]
             mask = None if mask is None else mask[:, ::-1]

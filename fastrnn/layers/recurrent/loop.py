@@ -12,7 +12,7 @@ from fastrnn import arrays
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten
 from fastrnn.layers.recurrent import calls, steps
-from fastrnn.layers.recurrent.states import States
+from fastrnn.layers.recurrent.states import States, mask_of
 
 
 class Loop(States):
@@ -51,7 +51,7 @@ class Loop(States):
         return range(time)[::-1] if self.go_backwards else range(time)
 
     def forward(self, x: np.ndarray, *states: np.ndarray, call: Call) -> Any:
-        mask = call.mask
+        mask = mask_of(call)
         if mask is not None and mask.shape != x.shape[:2]:      # one that a layer below gives
             raise self.wrong_mask(mask, x.shape)
         batch, time = x.shape[:2]

@@ -18,7 +18,7 @@ from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.cell import share_weights, standard
 from fastrnn.layers.recurrent.loop import Loop
 from fastrnn.layers.recurrent.stacked_rnn_cells import StackedRNNCells
-from fastrnn.layers.recurrent.states import States
+from fastrnn.layers.recurrent.states import States, mask_of
 from fastrnn.layers.table import deserialize, serialize
 
 
@@ -244,7 +244,7 @@ class RNN(States):
             self._share()
         if len(self._layers) == 1:
             return self._layers[0].forward(x, *states, call=call)
-        mask, final = call.mask, []
+        mask, final = mask_of(call), []
         for index, (layer, own) in enumerate(zip(self._layers, self._each(states))):
             found = layer.forward(x, *own, call=calls.inside(call, index, mask, index == 0 and not call.wants()))
             x, new = (found[0], found[1:]) if isinstance(found, list) else (found, [])

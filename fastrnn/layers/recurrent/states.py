@@ -9,9 +9,20 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.graph.tape import is_box
 from fastrnn.layers.base import Layer
+
+#: What a call says that is given states as an argument of their own, and no mask: the mask that comes with its input
+#: goes on to the layers above, and counts for nothing in this one, as in Keras 3.
+MASK_PASSES_BY = {"mask_passes_by": True}
+
+
+def mask_of(call: Call) -> np.ndarray | None:
+    """The mask that counts in a call of a recurrent layer."""
+    mask: np.ndarray | None = call.mask
+    return None if call.options is MASK_PASSES_BY else mask
 
 
 class States(Layer):
@@ -44,17 +55,19 @@ class States(Layer):
 
     def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
         """The call of a layer that takes states: `x` may be a list of the input and them."""
+        given_apart = initial_state
         if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
                 has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
             x, initial_state = x[0], list(x[1:])
+        options = None if given_apart is None or mask is not None else MASK_PASSES_BY
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self.state_count:
             raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
         if has_symbols(x) or has_symbols(given) or has_symbols(mask):
             self.check_state_symbols(given)
             kwargs = {} if initial_state is None else {"initial_state": initial_state}
-            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask)
-        return self.run_call([x, *given], training, mask)
+            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask, options)
+        return self.run_call([x, *given], training, mask, options)
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         x = self.check_input(inputs[0])
