@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fastrnn import spellings
 from fastrnn._version import __version__
 from fastrnn.registry import absent
 from fastrnn.runtime import get_num_threads, set_num_threads, show_config
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         activations,
         callbacks,
         constraints,
+        datasets,
         initializers,
         layers,
         losses,
@@ -34,12 +36,15 @@ if TYPE_CHECKING:
     from fastrnn.models import Model, Sequential
 
 __all__ = [
-    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "get_num_threads",
-    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing", "regularizers",
-    "saving", "set_num_threads", "show_config", "utils",
+    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "datasets",
+    "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "regularizers", "saving", "set_num_threads", "show_config", "utils",
 ]  # fmt: skip
 
 _homes = {"Input": "fastrnn.layers", "Model": "fastrnn.models", "Sequential": "fastrnn.models"}
+
+
+spellings.install()
 
 
 def __getattr__(name: str) -> Any:
@@ -48,7 +53,9 @@ def __getattr__(name: str) -> Any:
     elif name in __all__:
         value = importlib.import_module(f"fastrnn.{name}")
     else:
-        raise absent(__name__, name, __all__)
+        value = spellings.find(__name__, name)
+        if value is spellings.NOTHING:
+            raise absent(__name__, name, __all__)
     globals()[name] = value
     return value
 

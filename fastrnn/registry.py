@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import spellings
 from fastrnn.registered import get_registered_name, known_objects
+from fastrnn.spellings import near
 
 
 @functools.cache
@@ -40,28 +42,11 @@ def did_you_mean(name: str, cls: type, more: Iterable[str] = ()) -> str:
     """
     known = list(more)
     for base in cls.__mro__:
-        code = getattr(vars(base).get("__init__"), "__code__", None)
+        init = vars(base).get("__init__")
+        code = getattr(getattr(init, "__wrapped__", init), "__code__", None)
         if code is not None:
             known += code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
     return near(name, known)
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """The names that are spelled nearly like one, as the part of an error that suggests them.
-
-    >>> near("acuracy", ["accuracy", "auc", "mse"])
-    " (did you mean 'accuracy'?)"
-    """
-    import difflib  # which only an error needs
-
-    def letters(name: str) -> str:
-        return name.lower().replace("_", "")
-
-    # Of a class and its name in small letters the one that is spelled as `name` is.
-    names = sorted(names, key=lambda known: known.islower() == name.islower())
-    spelled = {letters(known): known for known in names if abs(len(letters(known)) - len(letters(name))) <= 2}
-    found = difflib.get_close_matches(letters(name), spelled, 3)
-    return f" (did you mean {' or '.join(repr(spelled[match]) for match in found)}?)" if found else ""
 
 
 def absent(module: str, name: str, names: Iterable[str]) -> AttributeError:
@@ -74,7 +59,7 @@ def absent(module: str, name: str, names: Iterable[str]) -> AttributeError:
 
 
 def absent_from(module: str, names: Iterable[str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a module that has these names and no more; it raises the error of `absent`.
+    """The `__getattr__` of a module that has these names, and those of older Keras; it raises the error of `absent`.
 
     >>> absent_from("fastrnn.layers", ["GRU", "LSTM"])("LTSM")
     Traceback (most recent call last):
@@ -82,6 +67,9 @@ def absent_from(module: str, names: Iterable[str]) -> Callable[[str], Any]:
     AttributeError: module 'fastrnn.layers' has no attribute 'LTSM' (did you mean 'LSTM'?); it has GRU, LSTM
     """
     def __getattr__(name: str) -> Any:
+        found = spellings.find(module, name)
+        if found is not spellings.NOTHING:
+            return found
         raise absent(module, name, names)
     return __getattr__
 

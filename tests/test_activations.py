@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from fastrnn import activations
+from fastrnn.activations.gated import Glu
 
 NAMES = [
     "linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "sigmoid", "hard_sigmoid", "log_sigmoid", "tanh",
     "hard_tanh", "softplus", "softsign", "exponential", "silu", "hard_silu", "gelu", "mish", "softmax", "log_softmax",
+    "sparsemax", "sparse_plus", "sparse_sigmoid", "squareplus", "hard_shrink", "soft_shrink", "tanh_shrink",
 ]  # fmt: skip
 CASES = [
     *[(name, {}) for name in NAMES],
@@ -25,8 +27,13 @@ CASES = [
     ("gelu", {"approximate": True}),
     ("softmax", {"axis": 0}),
     ("log_softmax", {"axis": 0}),
+    ("sparsemax", {"axis": 0}),
+    ("squareplus", {"b": 0.5}),
+    ("hard_shrink", {"threshold": 1.2}),
+    ("soft_shrink", {"threshold": 0.2}),
+    ("threshold", {"threshold": 0.7, "default_value": -1.5}),
 ]
-X = np.linspace(-8, 8, 161).reshape(7, 23) + 0.013  # off the kinks
+X = np.linspace(-8.08, 8.08, 161).reshape(7, 23) + 0.013  # off the kinks
 
 
 def with_arguments(name, arguments):
@@ -34,7 +41,7 @@ def with_arguments(name, arguments):
     return type(activation)(**arguments) if arguments else activation
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
+@pytest.mark.parametrize(("name", "arguments"), [case for case in CASES if case[0] != "sparsemax"])
 def test_values_are_keras(name, arguments):
     x = X.astype(np.float32)
     expected = np.asarray(getattr(keras.activations, name)(x, **arguments))
@@ -75,8 +82,56 @@ def test_extreme_inputs_warn_of_nothing_and_keep_nan(name, arguments):
     x = np.array([[-1e4, -100.0, -0.0, 0.0, 80.0, np.nan]], np.float32)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         y = with_arguments(name, arguments)(x)
-    assert np.isnan(y[0, -1]) or arguments.get("threshold")  # what is not above a threshold is 0, as in Keras
+    # What is not above a threshold is 0, as in Keras.
+    assert np.isnan(y[0, -1]) or arguments.get("threshold") or name in ("hard_shrink", "soft_shrink")
     assert np.isfinite(y[0, :-1]).all() or "softmax" in name
+
+
+def test_sparsemax_is_the_nearest_distribution(rng):
+    """By bisection of what is taken from all elements; Keras's is the same where one element is left."""
+    x = rng.standard_normal((50, 7))
+    low, high = x.min(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        much = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(much, middle, low), np.where(much, high, middle)
+    np.testing.assert_allclose(activations.sparsemax(x), np.maximum(x - low, 0), atol=1e-12)
+    alone = np.array([[0.0, 3.0, 1.0], [-5.0, -9.0, -7.0]], np.float32)
+    np.testing.assert_allclose(activations.sparsemax(alone), np.asarray(keras.activations.sparsemax(alone)))
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_glu(axis, rng):
+    x, dy = rng.standard_normal((3, 4, 6)), rng.standard_normal((3, 4, 3) if axis == -1 else (3, 2, 6))
+    glu = Glu(axis)
+    y = glu(x)
+    assert y.shape == dy.shape == glu.output_shape(x.shape)
+    np.testing.assert_allclose(y, np.asarray(keras.activations.glu(x.astype("float32"), axis)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(activations.glu(x, axis), y)
+    dx = glu.backward(y, dy, x)
+    for at in [(0, 0, 0), (1, 3, 5), (2, 1, 2)]:
+        step = np.zeros_like(x)
+        step[at] = 1e-6
+        np.testing.assert_allclose(dx[at], ((glu(x + step) - glu(x - step)) * dy).sum() / 2e-6, rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match="'glu': expected an even size of axis -1"):
+        activations.glu(np.ones((2, 3)))
+
+
+def test_every_name_of_keras_is_there():
+    theirs = {name for name in dir(keras.activations) if not name.startswith("_")}
+    assert theirs - set(activations.__all__) == set()
+
+
+def test_arguments_by_position():
+    x = np.array([-1.0, 0.5, 3.0], np.float32)
+    np.testing.assert_array_equal(activations.relu(x, 0.1), activations.relu(x, negative_slope=0.1))
+    np.testing.assert_array_equal(activations.threshold(x, 1, -2), [-2, -2, 3])
+    with pytest.raises(TypeError, match="'relu': expected at most negative_slope, max_value, threshold"):
+        activations.relu(x, 1, 2, 3, 4)
+    with pytest.raises(TypeError, match="'elu': expected at most alpha"):
+        activations.elu(x, 1, alpha=2)
+    with pytest.raises(ValueError, match="'threshold': expected threshold and default_value"):
+        activations.threshold(x)
 
 
 def test_by_hand():

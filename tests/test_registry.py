@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastrnn.registry import Configurable, Registry, absent, near, plain_value, snake_case, value_of_plain
+from fastrnn.registry import Configurable, Registry, absent, plain_value, snake_case, value_of_plain
+from fastrnn.spellings import near
 
 
 class RedBall(Configurable):

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastrnn.activations.base import Activation, FunctionActivation
+from fastrnn.activations.gated import Glu
 from fastrnn.activations.piecewise import HardSigmoid, HardSilu, HardTanh, LeakyRelu, Linear, Relu, Relu6, Softsign
+from fastrnn.activations.shrinking import HardShrink, SoftShrink, TanhShrink, Threshold
 from fastrnn.activations.smooth import (
     Celu,
     Elu,
@@ -26,14 +28,18 @@ from fastrnn.activations.smooth import (
     Silu,
     Softmax,
     Softplus,
+    Squareplus,
     Tanh,
 )
+from fastrnn.activations.sparse import Sparsemax, SparsePlus, SparseSigmoid
 from fastrnn.registry import Registry, absent_from
 
 __all__ = [
-    "Activation", "FunctionActivation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid",
-    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu",
-    "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
+    "Activation", "FunctionActivation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu",
+    "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid",
+    "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax",
+    "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh",
+    "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
@@ -60,10 +66,20 @@ gelu = Gelu()
 mish = Mish()
 softmax = Softmax()
 log_softmax = LogSoftmax()
+sparsemax = Sparsemax()
+sparse_plus = SparsePlus()
+sparse_sigmoid = SparseSigmoid()
+squareplus = Squareplus()
+hard_shrink = HardShrink()
+soft_shrink = SoftShrink()
+tanh_shrink = TanhShrink()
+threshold = Threshold()
+glu = Glu()
 
 _known: list[Activation] = [
     linear, relu, relu6, leaky_relu, elu, celu, selu, sigmoid, hard_sigmoid, log_sigmoid, tanh, hard_tanh, softplus,
-    softsign, exponential, silu, hard_silu, gelu, mish, softmax, log_softmax,
+    softsign, exponential, silu, hard_silu, gelu, mish, softmax, log_softmax, sparsemax, sparse_plus, sparse_sigmoid,
+    squareplus, hard_shrink, soft_shrink, tanh_shrink, threshold, glu,
 ]  # fmt: skip
 
 _registry = Registry(

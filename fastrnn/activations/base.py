@@ -17,7 +17,7 @@ class Activation(Configurable):
     """An activation function. A subclass defines `forward` and `backward`, and `needs_input = True` if its derivative
     cannot be had from the output alone.
 
-    Keyword arguments of a call replace those of the object: `leaky_relu(x, negative_slope=0.1)`.
+    Further arguments of a call replace those of the object: `leaky_relu(x, negative_slope=0.1)`, `leaky_relu(x, 0.1)`.
 
     Example:
 
@@ -38,15 +38,19 @@ class Activation(Configurable):
         """The name in configurations: "hard_sigmoid"."""
         return snake_case(type(self).__name__)
 
-    def __call__(self, x: Any, **parameters: Any) -> np.ndarray:
+    def __call__(self, x: Any, *arguments: Any, **parameters: Any) -> np.ndarray:
         """The activation of `x`, an array of any shape: a float array of the same shape."""
         running = tape()
         if running is not None and is_box(x):
-            return self._traced(x, running, parameters)
+            return self._traced(x, running, {**dict(zip(self.get_config(), arguments)), **parameters})
         if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
             x = np.asarray(x, np.float32)
-        if parameters:
-            return type(self)(**{**self.get_config(), **parameters}).forward(x)
+        if arguments or parameters:
+            config = self.get_config()
+            if len(arguments) > len(config) or parameters.keys() & list(config)[:len(arguments)]:
+                raise TypeError(f"activation {self.name!r}: expected at most {', '.join(config) or 'nothing'} beside "
+                                f"the input, each once, got {len(arguments)} by position and {', '.join(parameters)}")
+            return type(self)(**{**config, **dict(zip(config, arguments)), **parameters}).forward(x)
         return self.forward(x)
 
     def _traced(self, x: Any, running: Any, parameters: dict[str, Any]) -> Any:
@@ -54,6 +58,10 @@ class Activation(Configurable):
         values = plain(x)
         y = known.forward(values)
         return running.record(y, [x], lambda dy: known.backward(y, dy, values))
+
+    def output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The output's shape for an input of this shape: the same, for all but few."""
+        return shape
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The activation of a float array."""

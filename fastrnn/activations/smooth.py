@@ -52,6 +52,25 @@ class Softplus(Activation):
         return -dy * np.expm1(-y)
 
 
+class Squareplus(Activation):
+    """`(x + sqrt(x^2 + b)) / 2`, without exponentials much like softplus (Barron 2021)."""
+
+    def __init__(self, b: float = 4) -> None:
+        if not b >= 0:
+            raise ValueError(f"squareplus: expected b to be 0 or more, got {b!r}")
+        self.b = b
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        return (x + np.sqrt(np.square(x) + self.b)) / 2
+
+    def backward(self, y: np.ndarray, dy: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
+        squares = np.square(y)
+        return dy * squares / np.maximum(squares + self.b / 4, np.finfo(y.dtype).tiny)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"b": self.b}
+
+
 class Exponential(Activation):
     """`exp(x)`"""
 

@@ -43,7 +43,7 @@ class ProgbarLogger(Callback):
         super().set_params(params)
         verbose = params.get("verbose", 1)
         self._stream = (self._given_stream or sys.stdout) if verbose else None
-        self._bar = verbose != 2 and _redraws(self._stream)
+        self._bar = verbose != 2 and redraws(self._stream)
         self._epochs = params.get("epochs", 1)
         self._target = params.get("steps")
 
@@ -138,7 +138,7 @@ class ProgbarLogger(Callback):
         """Count, bar and the rest; the bar gives way where the terminal is narrow."""
         count = self._count()
         room = terminal_columns(self._stream) - len(count) - len(rest) - 3
-        full, empty = ("━", "─") if _can_encode(self._stream) else ("=", ".")
+        full, empty = ("━", "─") if can_encode(self._stream) else ("=", ".")
         width = min(_BAR_WIDTH, max(room, _LEAST_BAR_WIDTH))
         done = int(width * min(part, 1.0))
         return f"{count} {full * done}{empty * (width - done)} {rest}"
@@ -191,12 +191,13 @@ def format_step(seconds: float) -> str:
     raise AssertionError
 
 
-def _can_encode(stream: TextIO | None) -> bool:
+def can_encode(stream: TextIO | None) -> bool:
+    """Whether a stream can show the characters of a bar."""
     encoding = getattr(stream, "encoding", None) or "ascii"
     return encoding.lower().replace("-", "").startswith("utf")
 
 
-def _redraws(stream: TextIO | None) -> bool:
+def redraws(stream: TextIO | None) -> bool:
     """Whether a carriage return takes the cursor back: on a terminal, and in a notebook."""
     if stream is None:
         return False

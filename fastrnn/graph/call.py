@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
 from fastrnn import arrays
+
+_NO_OPTIONS: Mapping[str, Any] = {}
 
 
 class Call:
@@ -19,6 +21,7 @@ class Call:
     Args:
         training: dropout acts.
         taped: `backward` follows; None if it does in training.
+        options: further arguments of the call, of a layer that has any: {"use_causal_mask": True}.
         mask: of the input, bool, its first axes; a list of one for each input where the layer merges masks; or None.
         rows: an `Embedding` gives `arrays.Rows`, as the layer above reads them in the table.
 
@@ -41,12 +44,14 @@ class Call:
     (3, 2)
     """
 
-    __slots__ = ("_inside", "arguments", "buffers", "kept", "logits", "mask", "masks_made", "pass_", "rows", "spared",
-                 "taped", "training")
+    __slots__ = ("_inside", "arguments", "buffers", "kept", "logits", "mask", "masks_made", "options", "pass_", "rows",
+                 "spared", "taped", "training")
 
-    def __init__(self, training: bool = False, mask: Any = None, rows: bool = False, taped: bool | None = None) -> None:
+    def __init__(self, training: bool = False, mask: Any = None, rows: bool = False, taped: bool | None = None,
+                 options: Mapping[str, Any] | None = None) -> None:
         self.training, self.mask, self.rows = training, mask, rows
         self.taped = training if taped is None else taped
+        self.options = options or _NO_OPTIONS
         self.kept: Any = None
         self.buffers = arrays.Buffers()
         self.spared: frozenset[int] = frozenset()

@@ -99,7 +99,8 @@ class Eager:
 
     # the library's layers ------------------------------------------------------------------------------------------
 
-    def call(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any) -> Any:
+    def call(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any,
+             options: Any = None) -> Any:
         """The output of a layer of the library that the code calls: boxes if it is traced, else arrays."""
         training = self.training if training is None else bool(training)
         merges = layer.masks == "merge"
@@ -110,7 +111,7 @@ class Eager:
         if not layer.built:
             layer.build(*(x.shape for x in xs))
         mask = layer.check_masks(_plain_masks(mask), xs)
-        call = Call(training, mask, taped=self.tape is not None)
+        call = Call(training, mask, taped=self.tape is not None, options=options)
         y = layer.forward(*xs, call=call) if self.tape is None else self._traced(layer, inputs, xs, call, self.tape)
         if mask is not None or layer.masks == "make":
             given = layer.compute_mask(xs if merges else xs[0], mask)

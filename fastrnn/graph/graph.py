@@ -63,8 +63,9 @@ class Flat:
 
         self.made = [(node.layer, [(symbol.shape, symbol.dtype, symbol.masked) for symbol in node.outputs],
                       node.single) for node in nodes]
-        self.read: list[Any] = [([], (), (), {}, None)] * len(given) + [
-            (places(node.inputs), places(node.masks), places(node.args), places(node.kwargs), node.training)
+        self.read: list[Any] = [([], (), (), {}, None, None)] * len(given) + [
+            (places(node.inputs), places(node.masks), places(node.args), places(node.kwargs), node.training,
+             node.options)
             for node in graph.nodes]
         self.inputs, self.outputs = places(graph.input_structure), places(graph.output_structure)
 
@@ -84,8 +85,8 @@ class Flat:
         def symbols(structure: Any) -> Any:
             return rebuild(structure, [symbol(leaf) for leaf in flatten(structure)])
 
-        for (layer, outputs, single), (reads_, masks, args, kwargs, training) in zip(self.made, self.read):
-            node = Node(layer, symbols(reads_), symbols(args), symbols(kwargs), symbols(masks), training)
+        for (layer, outputs, single), (reads_, masks, args, kwargs, training, options) in zip(self.made, self.read):
+            node = Node(layer, symbols(reads_), symbols(args), symbols(kwargs), symbols(masks), training, options)
             node.makes([shape for shape, _, _ in outputs], [dtype for _, dtype, _ in outputs],
                        [masked for _, _, masked in outputs])
             node.single = single

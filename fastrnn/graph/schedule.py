@@ -86,9 +86,12 @@ class Schedule:
             return None
         dtypes = {step.layer.dtype for step in self.steps}
         runners = [step.layer.runner() for step in self.steps]
-        if len(dtypes) != 1 or None in runners:
+        if len(dtypes) != 1:
             return None
-        return _core.kernels(dtypes.pop()).LineRunner(runners)
+        kernels = _core.kernels(dtypes.pop())
+        if not all(isinstance(runner, kernels.Runner) for runner in runners):
+            return None
+        return kernels.LineRunner(runners)
 
     def _prepare_backward(self) -> None:
         """Which steps a backward pass goes through, and which gradients each must give."""
@@ -103,7 +106,7 @@ class Schedule:
         written: dict[int, int] = {}
         for step in self.steps:
             training = self._dropout if step.training is None else step.training
-            call = Call(training, rows=step.rows, taped=True)
+            call = Call(training, rows=step.rows, taped=True, options=step.options)
             call.arguments = step.arguments
             self.calls.append(call)
             reached = any(live[slot] for slot in step.outputs)
@@ -201,7 +204,7 @@ class Schedule:
         if step.plain:
             return INFERENCE_ROWS if step.rows else INFERENCE
         training = step.training is True
-        call = Call(training, step.mask_in(known), step.rows, taped=training)
+        call = Call(training, step.mask_in(known), step.rows, training, step.options)
         call.arguments = step.arguments
         return call
 

@@ -22,19 +22,21 @@ class Step:
         single: the layer gives one array, not a list.
         trainable: neither the layer nor a model that it is in is frozen.
         training: what the caller of the layer said, None if nothing.
+        options: what else the caller said; see `Call`.
         sees_mask, makes_mask: a mask may come in, may go out.
         rows: an `Embedding` that gives rows, as the only layer that reads them can.
-        plain: nothing but an input goes in.
+        plain: nothing but inputs go in.
         checks: the input must be converted: it is of another kind than the layer takes.
         free: slots that nobody reads after the step.
         arguments: of the call, where the layer has a `call` of the user's own.
     """
 
-    __slots__ = ("arguments", "checks", "free", "index", "inputs", "layer", "makes_mask", "masks", "outputs", "plain",
-                 "rows", "sees_mask", "single", "trainable", "training")
+    __slots__ = ("arguments", "checks", "free", "index", "inputs", "layer", "makes_mask", "masks", "options", "outputs",
+                 "plain", "rows", "sees_mask", "single", "trainable", "training")
 
     def __init__(self, index: int, layer: Any, inputs: tuple[int, ...], outputs: tuple[int, ...], single: bool,
-                 training: bool | None) -> None:
+                 training: bool | None, options: Any = None) -> None:
+        self.options = options or None
         self.index, self.layer, self.inputs, self.outputs = index, layer, inputs, outputs
         self.single, self.training = single, training
         self.masks: tuple[int, ...] = ()
@@ -130,7 +132,7 @@ def _unroll(graph: Graph, slots: list[int], training: bool | None, trainable: bo
         seen = [slot >= 0 for slot in masks]
         masked = node.layer.masked_outputs(seen, len(node.outputs))
         outputs = tuple(table.slot(symbol, mask) for symbol, mask in zip(node.outputs, masked, strict=True))
-        step = Step(len(table.steps), node.layer, inputs, outputs, node.single, said)
+        step = Step(len(table.steps), node.layer, inputs, outputs, node.single, said, node.options)
         step.trainable = trainable
         step.arguments = (node.args, node.kwargs) if node.layer.takes_arguments else None
         step.masks = tuple(masks)
@@ -248,7 +250,7 @@ def _look_at(step: Step, table: Steps) -> None:
         else:
             step.checks = step.checks or kind in ("index", "string") or (kind == "float" and not (
                 floating and table.dtypes[slot] == step.layer.dtype))
-    step.plain = not (step.sees_mask or step.training or step.checks or step.arguments)
+    step.plain = not (step.sees_mask or step.training or step.checks or step.options or step.arguments)
 
 
 def _hand_rows(table: Steps) -> None:

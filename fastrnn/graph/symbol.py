@@ -95,15 +95,17 @@ class Node:
         outputs: the symbols it makes.
         single: the layer gives one array, not a list.
         args, kwargs: as the caller wrote them, for the configuration.
+        options: further arguments of the call, for `forward`; see `Call`.
         adds_loss: the last output is what the layer's own code adds to the loss.
     """
 
-    __slots__ = ("__weakref__", "adds_loss", "args", "inputs", "kwargs", "layer", "masks", "outputs", "single",
-                 "training")
+    __slots__ = ("__weakref__", "adds_loss", "args", "inputs", "kwargs", "layer", "masks", "options", "outputs",
+                 "single", "training")
 
     def __init__(self, layer: Any, inputs: list[Symbol], args: tuple[Any, ...] = (),
                  kwargs: Mapping[str, Any] | None = None, masks: tuple[Symbol | None, ...] = (),
-                 training: bool | None = None) -> None:
+                 training: bool | None = None, options: Mapping[str, Any] | None = None) -> None:
+        self.options = options or {}
         self.layer, self.inputs, self.masks, self.training = layer, inputs, masks, training
         self.args, self.kwargs = args, dict(kwargs or {})
         self.outputs: list[Symbol] = []

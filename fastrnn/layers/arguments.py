@@ -33,6 +33,18 @@ class RecurrentArguments(LayerArguments, total=False):
     time_major: bool
 
 
+class CellArguments(LayerArguments, total=False):
+    """What cells take beside the arguments that their signatures name."""
+
+    implementation: int
+
+
+class RNNArguments(CellArguments, total=False):
+    """What `RNN` takes beside the arguments that its signature names."""
+
+    time_major: bool
+
+
 def handed_on(arguments: dict[str, Any], *own: str) -> dict[str, Any]:
     """The keywords for the `__init__` of the base class.
 

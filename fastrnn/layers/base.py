@@ -77,7 +77,7 @@ class Layer(Calling):
         if legacy.get("quantization_config", self) is None:     # Keras 3.15 writes it into every configuration
             del legacy["quantization_config"]
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
-        self.trainable = trainable
+        self._trainable = trainable
         self.dtype = self._dtype_name(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
@@ -224,6 +224,17 @@ class Layer(Calling):
 
     add_variable = add_weight
 
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes the weights; setting it sets that of the layers inside, too, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.sublayers():
+            layer.trainable = value
+
     def sublayers(self) -> Sequence[Any]:
         """The layers inside this one, in the order of their weights."""
         return ()
@@ -317,6 +328,20 @@ class Layer(Calling):
             raise RuntimeError(f"{self}: add_loss is for the inside of call; to add a symbol's mean use the model's "
                                "add_loss, and for a penalty on weights their regularizer")
         running.losses.append(loss() if callable(loss) else loss)
+
+    # what calls change ---------------------------------------------------------------------------------------------
+
+    @property
+    def changed_by_calls(self) -> bool:
+        """Whether a call can leave something in the layer for later ones: states, moving averages."""
+        return False
+
+    def snapshot(self) -> Any:
+        """What calls change, as it is now, for `restore`, if a later step of the same pass fails."""
+        return None
+
+    def restore(self, snapshot: Any) -> None:
+        """Put what calls change back to what `snapshot` gave."""
 
     # configuration -------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,15 @@ def broadcast_shapes(*shapes: Shape, assume: bool = True) -> Shape | None:
     return tuple(found)
 
 
+def differ(*sizes: int | None) -> bool:
+    """Whether two of the sizes are known and not the same.
+
+    >>> differ(3, None, 3), differ(3, 4)
+    (False, True)
+    """
+    return len(set(sizes) - {None}) > 1
+
+
 def summed_to(gradient: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """The gradient of an operand of this shape, from that of the result that it was broadcast to: the sum over what
     read the same element.

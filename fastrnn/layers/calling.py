@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,8 +81,12 @@ class Calling:
     keeps_output = True
     #: Whether a list is a list of inputs.
     takes_many = False
+    #: Attributes with layers that have this one's weights, and are not inside it.
+    not_inside: tuple[str, ...] = ()
     #: Whether `forward` goes by the arguments of the call, which its inputs are parts of.
     takes_arguments = False
+    #: Whether in training what a sample gives depends on the batch that it is in.
+    reads_batch = False
     #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
     #: with.
     first_call_number = 0
@@ -116,22 +120,23 @@ class Calling:
             return self.connect(flatten(x), (x,), {}, training, mask)
         return self.run_call(inputs, training, mask)
 
-    def run_call(self, inputs: list[Any], training: bool | None, mask: Any) -> Any:
+    def run_call(self, inputs: list[Any], training: bool | None, mask: Any,
+                 options: Mapping[str, Any] | None = None) -> Any:
         """A user's call on arrays. In training it copies what `backward` needs as it is now, and what the caller may
         change; a training loop, which does not, calls `forward`."""
         running = eager.current()
         if running is not None:
-            return running.call(self, inputs, training, mask)
+            return running.call(self, inputs, training, mask, options)
         xs = self.check_inputs(inputs)
         if not self.built:
             self.build(*(x.shape for x in xs))
         mask = self.check_masks(mask, xs)
         if not training:
-            return self.forward(*xs, call=Call(mask=mask))
+            return self.forward(*xs, call=Call(mask=mask, options=options))
         call = self.default_call
         call.training = call.taped = True
         call.kept = None
-        call.mask = _copy(mask)
+        call.mask, call.options = _copy(mask), options or {}
         y = self.forward(*(_copy(x) for x in xs), call=call)
         return _copy(y) if self.keeps_output else y
 
@@ -252,15 +257,19 @@ class Calling:
     # on symbols ----------------------------------------------------------------------------------------------------
 
     def connect(self, inputs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None,
-                mask: Any = None) -> Any:
+                mask: Any = None, options: Mapping[str, Any] | None = None,
+                masks: tuple[Any, ...] | None = None) -> Any:
         """The symbols of the outputs, and the node between them and the inputs.
 
         Args:
             inputs: the symbols that `forward` reads, in its order.
             args, kwargs: as the caller wrote them.
             training, mask: see `__call__`.
+            options: what `forward` finds in its call's `options`, and `compute_output_shape` gets as keywords.
+            masks: of each input, where the caller gave them by other names, which are among `kwargs`.
         """
-        masks = tuple(mask) if isinstance(mask, (list, tuple)) else () if mask is None else (mask,)
+        if masks is None:
+            masks = tuple(mask) if isinstance(mask, (list, tuple)) else () if mask is None else (mask,)
         for symbol in (*inputs, *(one for one in masks if one is not None)):
             if not isinstance(symbol, Symbol):
                 raise TypeError(f"{self}: expected symbols alone, as Input and layers give them, got "
@@ -272,12 +281,12 @@ class Calling:
         self.check_shapes(*shapes)
         if not self.built:
             self.build(*shapes)
-        made = self.compute_output_shape(*shapes)
+        made = self.compute_output_shape(*shapes, **(options or {}))
         if training is not None:
             kwargs = {**kwargs, "training": training}
         if mask is not None:
             kwargs = {**kwargs, "mask": mask}
-        node = Node(self, inputs, args, kwargs, masks, training)
+        node = Node(self, inputs, args, kwargs, masks, training, options)
         self._nodes.add(node)
         count = len(made) if isinstance(made, list) else 1
         seen = [(index < len(masks) and masks[index] is not None) or symbol.masked

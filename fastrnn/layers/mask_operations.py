@@ -40,7 +40,7 @@ class MaskOperation(Layer):
         for argument, value in self._arguments.items():
             if argument == "axis" and type(value) is not int:
                 raise ValueError(f"{self} axis: expected a whole number, got {value!r}")
-            if argument == "dtype" and value != "bool":
+            if argument == "dtype" and value not in ("bool", self.arguments["dtype"]):
                 raise ValueError(f"{self} dtype: expected 'bool', as of a mask, got {value!r}")
 
     def value(self, *xs: np.ndarray) -> np.ndarray:
@@ -110,6 +110,16 @@ class LogicalOr(MaskOperation):
         return found
 
 
+class ConvertToTensor(MaskOperation):
+    """The mask as it is: what Keras's Attention makes of that of its query."""
+
+    keras_module = "keras.src.ops.core"
+    arguments: ClassVar[Mapping[str, Any]] = {"dtype": None, "sparse": None, "ragged": None}
+
+    def value(self, *xs: np.ndarray) -> np.ndarray:
+        return xs[0]
+
+
 class ExpandDims(MaskOperation):
     """A further axis of length 1."""
 
@@ -172,4 +182,4 @@ class ConcatenateMasks(MaskOperation):
 
 # Keras's names of two of them are taken here.
 Any_.__name__, ConcatenateMasks.__name__ = "Any", "Concatenate"
-MASK_OPERATIONS = (LogicalOr, ExpandDims, ZerosLike, OnesLike, Any_, ConcatenateMasks)
+MASK_OPERATIONS = (LogicalOr, ConvertToTensor, ExpandDims, ZerosLike, OnesLike, Any_, ConcatenateMasks)

@@ -17,7 +17,7 @@ from fastrnn.graph.symbol import Symbol, has_symbols
 from fastrnn.layers.base import Layer, Variable, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.ports import Ports
-from fastrnn.layers.recurrent.base import Recurrent
+from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.table import deserialize, serialize
 
 
@@ -36,7 +36,8 @@ class Network(Ports):
     takes_custom_objects = True
     first_call_number = 1
     takes_many = True
-    _stateful: Sequence[Recurrent] = ()         # the layers, at any depth, that keep states
+    _stateful: Sequence[States] = ()            # the layers, at any depth, that keep states
+    _changing: Sequence[Layer] = ()             # and those that calls change in any way
     _direct: Any = None                         # see `direct`; False where there is no such way
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
@@ -62,7 +63,8 @@ class Network(Ports):
             self.dtype = floats[0] if floats else "float32"
         self._schedules = {}
         self._direct = None
-        self._stateful = [layer for layer in self.walk() if isinstance(layer, Recurrent) and layer.stateful]
+        self._stateful = [layer for layer in self.walk() if isinstance(layer, States) and layer.stateful]
+        self._changing = [layer for layer in self.walk() if layer.changed_by_calls]
 
     def forget(self) -> None:
         super().forget()
@@ -104,17 +106,6 @@ class Network(Ports):
         return _each_once(super().trainable_weights)
 
     variables, trainable_variables = weights, trainable_weights
-
-    @property
-    def trainable(self) -> bool:
-        """Whether `fit` changes the weights; setting it sets that of every layer, as in Keras."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self.sublayers():
-            layer.trainable = value
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at an index.
@@ -170,7 +161,7 @@ class Network(Ports):
                                                                                               shape[1:])))
                  for symbol, shape in zip(graph.inputs, input_shapes)}
         for node in graph.nodes:
-            made = node.layer.compute_output_shape(*(known[id(symbol)] for symbol in node.inputs))
+            made = node.layer.compute_output_shape(*(known[id(symbol)] for symbol in node.inputs), **node.options)
             known.update((id(symbol), tuple(shape))
                          for symbol, shape in zip(node.outputs, [made] if node.single else made))
         shapes = [known[id(symbol)] for symbol in graph.outputs]
@@ -282,16 +273,17 @@ class Network(Ports):
         return type(runner)([runner], (-1, *(-1 if size is None else size for size in sizes)))
 
     def all_or_none(self, run: Any, xs: Sequence[np.ndarray], masks: Any = None) -> Any:
-        """Run; if it fails, no layer has gone on to other states."""
-        if not self._stateful:
+        """Run; if it fails, no layer has gone on to other states, or to other moving averages."""
+        if not self._changing:
             return run(xs, masks)
-        self.check_batch(len(xs[0]))
-        before = [layer._states for layer in self._stateful]
+        if self._stateful:
+            self.check_batch(len(xs[0]))
+        before = [layer.snapshot() for layer in self._changing]
         try:
             return run(xs, masks)
         except BaseException:
-            for stateful, states in zip(self._stateful, before):
-                stateful._states = states
+            for layer, snapshot in zip(self._changing, before):
+                layer.restore(snapshot)
             raise
 
     def forward(self, x: np.ndarray, *more: np.ndarray, call: Call) -> Any:

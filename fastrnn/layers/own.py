@@ -126,7 +126,8 @@ class Own(Calling):
     # symbols -------------------------------------------------------------------------------------------------------
 
     def connect(self, inputs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None,
-                mask: Any = None) -> Any:
+                mask: Any = None, options: Mapping[str, Any] | None = None,
+                masks: tuple[Any, ...] | None = None) -> Any:
         kwargs = {**kwargs, **({} if training is None else {"training": training}),
                   **({} if mask is None else {"mask": mask})}
         symbols = _leaves(args, kwargs)
@@ -446,10 +447,13 @@ def _shape_of(value: Any) -> Any:
 
 # layers inside -----------------------------------------------------------------------------------------------------
 
+_NOT_INSIDE = ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables")
+
+
 def _sublayers(layer: Any) -> list[Any]:
     found: dict[int, Any] = {}
     for name, value in vars(layer).items():
-        if name not in ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables"):
+        if name not in _NOT_INSIDE and name not in layer.not_inside:
             for inner in _layers_in(value):
                 found.setdefault(id(inner), inner)
     return list(found.values())

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastrnn.layers.base import Layer
@@ -30,6 +30,26 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return table_of(getattr(layer, "keras_module", None)).serialize(layer)
 
 
+#: The arguments that are layers themselves, or lists of them.
+INNER = ("layer", "backward_layer", "cell", "cells")
+
+
+def with_inner(config: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A layer's configuration with the configurations of the layers in it changed.
+
+    >>> with_inner({"units": 3, "layer": {}, "cells": [{}, {}]}, lambda inner: 7)
+    {'units': 3, 'layer': 7, 'cells': [7, 7]}
+    """
+    found = dict(config)
+    for key in INNER:
+        value = config.get(key)
+        if isinstance(value, Mapping):
+            found[key] = change(value)
+        elif isinstance(value, list):
+            found[key] = [change(one) if isinstance(one, Mapping) else one for one in value]
+    return found
+
+
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The layer of a configuration, looked up in `custom_objects`, then in the table; a layer is given back as it is.
 
@@ -41,9 +61,9 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     custom_objects = known_objects(custom_objects)
     module = config.get("module") if isinstance(config, Mapping) else None
     if custom_objects and isinstance(config, Mapping) and isinstance(config.get("config"), Mapping):
-        inner = {key: deserialize(config["config"][key], custom_objects) for key in ("layer", "backward_layer")
-                 if isinstance(config["config"].get(key), Mapping) and config.get("class_name") not in custom_objects}
-        config = {**config, "config": {**config["config"], **inner}}
+        if config.get("class_name") not in custom_objects:
+            inner = with_inner(config["config"], lambda one: deserialize(one, custom_objects))
+            config = {**config, "config": inner}
     return table_of(module).deserialize(config, custom_objects)
 
 

@@ -267,15 +267,15 @@ class LossMean(Mean):
 def update(metric: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
     """Count a batch in a metric, with sample weights if there are any and its `update_state` has a place for them, as a
     user's own may not."""
-    if sample_weight is None or not _takes_weights(type(metric)):
+    if sample_weight is None or not _takes_weights(type(metric).update_state):
         metric.update_state(y_true, y_pred)
     else:
         metric.update_state(y_true, y_pred, sample_weight)
 
 
 @functools.cache
-def _takes_weights(cls: Any) -> bool:
-    parameters = list(inspect.signature(cls.update_state).parameters.values())
+def _takes_weights(update_state: Callable[..., Any]) -> bool:
+    parameters = list(inspect.signature(update_state).parameters.values())
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return len(parameters) > 3 or any(parameter.kind in several for parameter in parameters)
 

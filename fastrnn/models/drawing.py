@@ -54,8 +54,84 @@ def plot_model(model: Any, to_file: Any = "model.png", show_shapes: bool = False
     ...     os.listdir(folder)
     ['model.dot']
     """
+    boxes, arrows = _boxes(model, "plot_model", show_shapes, show_dtype, show_layer_names, rankdir, expand_nested,
+                           show_layer_activations, show_trainable)
+    path = os.fspath(to_file)
+    if path.endswith(".dot"):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(_dot(boxes, arrows, rankdir, dpi))
+    elif shutil.which("dot"):
+        Dot(_dot(boxes, arrows, rankdir, dpi)).write(path, format=os.path.splitext(path)[1][1:] or "png")
+    else:
+        _draw(boxes, arrows, rankdir, dpi, path)
+
+
+class Dot:
+    """A picture in the words of Graphviz's program `dot`; notebooks show it, where that is installed.
+
+    Args:
+        text: in these words.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def to_string(self) -> str:
+        """The text."""
+        return self._text
+
+    __str__ = to_string
+
+    def create(self, prog: str = "dot", format: str = "png") -> bytes:
+        """The picture, made by one of Graphviz's programs."""
+        return subprocess.run([prog, f"-T{format}"], check=True, input=self._text.encode(), capture_output=True).stdout
+
+    def write(self, path: Any, prog: str = "dot", format: str = "raw") -> None:
+        """Write the picture to a file; the text itself if `format` is "raw"."""
+        content = self._text.encode() if format == "raw" else self.create(prog, format)
+        with open(path, "wb") as file:
+            file.write(content)
+
+    def _repr_svg_(self) -> str | None:
+        return self.create(format="svg").decode() if shutil.which("dot") else None
+
+
+def model_to_dot(model: Any, show_shapes: bool = False, show_dtype: bool = False, show_layer_names: bool = True,
+                 rankdir: str = "TB", expand_nested: bool = False, dpi: int = 200, subgraph: bool = False,
+                 show_layer_activations: bool = False, show_trainable: bool = False) -> Dot:
+    """The picture of a model in the words of Graphviz's program `dot`.
+
+    Args:
+        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, show_layer_activations,
+            show_trainable: as in `plot_model`.
+        subgraph: not supported.
+
+    Returns:
+        A `Dot`, whose `to_string()` is the text, and `create(format="svg")` the picture.
+
+    Raises:
+        ValueError: the model is not built, `rankdir` is another, or `subgraph` is True.
+
+    Example:
+
+    >>> import fastrnn
+    >>> x = fastrnn.Input((None, 3))
+    >>> model_to_dot(fastrnn.Model(x, fastrnn.layers.LSTM(4)(x))).to_string()[:27]
+    'digraph model { rankdir=TB;'
+    """
+    if subgraph:
+        raise ValueError("model_to_dot: subgraph is not supported; draw the model by itself")
+    boxes, arrows = _boxes(model, "model_to_dot", show_shapes, show_dtype, show_layer_names, rankdir, expand_nested,
+                           show_layer_activations, show_trainable)
+    return Dot(_dot(boxes, arrows, rankdir, dpi))
+
+
+def _boxes(model: Any, who: str, show_shapes: bool, show_dtype: bool, show_layer_names: bool, rankdir: str,
+           expand_nested: bool, show_layer_activations: bool, show_trainable: bool
+           ) -> tuple[list[Box], list[tuple[int, int]]]:
+    """The boxes of a model, and the arrows between them by their numbers."""
     if rankdir not in ("TB", "LR"):
-        raise ValueError(f"plot_model rankdir: expected 'TB' or 'LR', got {rankdir!r}")
+        raise ValueError(f"{who} rankdir: expected 'TB' or 'LR', got {rankdir!r}")
 
     def box(layer: Any, shapes: list[Any], dtypes: list[str]) -> Box:
         lines = [f"{layer.name} ({type(layer).__name__})" if show_layer_names else type(layer).__name__]
@@ -73,15 +149,7 @@ def plot_model(model: Any, to_file: Any = "model.png", show_shapes: bool = False
     boxes: list[Box] = []
     arrows: list[tuple[int, int]] = []
     _collect(model.graph, {}, boxes, arrows, box, expand_nested)
-    path = os.fspath(to_file)
-    if path.endswith(".dot"):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(_dot(boxes, arrows, rankdir, dpi))
-    elif shutil.which("dot"):
-        subprocess.run(["dot", f"-T{os.path.splitext(path)[1][1:] or 'png'}", "-o", path], check=True,
-                       input=_dot(boxes, arrows, rankdir, dpi).encode())
-    else:
-        _draw(boxes, arrows, rankdir, dpi, path)
+    return boxes, arrows
 
 
 def _collect(graph: Graph, made: dict[int, int], boxes: list[Box], arrows: list[tuple[int, int]], box: Any,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers
+from fastrnn import optimizers, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -21,9 +21,10 @@ from fastrnn.layers.table import register, serialize
 from fastrnn.models.subclassed import Subclassed
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
+from fastrnn.spellings import OlderMethods, accepts
 from fastrnn.training import arguments, loop, steps
 from fastrnn.training.added import Added
-from fastrnn.training.data import is_source
+from fastrnn.training.data import Slices, check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
 from fastrnn.training.objective import Objective
 from fastrnn.training.outputs import Outputs
@@ -33,7 +34,7 @@ from fastrnn.training.watch import Watch
 Results = float | list[float] | dict[str, float]
 
 
-class Model(Network):
+class Model(OlderMethods, Network):
     """Layers between inputs and outputs: a graph, with branches, several inputs and outputs, and shared layers.
 
     Args:
@@ -110,6 +111,7 @@ class Model(Network):
         packed = state.pop("_packed", False)
         super().__setstate__(state["added"].unpacked(state) if packed else state)
 
+    @accepts(spellings.COMPILE)
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None,
                 weighted_metrics: Any = None, run_eagerly: bool = False, steps_per_execution: int = 1,
                 jit_compile: bool | str = "auto", auto_scale_loss: bool = True) -> None:
@@ -216,6 +218,7 @@ class Model(Network):
         """Names of what `evaluate` returns, in its order."""
         return self.objective.names if self.compiled else []
 
+    @accepts(spellings.FIT)
     def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1,
             verbose: int | str = "auto", callbacks: Sequence[Callback] | Callback | None = None,
             validation_split: float = 0.0, validation_data: Any = None, shuffle: bool | str = True,
@@ -226,8 +229,8 @@ class Model(Network):
 
         Args:
             x: inputs, an array of shape `(samples, ...)`; several in a list, or in a dictionary by the names of the
-                `Input`s; or a source of batches: a generator, an iterable or an indexed sequence of `(x, y)` or
-                `(x, y, sample_weight)`.
+                `Input`s; or a source of batches `(x, y)` or `(x, y, sample_weight)`: a generator, an iterable, a
+                `PyDataset` or another sequence of them, TensorFlow's `Dataset` or PyTorch's `DataLoader`.
             y: targets, one for each sample; of several outputs a list, a dictionary by name, or what has the structure
                 of the outputs. An output without a loss and metrics needs none. None with a source of batches.
             batch_size: samples an update, 32 by default.
@@ -237,13 +240,15 @@ class Model(Network):
             callbacks: callbacks to call on the way.
             validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
-            shuffle: draw a new order of the samples for each epoch; `"batch"` only within each batch.
+            shuffle: draw a new order of the samples, or of a sequence's batches, for each epoch; `"batch"` only within
+                each batch. Other sources keep their order.
             class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
                 sample, `(samples,)` or one-hot rows, of a model with one output.
             sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`; for
                 all outputs, or for each in a list or a dictionary by name.
             initial_epoch: index of the first epoch.
-            steps_per_epoch: batches in an epoch, all of them by default.
+            steps_per_epoch: batches in an epoch, all of them by default. An epoch goes on where the last one stopped;
+                where the data end before it, so does it, with a warning, and a generator's end is that of the training.
             validation_steps, validation_batch_size: the same of the validation.
             validation_freq: evaluate after every so many epochs; or the numbers, from 1, of the epochs to do it after.
 
@@ -280,6 +285,7 @@ class Model(Network):
             loop.fit(self, run, watchers)
         return self.history
 
+    @accepts(spellings.EVALUATE)
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
                  sample_weight: Any = None, steps: int | None = None,
                  callbacks: Sequence[Callback] | Callback | None = None,
@@ -318,6 +324,7 @@ class Model(Network):
             loop.evaluate(self, feed, watchers, watch)
         return self._results(return_dict)
 
+    @accepts(spellings.EVALUATE)
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
                 callbacks: Sequence[Callback] | Callback | None = None) -> Any:
         """The outputs for inputs, computed batch by batch.
@@ -345,6 +352,8 @@ class Model(Network):
         >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
         (100, 1)
         """
+        if on_disk(x):
+            x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
         if is_source(x):
             feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
         else:
@@ -528,5 +537,6 @@ class Model(Network):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 
+spellings.accept(Model)
 register(Model)
 register(Model, "Functional")

@@ -197,8 +197,9 @@ class Sequential(Model):
                              f"the layers it had; {method} before, or make a new Sequential of its layers")
 
     def connect(self, inputs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None,
-                mask: Any = None) -> Any:
-        made = super().connect(inputs, args, kwargs, training, mask)
+                mask: Any = None, options: Mapping[str, Any] | None = None,
+                masks: tuple[Any, ...] | None = None) -> Any:
+        made = super().connect(inputs, args, kwargs, training, mask, options, masks)
         for inner in self.walk():       # whoever reads the symbols counts on the layers there are
             if isinstance(inner, Sequential):
                 inner._inside = True

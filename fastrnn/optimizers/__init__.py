@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastrnn import spellings
 from fastrnn.optimizers import legacy, schedules
 from fastrnn.optimizers.adadelta import Adadelta
 from fastrnn.optimizers.adafactor import Adafactor
@@ -50,6 +51,9 @@ if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
 _classes = [SGD, RMSprop, Adam, AdamW, Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, Muon, Nadam]
 _registry = Registry("optimizer", [], {cls.__name__.lower(): cls for cls in _classes}, module="keras.optimizers")
 _registry.objects.update({cls.__name__: cls for cls in _classes})
+for _cls in _classes:
+    if _cls.__module__.endswith(f".{_cls.__name__.lower()}"):
+        spellings.let_call(_cls.__module__, _cls)       # as Keras 2's functions adam() and so on
 
 
 def get(identifier: Any) -> Any:

@@ -14,7 +14,7 @@ from fastrnn.graph.blueprint import Blueprint
 from fastrnn.layers.base import Layer, Shape
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.network import Network
-from fastrnn.layers.table import deserialize, table_of
+from fastrnn.layers.table import INNER, deserialize, table_of
 from fastrnn.layers.variable import hollow
 from fastrnn.registered import known_objects
 from fastrnn.registry import Registry
@@ -24,8 +24,6 @@ from fastrnn.saving.keras import legacy_config
 from fastrnn.saving.keras.legacy_operations import with_operations
 
 Objects = Mapping[str, Any]
-#: The arguments that are layers themselves.
-_INNER = ("layer", "backward_layer")
 #: The module of Keras's operations on arrays.
 OPERATIONS = "keras.src.ops.numpy"
 
@@ -71,6 +69,15 @@ def _shape(value: Any, file: str) -> Shape:
     return tuple(value)
 
 
+def _hollow_out(layer: Layer) -> None:
+    """Have the weights of a layer, and of those inside it, begin without values; but not where a `call` of the caller's
+    own runs on zeros to show its shapes."""
+    if not layer.takes_arguments:
+        layer.first_values = hollow
+        for inner in layer.sublayers():
+            _hollow_out(inner)
+
+
 class _Source(NamedTuple):
     """Where a configuration is from."""
 
@@ -107,12 +114,18 @@ class Entry:
             raise ModelFileError(file, f"config.{place}", "expected 'config' to be a dictionary")
         self.config: dict[str, Any] = dict(config)
         prefix = f"{place}." if place else ""
-        self._inner: dict[str, Entry] = {}
+        self._inner: list[tuple[str, int | None, Entry]] = []       # argument, place in a list, the layer
         if self._is_model():
             self.layers = [self._below(inner, f"{prefix}layers[{i}]") for i, inner in enumerate(self._listed())]
         elif self._own_class() is None:
-            self._inner = {key: self._below(config[key], f"{prefix}{key}")
-                           for key in _INNER if isinstance(config.get(key), dict)}
+            for key in INNER:
+                value: Any = config.get(key)
+                if isinstance(value, dict):
+                    self._inner.append((key, None, self._below(value, f"{prefix}{key}")))
+                elif isinstance(value, list):
+                    if len(value) > MAX_COUNT:
+                        raise ModelFileError(file, self.place, f"expected at most {MAX_COUNT} {key}, got {len(value)}")
+                    self._inner += [(key, i, self._below(one, f"{prefix}{key}[{i}]")) for i, one in enumerate(value)]
 
     def _below(self, entry: Any, place: str) -> Entry:
         return Entry(entry, place, self._source)
@@ -167,13 +180,13 @@ class Entry:
             check_name(self.config["name"], self.file, f"{self.place}.name")
         if self.config.get("weights") is not None:
             raise ModelFileError(self.file, self.place, "a configuration has no weights")
-        for entry in [*(self.layers or ()), *self._inner.values()]:
+        for entry in [*(self.layers or ()), *(entry for _, _, entry in self._inner)]:
             entry.check()
 
     def calls(self) -> int:
         """How many calls of layers one call of this layer is."""
         if self.layers is None:
-            return max([1, *(entry.calls() for entry in self._inner.values())])
+            return max([1, *(entry.calls() for _, _, entry in self._inner)])
         times = [1] * len(self.layers) if self.plan is None else [len(plan.calls) for plan in self.plan.layers]
         return sum(count * entry.calls() for count, entry in zip(times, self.layers)) or 1
 
@@ -187,11 +200,15 @@ class Entry:
         config = self.config
         if self._own_class() is None:
             config = legacy_config.modern_config(self.name, config, self._source.version)
-        for key, entry in self._inner.items():
+        config.update((key, list(config[key])) for key, index, _ in self._inner if index == 0)
+        for key, index, entry in self._inner:
             inner = entry.layer()
             # Keras 3 writes the names that the layers have inside their wrapper.
             inner.name = inner.name.removeprefix("forward_") if key == "layer" else inner.name
-            config[key] = inner
+            if index is None:
+                config[key] = inner
+            else:
+                config[key][index] = inner
         own = self._own_class()
         layer = self.guarded(
             deserialize, {"module": self._table().module, "class_name": legacy_config.modern_name(self.name),
@@ -201,8 +218,8 @@ class Entry:
             raise ModelFileError(self.file, self.place, "expected a layer")
         if layer._batch_input_shape is not None:
             _shape(layer._batch_input_shape, self.file)
-        for part in layer.walk():
-            part.first_values = None if self._source.values else hollow
+        if not self._source.values:
+            _hollow_out(layer)
         return layer
 
     def _line(self, layers: list[Layer]) -> Any:

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastrnn.layers import GRU, LSTM, Activation, Dense, SimpleRNN
+from fastrnn import activations
+from fastrnn.layers import GRU, LSTM, Activation, Dense, SeparableConv1D, SimpleRNN
 from fastrnn.layers.base import Layer
+from fastrnn.layers.convolution.base import ConvolutionBase
 from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent.cell import StandardCell
 from fastrnn.saving.tensors import Tensor
 
 # gates and biases ---------------------------------------------------------------------------------------------------
@@ -158,6 +161,8 @@ def hard_sigmoid_gates(layer: Layer) -> tuple[int, ...]:
     Raises:
         ValueError: the layer has it where no weights of its own come before.
     """
+    if isinstance(layer, StandardCell):
+        layer = layer.recurrent
     hard = getattr(getattr(layer, "activation", None), "name", None) == "hard_sigmoid"
     if isinstance(layer, (LSTM, GRU)):
         sigmas: tuple[int, ...] = (0, 1, 3) if isinstance(layer, LSTM) else (0, 1)
@@ -170,7 +175,10 @@ def hard_sigmoid_gates(layer: Layer) -> tuple[int, ...]:
     if hard and isinstance(layer, Activation):
         raise ValueError(f"{layer}: 'hard_sigmoid' of Keras 2 has another slope than Keras 3's; save the model with it "
                          "as the activation of the layer before")
-    return (0,) if hard and isinstance(layer, (SimpleRNN, Dense)) else ()
+    if hard and isinstance(layer, SeparableConv1D):
+        raise ValueError(f"{layer}: activation='hard_sigmoid' of Keras 2 has another slope than Keras 3's, and this "
+                         "layer has two kernels; save the model with another activation")
+    return (0,) if hard and isinstance(layer, (SimpleRNN, Dense, ConvolutionBase)) else ()
 
 
 def scaled_gates(weight: np.ndarray, gates: Sequence[int], units: int) -> np.ndarray:
@@ -246,8 +254,16 @@ _ONNX_ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 
 
-def onnx_activation(name: str) -> tuple[str, tuple[float, ...]]:
-    """ONNX's name for a cell's activation, and alpha and beta if it takes them."""
+def onnx_activation(layer: Recurrent, activation: activations.Activation) -> tuple[str, tuple[float, ...]]:
+    """ONNX's name for an activation of a layer's cell, and alpha and beta if it takes them.
+
+    Raises:
+        ValueError: it has none.
+    """
+    name = activations.plain_name(activation)
+    if name not in _ONNX_ACTIVATIONS:
+        raise ValueError(f"{layer} activation: {activation!r} has no form in ONNX's recurrent operators; there are "
+                         f"{', '.join(_ONNX_ACTIVATIONS)}")
     return _ONNX_ACTIVATIONS[name]
 
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from fastrnn.layers import Bidirectional, TimeDistributed
+from fastrnn.layers import RNN, Bidirectional, StackedRNNCells, TimeDistributed
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.layers.recurrent import Recurrent
@@ -17,6 +17,7 @@ from fastrnn.registry import snake_case
 #: Names, in Keras's files, of the layers inside a layer; those inside a model are counted as a model's own.
 _INSIDE: dict[type[Layer], tuple[str, ...]] = {
     Bidirectional: ("forward_layer", "backward_layer"),
+    RNN: ("cell",),
     TimeDistributed: ("layer",),
 }
 
@@ -87,13 +88,20 @@ def places(model: Any) -> list[Place]:
 
 def _layers(model: Any, around: _Around, seen: set[int]) -> Iterator[Part]:
     """The parts of a model's layers."""
-    counts: dict[str, int] = {}
-    for layer in model.layers:
-        name = class_name(layer)
-        counts[name] = counts.get(name, -1) + 1     # Keras counts the layers of each class
-        name = f"{name}_{counts[name]}" if counts[name] else name
+    for layer, name in zip(model.layers, _counted(model.layers)):
         yield from _inside(layer, around._replace(
             keras=f"{around.keras}layers/{name}", native=f"{around.native}{name}", top=around.top or layer), seen)
+
+
+def _counted(layers: Sequence[Layer]) -> list[str]:
+    """The names of layers in a list, of which Keras counts those of each class."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in layers:
+        name = class_name(layer)
+        counts[name] = counts.get(name, -1) + 1
+        names.append(f"{name}_{counts[name]}" if counts[name] else name)
+    return names
 
 
 def class_name(layer: Layer) -> str:
@@ -107,7 +115,9 @@ def class_name(layer: Layer) -> str:
     cls = type(layer)
     if is_operation(layer):     # which is no layer to Keras, so that it counts none
         return f"operation_{snake_case(cls.__name__)}"
-    return snake_case(getattr(cls, "keras_name", cls.__name__) if is_known(layer) else cls.__name__)
+    if not is_known(layer):
+        return snake_case(cls.__name__)
+    return snake_case(getattr(cls, "keras_class", getattr(cls, "keras_name", cls.__name__)))
 
 
 def _inside(layer: Layer, at: _Around, seen: set[int]) -> Iterator[Part]:
@@ -133,6 +143,9 @@ def _names_inside(layer: Layer) -> tuple[str, ...]:
     """The names of the layers inside a layer: in a class of the user's own, of the attributes that have them."""
     if type(layer) in _INSIDE:
         return _INSIDE[type(layer)]
+    if isinstance(layer, StackedRNNCells):
+        of_cells = dict(zip(reversed(layer.cells), reversed(_counted(layer.cells))))
+        return tuple(f"cells/{of_cells[cell]}" for cell in layer.sublayers())
     names = []
     for inner in layer.sublayers():
         name = next((name for name, value in vars(layer).items() if value is inner), None)

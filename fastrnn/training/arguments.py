@@ -32,10 +32,10 @@ def fit_arguments(model: Any, x: Any, y: Any, batch_size: int | None, epochs: in
     if validation_data is not None:
         val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
     if data.is_source(x):
-        if class_weight is not None or sample_weight is not None or (validation_split and validation_data is None):
-            raise ValueError("fit: with batches from a source, class_weight, sample_weight and validation_split "
-                             "are not supported; yield (x, y, sample_weight), and pass validation_data")
-        feed = source_feed(model, x, y, steps_per_epoch, "fit", watch)
+        if sample_weight is not None or (validation_split and validation_data is None):
+            raise ValueError("fit: with batches from a source, sample_weight and validation_split are not supported; "
+                             "yield (x, y, sample_weight), and pass validation_data")
+        feed = source_feed(model, x, y, steps_per_epoch, "fit", watch, class_weight, shuffle)
     else:
         samples = batch_of(model, x, y, sample_weight, "fit", watch, class_weight)
         if validation_split and validation_data is None:
@@ -63,6 +63,9 @@ def _validates(frequency: Any) -> Callable[[int], bool]:
 def feed_of(model: Any, x: Any, y: Any, weight: Any, batch_size: int | None, steps: int | None, who: str,
             watch: Watch) -> Feed:
     """The batches of arrays or of a source, with targets."""
+    if data.on_disk(x):
+        x = data.Slices(x, y, weight, data.check_count(batch_size or 32, f"{who}: batch_size"), who)
+        y = weight = None
     if data.is_source(x):
         if weight is not None:
             raise ValueError(f"{who}: with batches from a source, yield (x, y, sample_weight)")
@@ -81,7 +84,7 @@ def array_feed(model: Any, samples: Batch, batch_size: int | None, steps: int | 
     data.check_count(batch_size, f"{who}: batch_size")
     if model.stateful:
         _check_batches(model, count, batch_size, steps, who)
-    return Feed(ArrayBatches(samples, batch_size, shuffle), steps)
+    return Feed(ArrayBatches(samples, batch_size, shuffle), steps, who)
 
 
 def _check_batches(model: Any, samples: int, batch_size: int, steps: int | None, who: str) -> None:
@@ -93,7 +96,8 @@ def _check_batches(model: Any, samples: int, batch_size: int, steps: int | None,
                          f"leave out {left} of them, or pass another batch_size")
 
 
-def source_feed(model: Any, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None) -> Feed:
+def source_feed(model: Any, source: Any, y: Any, steps: int | None, who: str, watch: Watch | None,
+                class_weight: Any = None, shuffle: bool | str = False) -> Feed:
     """Batches from a source, which yields targets too if there is something to watch them."""
     if y is not None:
         raise ValueError(f"{who}: y must be None where x is a source of batches; it yields (x, y)")
@@ -102,10 +106,10 @@ def source_feed(model: Any, source: Any, y: Any, steps: int | None, who: str, wa
 
     def convert(x: Any, y: Any, weight: Any) -> Batch:
         if watch is not None:
-            return batch_of(model, x, y, weight, who, watch)
+            return batch_of(model, x, y, weight, who, watch, class_weight)
         return Batch(model.prepare(x), (), ())
 
-    return Feed(SourceBatches(source, convert), steps)
+    return Feed(SourceBatches(source, convert, shuffle), steps, who)
 
 
 # samples -----------------------------------------------------------------------------------------------------------

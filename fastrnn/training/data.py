@@ -11,6 +11,8 @@ import numpy as np
 from fastrnn import arrays
 from fastrnn.arrays import single_array
 
+_FEW = 100      # a list of fewer may be one of inputs, a longer one is an array
+
 
 def is_source(x: Any) -> bool:
     """Whether `x` makes batches itself, rather than being an array, something that converts to one, or a dictionary of
@@ -18,6 +20,61 @@ def is_source(x: Any) -> bool:
     if isinstance(x, (list, tuple, str, Mapping)) or arrays.is_array_like(x):
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+class Slices:
+    """Batches of arrays that are too large to be converted as a whole, as a source.
+
+    Args:
+        x, y, weight: arrays, or structures of them; or None.
+        batch_size: samples in a batch; the last one may have fewer.
+        what: for errors.
+
+    Raises:
+        ValueError: they do not have the same number of samples.
+    """
+
+    def __init__(self, x: Any, y: Any, weight: Any, batch_size: int, what: str) -> None:
+        self._parts, self._batch_size = (x, y, weight), batch_size
+        counts = {len(array) for array in leaves(self._parts)}
+        if len(counts) > 1:
+            raise ValueError(f"{what}: expected as many samples in each array, got {', '.join(map(str, counts))}")
+        self._samples = counts.pop()
+
+    def __len__(self) -> int:
+        return -(-self._samples // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        start = index * self._batch_size
+
+        def cut(part: Any) -> Any:
+            if isinstance(part, Mapping):
+                return {key: cut(inner) for key, inner in part.items()}
+            if isinstance(part, (list, tuple)):
+                return [cut(inner) for inner in part]
+            return None if part is None else part[start : start + self._batch_size]
+
+        x, y, weight = map(cut, self._parts)
+        return x, y, weight
+
+
+def leaves(part: Any) -> list[Any]:
+    """The arrays of a structure, without what is None."""
+    if isinstance(part, Mapping):
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        return [array for inner in part for array in leaves(inner)]
+    return [] if part is None else [part]
+
+
+def on_disk(x: Any) -> bool:
+    """Whether an array, or one of a structure of arrays, is in a file that is read as its parts are asked for: mapped
+    by NumPy, or of h5py or zarr."""
+    if isinstance(x, Mapping):
+        x = list(x.values())
+    if isinstance(x, (list, tuple)):
+        return len(x) < _FEW and any(not isinstance(one, (list, tuple, Mapping)) and on_disk(one) for one in x)
+    return isinstance(x, np.memmap) or (hasattr(x, "chunks") and hasattr(x, "dtype") and hasattr(x, "shape"))
 
 
 def unpack(item: Any, what: str) -> tuple[Any, Any, Any]:

@@ -7,9 +7,10 @@ for each.
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -115,15 +116,29 @@ class SourceBatches:
     """Batches that the user's own object makes: a generator, an iterable, or an indexed sequence of batches.
 
     Args:
-        source: yields `x`, `(x, y)` or `(x, y, sample_weight)`; or has `source[i]` and `len(source)`.
+        source: yields `x`, `(x, y)` or `(x, y, sample_weight)`; or has `source[i]` and `len(source)`, or `num_batches`,
+            which is None where there is no end. Its `on_epoch_begin` and `on_epoch_end` are called, if it has them.
         convert: checks what it yields and makes a `Batch` of it.
+        shuffle: ask an indexed sequence for its batches in a new order for every pass, from `runtime.rng()`.
     """
 
-    def __init__(self, source: Any, convert: Callable[[Any, Any, Any], Batch]) -> None:
+    def __init__(self, source: Any, convert: Callable[[Any, Any, Any], Batch], shuffle: bool | str = False) -> None:
         self._source = source
         self._convert = convert
-        self.steps: int | None = len(source) if hasattr(source, "__len__") else None
+        self._shuffle = bool(shuffle)
+        counted = hasattr(source, "__len__") or hasattr(source, "num_batches")
+        self._indexed = counted and hasattr(source, "__getitem__")
         self.once = hasattr(source, "__next__")  # an iterator cannot begin again
+
+    @property
+    def steps(self) -> int | None:
+        """Number of batches in a pass, None if unknown: a sequence may have another one after each epoch."""
+        if hasattr(self._source, "num_batches"):
+            return self._source.num_batches
+        try:
+            return len(self._source)
+        except TypeError:                   # there is no length, or TensorFlow and PyTorch do not know it
+            return None
 
     def __iter__(self) -> Iterator[Batch]:
         for item in self._items():
@@ -132,13 +147,31 @@ class SourceBatches:
 
     def _items(self) -> Iterator[Any]:
         source = self._source
-        if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
-            for index in range(len(source)):
-                yield source[index]
-            if hasattr(source, "on_epoch_end"):
-                source.on_epoch_end()
-        else:
-            yield from source
+        if not self._indexed:
+            yield from map(_itself, source)     # a map, as a generator that may go on would be closed with this one
+            return
+        steps = self.steps
+        order: Iterable[int] = itertools.count() if steps is None else range(steps)
+        if self._shuffle and steps is not None:
+            order = runtime.rng().permutation(steps).tolist()
+        for index in order:
+            yield source[index]
+
+    def begin(self) -> None:
+        """An epoch begins."""
+        getattr(self._source, "on_epoch_begin", _nothing)()
+
+    def end(self) -> None:
+        """An epoch is over."""
+        getattr(self._source, "on_epoch_end", _nothing)()
+
+
+def _itself(item: Any) -> Any:
+    return item
+
+
+def _nothing() -> None:
+    pass
 
 
 class Feed:
@@ -146,48 +179,65 @@ class Feed:
 
     Args:
         batches: the passes over the data.
-        steps: batches in an epoch; None makes an epoch of one whole pass. With a number the passes follow each other
-            without regard to where epochs end.
+        steps: batches in an epoch; None makes an epoch of one whole pass. With a number an epoch goes on where the last
+            one stopped, and ends with the pass, with a warning if that came early.
+        who: for errors.
     """
 
-    def __init__(self, batches: Batches, steps: int | None = None) -> None:
+    def __init__(self, batches: Batches, steps: int | None = None, who: str = "fit") -> None:
         self._batches = batches
         self._steps = steps
+        self._who = who
         self._current: Iterator[Batch] | None = None
-        self.exhausted = False
+        self._ever = False                  # whether there ever was a batch
+        self.exhausted = False              # no batch came, nor will any
 
     @property
     def steps(self) -> int | None:
         """Number of batches in an epoch, None if unknown."""
         return self._steps or self._batches.steps
 
+    def restart(self) -> None:
+        """Begin the next epoch with the first batch, if what makes the batches can."""
+        if not getattr(self._batches, "once", False):
+            self._current = None
+
     def epoch(self) -> Iterator[Batch]:
         """The batches of the next epoch."""
-        if self._steps is not None:
-            yield from self._counted(self._steps)
-            return
+        getattr(self._batches, "begin", _nothing)()
+        yield from self._pass() if self._steps is None else self._counted(self._steps)
+        getattr(self._batches, "end", _nothing)()
+
+    def _pass(self) -> Iterator[Batch]:
         empty = True
         for batch in self._batches:
-            empty = False
+            empty, self._ever = False, True
             yield batch
         if empty:
-            self._run_out()
+            self._run_out(0)
 
     def _counted(self, steps: int) -> Iterator[Batch]:
-        for _ in range(steps):
-            batch = next(self._current, None) if self._current is not None else None
-            if batch is None:
+        for step in range(steps):
+            batch = None if self._current is None else next(self._current, None)
+            if batch is None and step == 0:         # the last epoch ended with the pass
                 self._current = iter(self._batches)
                 batch = next(self._current, None)
             if batch is None:
-                self._run_out()
+                self._current = None
+                self._run_out(step)
                 return
+            self._ever = True
             yield batch
 
-    def _run_out(self) -> None:
-        self.exhausted = True
-        warnings.warn("the input ran out of data; a generator must yield steps_per_epoch * epochs batches, "
-                      "or every batch again when it is iterated over again", stacklevel=2)
+    def _run_out(self, step: int) -> None:
+        if not self._ever:
+            raise ValueError(f"{self._who}: the source gave no batch; a generator that has come to its end has to be "
+                             "made anew")
+        self.exhausted = step == 0 or getattr(self._batches, "once", False)
+        of = f" after {step} of {self._steps} batches" if self._steps else ""
+        warnings.warn(f"{self._who}: the input ran out of data{of}, so this is interrupted; a generator must yield as "
+                      "many batches as there are steps in all epochs, and what can be iterated over again those of one "
+                      "epoch, as .repeat() lets it", stacklevel=7)
 
 
 def split(data: Batch, fraction: float) -> tuple[Batch, Batch]:

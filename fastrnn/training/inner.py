@@ -71,7 +71,7 @@ def _unroll(graph: Graph, place: dict[int, Symbol], losses: list[Symbol]) -> Non
             place.update((id(symbol), within[id(made)]) for symbol, made in zip(node.outputs, inner.outputs))
             continue
         again = Node(node.layer, inputs, _at(node.args, place), _at(node.kwargs, place), _at(node.masks, place),
-                     node.training)
+                     node.training, node.options)
         again.makes([symbol.shape for symbol in node.outputs], [symbol.dtype for symbol in node.outputs],
                     [symbol.masked for symbol in node.outputs])
         again.single, again.adds_loss = node.single, node.adds_loss

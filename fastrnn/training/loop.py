@@ -59,7 +59,8 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
         logs = objective.logs()
         if validation is not None and validates(epoch):
             validated = evaluate(model, validation, callbacks, watch, f"the validation of epoch {epoch}")
-            logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
+            if not validation.exhausted or objective.samples:
+                logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training or feed.exhausted:
             break
@@ -74,6 +75,7 @@ def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList, watch: Watch
     objective = model.objective
     watch.part = part
     objective.reset()
+    feed.restart()
     callbacks.on_test_begin()
     for step, batch in enumerate(feed.epoch()):
         callbacks.on_test_batch_begin(step)

@@ -75,6 +75,6 @@ def _fuses(model: Any, head: Head, schedule: Schedule) -> bool:
         model.warned |= {index}
         warnings.warn(f"{model}: loss {loss.name!r} expects probabilities, but the last layer "
                       f"'{model.outputs[index].name}' ends in activation {said!r}; give it "
-                      "activation 'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=7)
+                      "activation 'softmax' or 'sigmoid', or the loss from_logits=True", stacklevel=8)
     fused = getattr(loss, "fused_activation", None)
     return fused is not None and fused == activation and schedule.fuse(index)

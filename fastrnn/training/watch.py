@@ -48,13 +48,13 @@ class Watch:
         self._warned_of_targets = True
         if finite:
             warnings.warn(f"{what}: loss {loss.name!r} is defined for targets from {least:g} to {most:g}, got targets "
-                          f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=5)
+                          f"from {low:g} to {high:g}; bring them into that range, or choose another loss", stacklevel=6)
             return
         wrong = ~np.isfinite(y)
         warnings.warn(f"{what}: {np.count_nonzero(wrong)} of {y.size} targets are NaN or infinite, the first in sample "
                       f"{np.argwhere(wrong)[0][0]}; the loss becomes NaN with them, and in training all weights; leave "
                       "these samples out",
-                      stacklevel=5)
+                      stacklevel=6)
 
     def loss(self, value: float, graph: Graph, xs: Sequence[np.ndarray], output: str = "") -> None:
         """Warn of a loss that is not finite, with the first layer where that shows: before the update, which makes all
@@ -64,7 +64,7 @@ class Watch:
         self._warned_of_loss = True
         what = f"the loss of output {output!r}" if output else "the loss"
         warnings.warn(f"{self._who}: {what} is {value} in batch {self.batch} of {self.part} (counted from 0): "
-                      f"{_origin(graph, xs)}; in training the callback TerminateOnNaN stops there", stacklevel=5)
+                      f"{_origin(graph, xs)}; in training the callback TerminateOnNaN stops there", stacklevel=6)
 
 
 def _origin(graph: Graph, xs: Sequence[np.ndarray]) -> str:

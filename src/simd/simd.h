@@ -196,6 +196,9 @@ SIMD vf lanes_from(vf x, long first, long end) {    /* zeros outside */
 }
 SIMD real first_lane(vf x) { return x[0]; }
 SIMD vf where_nonzero(vf x, vf yes) { return from_bits((x != 0) & as_bits(yes)); }
+SIMD vf where_equal(vf a, vf b, vf yes, vf no) { return vselect(a == b, yes, no); }
+SIMD vf vlarger_or_nan(vf a, vf b) { return vselect((b <= a) | (a != a), a, b); }   /* a NaN in either stays */
+SIMD vf lowest(void) { return vset1(-(real)__builtin_inf()); }
 SIMD int nonzeros(vf x) { return __builtin_popcount(lane_bits(x != 0)); }
 
 SIMD vi sign_mask(void) { return (vi){0} + (ireal)((uint64_t)1 << (8 * sizeof(real) - 1)); }

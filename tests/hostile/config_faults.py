@@ -37,6 +37,17 @@ def deep_models(levels: int, leaf: Json, beside: int = 0) -> Json:
     return leaf
 
 
+def stacked(cells: Json) -> Json:
+    return entry("RNN", {"name": "r", "cell": entry("StackedRNNCells", {"name": "s", "cells": cells})})
+
+
+def deep_cells(levels: int) -> Json:
+    cells = [entry("GRUCell", {"name": "g", "units": 2})]
+    for _ in range(levels):
+        cells = [entry("StackedRNNCells", {"name": "s", "cells": cells})]
+    return stacked(cells)
+
+
 def inner_model(layers: Json) -> Json:
     return entry("Sequential", {"name": "inner", "layers": layers}, "keras")
 
@@ -133,6 +144,18 @@ CONFIGS: dict[str, Callable[[Config], Json]] = {
     "inner_name_that_is_a_path": lambda c: c.put(inner_model([
         entry("Dropout", {"name": "../../pwned", "rate": 0.1})])),
     "both_directions_of_a_model": lambda c: c.set(2, "layer", inner_model([c.layers[2]["config"]["layer"]])),
+    "cell_bomb": lambda c: c.put(stacked([entry("LSTMCell", {"units": 10**9})])),
+    "cell_without_units": lambda c: c.put(entry("RNN", {"cell": entry("LSTMCell", {})})),
+    "cell_of_another_type": lambda c: c.put(entry("RNN", {"cell": 7})),
+    "cell_that_is_a_layer": lambda c: c.put(entry("RNN", {"cell": entry("Dense", {"units": 2})})),
+    "cell_that_is_a_lambda": lambda c: c.put(stacked([entry("Lambda", {"function": [BYTECODE, None, None]})])),
+    "cell_of_another_module": lambda c: c.put(stacked([entry("system", {"command": "touch pwned"}, "os")])),
+    "cells_of_no_list": lambda c: c.put(stacked({"a": 1})),
+    "cells_of_texts": lambda c: c.put(stacked(["GRUCell"])),
+    "no_cells": lambda c: c.put(stacked([])),
+    "cells_without_end": lambda c: c.put(stacked([entry("GRUCell", {"units": 2})] * 12_000)),
+    "deep_cells": lambda c: c.put(deep_cells(100)),
+    "deep_cells_within_the_limit": lambda c: c.put(deep_cells(8)),
     "very_deep": lambda c: "[" * 200_000 + "]" * 200_000,
     "very_deep_dictionaries": lambda c: '{"a":' * 200_000 + "1" + "}" * 200_000,
     "a_layer_inside_itself": lambda c: c.put({**entry("TimeDistributed", {"name": "t", "layer": {

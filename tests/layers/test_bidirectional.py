@@ -186,3 +186,73 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="merge"):  # widths that cannot be summed
         narrow = fastrnn.layers.LSTM(4, return_sequences=True, go_backwards=True)
         Bidirectional(lstm, "sum", backward_layer=narrow)(np.zeros((N, T, D), "float32"))
+
+
+# -- beside Keras: directions the other way round, and RNN
+
+PAIRS = {
+    "forward reversed": lambda k: k.layers.Bidirectional(
+        k.layers.LSTM(4, go_backwards=True, return_sequences=True),
+        backward_layer=k.layers.LSTM(4, return_sequences=True)),
+    "forward reversed last": lambda k: k.layers.Bidirectional(
+        k.layers.GRU(4, go_backwards=True), backward_layer=k.layers.GRU(4), merge_mode="mul"),
+    "RNN reversed": lambda k: k.layers.Bidirectional(
+        k.layers.RNN(k.layers.GRUCell(4), go_backwards=True, return_sequences=True),
+        backward_layer=k.layers.RNN(k.layers.GRUCell(4), return_sequences=True)),
+    "RNN": lambda k: k.layers.Bidirectional(k.layers.RNN(k.layers.LSTMCell(4), return_sequences=True)),
+    "RNN last": lambda k: k.layers.Bidirectional(k.layers.RNN(k.layers.GRUCell(4)), merge_mode="ave"),
+    "RNN stacked": lambda k: k.layers.Bidirectional(
+        k.layers.RNN([k.layers.GRUCell(4), k.layers.SimpleRNNCell(3)], return_sequences=True), merge_mode="sum"),
+    "RNN and layer": lambda k: k.layers.Bidirectional(
+        k.layers.RNN(k.layers.LSTMCell(4), return_sequences=True), merge_mode="mul",
+        backward_layer=k.layers.GRU(4, return_sequences=True, go_backwards=True)),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
+@pytest.mark.parametrize("layer", PAIRS.values(), ids=PAIRS)
+def test_training_and_files_are_keras(layer, masked, rng, tmp_path):
+    def model_of(library):
+        masking = [library.layers.Masking()] if masked else []
+        return library.Sequential([library.Input((T, D)), *masking, layer(library), library.layers.Dense(2)])
+
+    theirs, ours = model_of(keras), model_of(fastrnn)
+    theirs.set_weights([0.4 * rng.standard_normal(w.shape) for w in theirs.get_weights()])
+    ours.set_weights(theirs.get_weights())
+    x = rng.standard_normal((16, T, D)).astype("float32")
+    x[::2, -2:] = 0
+    expected = theirs.predict(x, verbose=0)
+    assert_close(ours.predict(x, verbose=0), expected, 1e-5)
+    for suffix in ".keras", ".h5":
+        theirs.save(tmp_path / f"a{suffix}")
+        loaded = fastrnn.saving.load_model(tmp_path / f"a{suffix}")
+        assert_close(loaded.predict(x, verbose=0), expected, 1e-5)
+        loaded.save(tmp_path / f"b{suffix}")
+        assert_close(keras.saving.load_model(tmp_path / f"b{suffix}").predict(x, verbose=0), expected, 1e-6)
+    y = rng.standard_normal(expected.shape).astype("float32")
+    losses = []
+    for library, model in (fastrnn, ours), (keras, theirs):
+        model.compile(library.optimizers.SGD(0.05, momentum=0.9), "mse")
+        losses.append(model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=2e-4)
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert_close(one, other, 2e-4)
+
+
+@pytest.mark.parametrize("merge_mode", MERGE_MODES)
+def test_states_of_rnn_are_those_of_its_layer(merge_mode, rng):
+    cells = fastrnn.layers.LSTMCell(4, dtype="float64")
+    one = Bidirectional(fastrnn.layers.RNN(cells, return_state=True), merge_mode=merge_mode)
+    two = Bidirectional(fastrnn.layers.LSTM(4, return_state=True, dtype="float64"), merge_mode=merge_mode)
+    x, states = rng.standard_normal((N, T, D)), [rng.standard_normal((N, 4)) for _ in range(4)]
+    for layer in one, two:
+        layer.build(x.shape)
+    one.set_weights(two.get_weights())
+    found, expected = (layer(x, training=True, initial_state=states) for layer in (one, two))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    count = 2 if merge_mode is None else 1
+    dys = [rng.standard_normal(part.shape) for part in found]
+    dy = dys[:count] if merge_mode is None else dys[0]
+    for a, b in zip(one.backward(dy, *dys[count:]), two.backward(dy, *dys[count:]), strict=True):
+        np.testing.assert_array_equal(a, b)

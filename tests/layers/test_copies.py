@@ -25,6 +25,7 @@ LAYERS = {
     "Bidirectional": lambda: layers.Bidirectional(layers.LSTM(7), merge_mode="mul"),
     "Dense": lambda: layers.Dense(7, "softmax"),
     "Dropout": lambda: layers.Dropout(0.5, seed=1),
+    "BatchNormalization": lambda: layers.BatchNormalization(),
     "LayerNormalization": lambda: layers.LayerNormalization(),
     "Activation": lambda: layers.Activation("relu"),
     "TimeDistributed": lambda: layers.TimeDistributed(layers.Dense(7)),

@@ -355,8 +355,10 @@ def test_steps_per_epoch(x, y):
     model = small()
     seen = []
     count = fastrnn.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
-    history = model.fit(x, y, batch_size=8, steps_per_epoch=2, epochs=3, verbose=0, callbacks=[count])
-    assert seen == [0, 1] * 3 and history.params["steps"] == 2
+    with pytest.warns(UserWarning, match="ran out of data after 1 of 2 batches") as said:   # of 3, the rest of the pass
+        history = model.fit(x, y, batch_size=8, steps_per_epoch=2, epochs=3, verbose=0, callbacks=[count])
+    assert seen == [0, 1, 0, 0, 1] and history.params["steps"] == 2
+    assert said[0].filename == __file__
     seen.clear()
     model.fit(x, y, steps_per_epoch=4, verbose=0, callbacks=[count])  # 20 samples in 4 steps
     assert seen == [0, 1, 2, 3]

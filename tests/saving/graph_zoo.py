@@ -274,7 +274,8 @@ def make(library: Any, name: str) -> Any:
     """The model, with random weights wherever layers would start from zeros."""
     model = GRAPHS[name](library)
     rng = np.random.default_rng(len(name))
-    model.set_weights([rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()])
+    values = [rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()]
+    model.set_weights([np.abs(w) if "variance" in v.name else w for v, w in zip(model.weights, values, strict=True)])
     return model
 
 

@@ -62,6 +62,23 @@ def _normalized(library: Any) -> list[Any]:
             layers.TimeDistributed(layers.LayerNormalization(scale=False)), layers.LSTM(3), layers.Dense(2)]
 
 
+def _batch_normalized(library: Any) -> list[Any]:
+    """Moving averages, which are not trained: Keras's older files keep them behind the other weights of their model."""
+    layers, Sequential = library.layers, library.Sequential
+    inside = Sequential([library.Input((T, 4)), layers.BatchNormalization(), layers.GRU(4, return_sequences=True),
+                         layers.BatchNormalization(scale=False, trainable=False)], name="inside")
+    return [library.Input((T, D)), layers.BatchNormalization(momentum=0.5, epsilon=0.01),
+            layers.LSTM(4, return_sequences=True), layers.BatchNormalization(axis=1), inside,
+            layers.BatchNormalization(center=False), layers.LSTM(3), layers.BatchNormalization(), layers.Dense(2)]
+
+
+def _acts_in_training(library: Any) -> list[Any]:
+    layers = library.layers
+    return [library.Input((T, D)), layers.Identity(), layers.GaussianNoise(0.1), layers.SpatialDropout1D(0.1),
+            layers.LSTM(4), layers.GaussianDropout(0.1), layers.Dense(4, activation="selu"), layers.AlphaDropout(0.1),
+            layers.Dense(2)]
+
+
 def _nested(library: Any) -> list[Any]:
     """Models in models, two levels deep, one of which says its input's shape, and one in a wrapper; a layer inside is
     frozen, which Keras's older files keep behind the others of the model that it is in."""
@@ -117,6 +134,8 @@ STACKS: dict[str, Callable[[Any], list[Any]]] = {
     "two-directions": _two_different_directions,
     "regularized": _regularized,
     "normalized": _normalized,
+    "batch-normalized": _batch_normalized,
+    "acts-in-training": _acts_in_training,
     "nested": _nested,
     "nested-words": _nested_words,
 }
@@ -135,7 +154,8 @@ def make(library: Any, stack: str) -> Any:
     layers = sentences if stack == "sentences" else STACKS[stack]
     model = library.Sequential(layers(library), name="zoo")
     rng = np.random.default_rng(len(stack))
-    model.set_weights([rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()])
+    values = [rng.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()]
+    model.set_weights([np.abs(w) if "variance" in v.name else w for v, w in zip(model.weights, values, strict=True)])
     return model
 
 

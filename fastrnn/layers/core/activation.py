@@ -10,7 +10,7 @@ import numpy as np
 from fastrnn import _core, activations
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer
+from fastrnn.layers.base import Layer, Shape
 
 
 class Activation(Layer):
@@ -34,6 +34,9 @@ class Activation(Layer):
     @property
     def output_activation(self) -> str | None:
         return activations.plain_name(self.activation)
+
+    def compute_output_shape(self, *input_shapes: Any) -> Shape:
+        return self.activation.output_shape(tuple(input_shapes[0]))
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         y = self.activation(x)

@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn import arrays
-from fastrnn.graph.call import Call
-from fastrnn.layers.base import Layer, Shape
-from fastrnn.layers.table import deserialize, serialize
+from fastrnn.graph.call import Call, Pass
+from fastrnn.layers.base import Shape
+from fastrnn.layers.core.wrapper import Wrapper
 
 
-class TimeDistributed(Layer):
-    """Applies a layer to every step of a sequence alike: all steps of a batch are one batch to the layer inside.
+class TimeDistributed(Wrapper):
+    """Applies a layer to every step of a sequence alike: all steps of a batch are one batch to the layer inside. Only a
+    layer to which it matters in training what is in its batch, as `BatchNormalization`, then gets step by step.
 
     A mask (batch, time) says which steps count, and goes on to the layers above. One with further axes goes step by
     step to the layer inside: where that takes (batch, steps), this one takes (batch, time, steps), as an `Embedding`
@@ -37,15 +37,6 @@ class TimeDistributed(Layer):
 
     supports_masking = True
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        if isinstance(layer, Mapping):
-            layer = deserialize(layer)
-        if not isinstance(layer, Layer):
-            raise ValueError(f"TimeDistributed layer: expected a layer, got {layer!r}")
-        kwargs.setdefault("dtype", layer.dtype)
-        super().__init__(**kwargs)
-        self.layer = layer
-
     @property
     def input_kind(self) -> str:
         return self.layer.input_kind
@@ -53,9 +44,6 @@ class TimeDistributed(Layer):
     @property
     def output_activation(self) -> str | None:
         return self.layer.output_activation
-
-    def sublayers(self) -> Sequence[Layer]:
-        return (self.layer,)
 
     def build(self, *input_shapes: Any) -> None:
         input_shape = input_shapes[0]
@@ -89,6 +77,11 @@ class TimeDistributed(Layer):
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         mask = call.mask
+        by_steps = call.training and x.shape[1] > 0 and any(layer.reads_batch for layer in self.layer.walk())
+        if by_steps:
+            y = np.stack(self._steps(x, call), axis=1)
+            call.kept = y.shape, True
+            return y
         inner = call.inner("layer", None if mask is None or mask.ndim == 2 else _folded(mask))
         y = self.layer.forward(_folded(x), call=inner)
         if isinstance(y, list):
@@ -96,19 +89,41 @@ class TimeDistributed(Layer):
                              "merge_mode=None)")
         y = y.reshape(*x.shape[:2], *y.shape[1:])
         if call.taped:
-            call.kept = y.shape
+            call.kept = y.shape, False
         return y
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:
         call = self.taped(call)
-        dy = self.check_gradient(dy, call.kept, "dz" if call.logits else "dy")
+        shape, by_steps = call.kept
+        dy = self.check_gradient(dy, shape, "dz" if call.logits else "dy")
+        if by_steps:
+            return self._steps_back(dy, call)
         inner = call.of("layer")
         inner.spared, inner.logits, inner.pass_ = call.spared, call.logits, call.pass_
         dx = self.layer.backward(_folded(dy), call=inner)
         return None if dx is None else dx.reshape(*dy.shape[:2], *dx.shape[1:])
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "layer": serialize(self.layer)}
+    def _steps(self, x: np.ndarray, call: Call) -> list[np.ndarray]:
+        """The outputs of all steps, each of which is a batch of its own."""
+        mask = call.mask
+        if mask is not None and mask.ndim == 2 and x.ndim > 3:      # which says nothing of the axes inside
+            mask = None
+        return [self.layer.forward(np.ascontiguousarray(x[:, step]),
+                                   call=call.inner(("step", step), None if mask is None else mask[:, step]))
+                for step in range(x.shape[1])]
+
+    def _steps_back(self, dy: np.ndarray, call: Call) -> np.ndarray | None:
+        own = call.pass_
+        if own is None:
+            own = call.of("pass", Pass)
+            own.begin()
+        found = []
+        for step in range(dy.shape[1]):
+            inner = call.of(("step", step))
+            inner.spared, inner.logits, inner.pass_ = call.spared, call.logits, own
+            found.append(self.layer.backward(np.ascontiguousarray(dy[:, step]), call=inner))
+            own.done()
+        return np.stack(found, axis=1) if found[0] is not None else None
 
 
 def _folded(x: np.ndarray) -> np.ndarray:

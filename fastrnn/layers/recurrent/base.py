@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from fastrnn import activations, arrays
+from fastrnn import activations
 from fastrnn.layers.recurrent.backward import RecurrentBackward
+from fastrnn.layers.table import registry
 
 
 class Recurrent(RecurrentBackward):
@@ -18,45 +17,19 @@ class Recurrent(RecurrentBackward):
     are in `recurrent_weights`, the passes in `recurrent_forward` and `recurrent_backward`.
     """
 
+    def forget(self) -> None:
+        super().forget()
+        self._cell: Any = None
+
     @property
-    def states(self) -> list[np.ndarray] | None:
-        """Copies of the states that a stateful layer's next call starts from: h, and c of an LSTM, each (batch, units);
-        None if the layer is not stateful, or while its batch is not known, before it is built for one or called."""
-        if not self.stateful or self._batch is None:
-            return None
-        if self._states is None:
-            return [np.zeros((self._batch, self.units), self.dtype) for _ in range(self.state_count)]
-        return [state.copy() for state in self._states]
-
-    def reset_states(self, states: Any = None) -> None:
-        """Forget the states that a stateful layer keeps, or set them.
-
-        Args:
-            states: (batch, units), for an LSTM a list of two: h and c; None to begin with zeros.
-
-        Raises:
-            ValueError: `states` do not fit, or the layer is not stateful.
-
-        Example:
-
-        >>> from fastrnn.layers import GRU
-        >>> layer = GRU(2, stateful=True)
-        >>> layer.reset_states(states=np.array([[0.5, -0.5]]))
-        >>> layer([[[1.0, 2.0]]]).shape
-        (1, 2)
-        """
-        self._states = None if states is None else self.states_of(states)
-
-    def states_of(self, given: Any) -> list[np.ndarray]:
-        """Copies of the states that the user gave, checked."""
-        if not self.stateful:
-            raise ValueError(f"{self}: reset_states can set the states of a stateful layer alone; make it with "
-                             "stateful=True, or pass them as initial_state")
-        given = given if isinstance(given, (list, tuple)) else [given]
-        batch = len(np.atleast_1d(arrays.as_array(given[0], f"{self} states"))) if given else 0
-        return [np.array(state) for state in self.initial_states(given, batch, "states")]
-
-    reset_state = reset_states
+    def cell(self) -> Any:
+        """The layer's cell, as Keras has it: of its arguments, and with its weights, once it is built."""
+        if self._cell is None:
+            name = next(name for cls in type(self).__mro__ if (name := f"{cls.__name__}Cell") in registry.objects)
+            self._cell = registry.objects[name].of(self)
+        if self.built and not self._cell.built:
+            self._cell.take_weights(self)
+        return self._cell
 
     def get_config(self) -> dict[str, Any]:
         return {

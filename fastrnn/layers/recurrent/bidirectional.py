@@ -13,20 +13,31 @@ from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import flatten, has_symbols
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
+from fastrnn.layers.core.wrapper import Wrapper
+from fastrnn.layers.recurrent import apart
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.forward import check_sequences
-from fastrnn.layers.table import deserialize, serialize
+from fastrnn.layers.recurrent.rnn import RNN
+from fastrnn.layers.table import deserialize, own_classes, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
 
 
-def _recurrent(argument: str, layer: Any) -> Recurrent:
+def _recurrent(argument: str, layer: Any) -> Any:
     """The recurrent layer that was given, as such or as a configuration."""
     if isinstance(layer, Mapping):
         layer = deserialize(layer)
-    if not isinstance(layer, Recurrent):
-        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM, GRU or MinGRU, got {layer!r}")
+    if not isinstance(layer, (Recurrent, RNN)):
+        raise ValueError(f"Bidirectional {argument}: expected a SimpleRNN, LSTM, GRU, MinGRU or RNN, got {layer!r}")
     return layer
+
+
+def _copy_of(layer: Any, **changes: Any) -> Any:
+    """A new layer of a layer's configuration, with changes."""
+    entry = serialize(layer)
+    entry["config"] = {**entry["config"], **changes}
+    entry["config"].pop("batch_input_shape", None)
+    return deserialize(entry, own_classes(layer))
 
 
 class Kept(NamedTuple):
@@ -36,16 +47,18 @@ class Kept(NamedTuple):
     outputs: tuple[np.ndarray, np.ndarray] | None   # of both layers, to be multiplied
 
 
-class Bidirectional(Layer):
+class Bidirectional(Wrapper):
     """Runs a recurrent layer over the sequence and a second one over the reversed sequence, and merges the outputs
     (Schuster & Paliwal 1997).
 
     Args:
-        layer: the recurrent layer, or its configuration; the second is made from it, in the other direction.
+        layer: the recurrent layer, an `RNN` too, or its configuration; the second is made from it, in the other
+            direction.
         merge_mode: "concat", "sum", "mul", "ave", or None for a list of both outputs.
         backward_layer: the second layer, if it is to differ; it must go the other way.
 
-    With return_state the output is followed by the states of the first layer, then those of the second.
+    The outputs of a sequence are in the order of the first layer's. With return_state the output is followed by the
+    states of the first layer, then those of the second.
 
     Example:
 
@@ -67,15 +80,13 @@ class Bidirectional(Layer):
         kwargs.setdefault("dtype", layer.dtype)
         if layer._batch_input_shape is not None and not {"input_shape", "batch_input_shape"} & kwargs.keys():
             kwargs["batch_input_shape"] = layer._batch_input_shape
-        super().__init__(**kwargs)
+        Layer.__init__(self, **kwargs)      # the layers inside are made of the one that is given
         self.merge_mode = merge_mode
         self._layer_name = layer.name
         self._own_backward_layer = two is not None
-        config = layer.get_config()
-        config.pop("batch_input_shape", None)
-        one: Recurrent = type(layer)(**{**config, "name": f"forward_{layer.name}"})
+        one = _copy_of(layer, name=f"forward_{layer.name}")
         if two is None:
-            two = type(layer)(**{**config, "name": f"backward_{layer.name}", "go_backwards": not layer.go_backwards})
+            two = _copy_of(layer, name=f"backward_{layer.name}", go_backwards=not layer.go_backwards)
         self.forward_layer, self.backward_layer = one, two
         for argument in ("return_sequences", "return_state", "stateful", "dtype", "units"):
             if getattr(one, argument) != getattr(two, argument):
@@ -91,25 +102,20 @@ class Bidirectional(Layer):
         # As in Keras, whatever the layers say: a masked step's output in a sequence is zero in both directions.
         self._zero_output_for_mask = (one.zero_output_for_mask, two.zero_output_for_mask)
         one.zero_output_for_mask = two.zero_output_for_mask = self.return_sequences
+        self._apart = not (isinstance(one, Recurrent) and isinstance(two, Recurrent))
+        if self._apart:
+            self.reads_rows = one.reads_rows and two.reads_rows
+        else:                           # the kernels run both at once
+            one.on_kernels = two.on_kernels = one.on_kernels and two.on_kernels
         self._initial_weights = weights
 
     @property
-    def layer(self) -> Recurrent:
+    def layer(self) -> Any:             # type: ignore[override]
+        """The forward layer."""
         return self.forward_layer
 
     def sublayers(self) -> Sequence[Layer]:
         return (self.forward_layer, self.backward_layer)
-
-    @property
-    def trainable(self) -> bool:
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for inner in (getattr(self, "forward_layer", None), getattr(self, "backward_layer", None)):
-            if inner is not None:
-                inner.trainable = value
 
     def build(self, *input_shapes: Any) -> None:
         for inner in (self.forward_layer, self.backward_layer):
@@ -136,8 +142,8 @@ class Bidirectional(Layer):
             output = [(*first, self.forward_layer.units), (*first, self.backward_layer.units)]
         if not self.return_state:
             return output
-        states = [(input_shape[0], inner.units) for inner in (self.forward_layer, self.backward_layer)
-                  for _ in range(inner.state_count)]
+        states = [(input_shape[0], *shape) for inner in (self.forward_layer, self.backward_layer)
+                  for shape in inner.state_shapes]
         return [*(output if isinstance(output, list) else [output]), *states]
 
     def mask_rank(self, rank: int) -> int:
@@ -164,6 +170,9 @@ class Bidirectional(Layer):
         return 1 + self._state_count()
 
     def check_input(self, x: Any) -> np.ndarray:
+        if self._apart:
+            found: np.ndarray = self.forward_layer.check_input(x)
+            return found
         return check_sequences(self, x, self.forward_layer.kernel.shape[0] if self.built else None)
 
     # forward -------------------------------------------------------------------------------------------------------
@@ -208,6 +217,8 @@ class Bidirectional(Layer):
             raise self.wrong_mask(mask, x.shape)
         one, two = self.forward_layer, self.backward_layer
         batch, time = x.shape[:2]
+        if self._apart:
+            return self._result(None, *apart.forward((one, two), x, self._halves(states), call), (batch, time), call)
         shape = (batch, time) if self.return_sequences else (batch,)
         if self.merge_mode == "concat":     # each layer writes its half
             merged = np.empty((*shape, one.units + two.units), self.dtype)
@@ -218,8 +229,8 @@ class Bidirectional(Layer):
         ready, calls = [], [call.inner("forward", mask), call.inner("backward", mask)]
         for inner, out, given, own in zip((one, two), outputs, self._halves(states), calls):
             steps = None
-            if self.return_sequences:       # the backward layer's steps are written in the order of time
-                steps = out[:, ::-1] if inner.go_backwards else out
+            if self.return_sequences:       # the backward layer's steps are written in the other one's order
+                steps = out[:, ::-1] if inner is two else out
             initial = inner.initial_states(given or None, batch)
             ready.append(inner.forward_call(x, steps, initial, own, each, bool(given)))
         ready[0].run(ready[1], threads)
@@ -230,9 +241,14 @@ class Bidirectional(Layer):
                 out[...] = inner.last_output(final[0], mask)
             inner.keep_states(final)
             last += final
+        return self._result(merged if self.merge_mode == "concat" else None, outputs, last, (batch, time), call)
+
+    def _result(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray], last: list[np.ndarray],
+                shape: tuple[int, int], call: Call) -> Any:
+        """What a call gives, which is `merged` where that is made already."""
         if call.taped:
-            call.kept = Kept((batch, time), outputs if self.merge_mode == "mul" else None)
-        result = self._merge(merged if self.merge_mode == "concat" else None, outputs)
+            call.kept = Kept(shape, outputs if self.merge_mode == "mul" else None)
+        result = self._merge(merged, outputs)
         if not self.return_state:
             return result
         return [*(result if isinstance(result, list) else [result]), *last]
@@ -247,6 +263,8 @@ class Bidirectional(Layer):
             return merged
         if self.merge_mode is None:
             return list(outputs)
+        if self.merge_mode == "concat":
+            return np.concatenate(outputs, -1)
         if self.merge_mode == "mul":
             return outputs[0] * outputs[1]
         total = outputs[0]
@@ -264,14 +282,18 @@ class Bidirectional(Layer):
         one, two = self.forward_layer, self.backward_layer
         batch, time = kept.shape
         shape = (batch, time) if self.return_sequences else (batch,)
-        width = len(one.kernel.data)
-        threads, each = self._threads()
         if self.merge_mode is None and not isinstance(dy, (list, tuple)) and more:
             dy, more = [dy, more[0]], more[1:]
         calls = [call.of("forward"), call.of("backward")]
         dx: list[np.ndarray | None] = []
         ready, dinitial = [], []
         dys, dstates = self._split(dy, shape, kept.outputs), self._split_states(more, batch)
+        if self._apart:
+            total, initial = apart.backward((one, two), dys, dstates, call)
+            call.kept = None
+            return [total, *initial] if initial else total
+        width = len(one.kernel.data)
+        threads, each = self._threads()
         for inner, d, final, own in zip((one, two), dys, dstates, calls):
             own.spared, own.pass_ = call.spared, call.pass_
             steps = None
@@ -280,7 +302,7 @@ class Bidirectional(Layer):
             elif not self.return_sequences:
                 final[0] = inner.last_gradient(d, final[0], own.kept)
             else:
-                steps = d[:, ::-1] if inner.go_backwards else d
+                steps = d[:, ::-1] if inner is two else d
             dx.append(np.empty((batch, time, width), self.dtype) if call.wants() else None)
             dinitial.append(inner.new_dinitial(own.kept))
             given = own.kept.given
@@ -318,10 +340,9 @@ class Bidirectional(Layer):
         given = list(dstates) or [None] * self._state_count()
         if len(given) != self._state_count():
             raise ValueError(f"{self} dstates: expected {self._state_count()} arrays, got {len(given)}")
-        units = ([self.forward_layer.units] * self.forward_layer.state_count
-                 + [self.backward_layer.units] * self.backward_layer.state_count)
-        checked = [None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, width), "dstates"))
-                   for d, width in zip(given, units)]
+        shapes = [*self.forward_layer.state_shapes, *self.backward_layer.state_shapes]
+        checked = [None if d is None else np.ascontiguousarray(self.check_gradient(d, (batch, *shape), "dstates"))
+                   for d, shape in zip(given, shapes)]
         return self._halves(checked)
 
     @property

@@ -11,8 +11,6 @@ import numpy as np
 from fastrnn import _core, arrays, runtime
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
-from fastrnn.graph.symbol import flatten, has_symbols
-from fastrnn.graph.tape import is_box
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
 
@@ -36,8 +34,8 @@ class RecurrentForward(RecurrentWeights):
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
         self._rng = None if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
-        self._states: list[np.ndarray] | None = None
-        self._batch: int | None = None      # that a stateful layer was built for or called with
+        self._states = None
+        self._batch = None
 
     def build(self, *input_shapes: Any) -> None:
         super().build(*input_shapes)
@@ -91,49 +89,6 @@ class RecurrentForward(RecurrentWeights):
             out = self.last_output(final[0], mask)
         return [out, *final] if self.return_state else out
 
-    def keep_states(self, final: list[np.ndarray]) -> None:
-        """Have a stateful layer's next call start from these."""
-        if self.stateful:
-            self._states = [state.copy() for state in final] if self.return_state else final
-            self._batch = len(final[0])
-
-    def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
-        """The call of a layer that takes states: `x` may be a list of the input and them."""
-        if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
-                has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
-            x, initial_state = x[0], list(x[1:])
-        given = [] if initial_state is None else flatten(initial_state)
-        if initial_state is not None and len(given) != self.state_count:
-            raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
-        if has_symbols(x) or has_symbols(given) or has_symbols(mask):
-            self.check_state_symbols(given)
-            kwargs = {} if initial_state is None else {"initial_state": initial_state}
-            return self.connect([*flatten(x), *given], (x,), kwargs, training, mask)
-        return self.run_call([x, *given], training, mask)
-
-    def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
-        x = self.check_input(inputs[0])
-        return [x, *self.given_states(inputs[1:], len(x))] if len(inputs) > 1 else [x]
-
-    def check_part(self, index: int, x: Any) -> np.ndarray:
-        if index == 0:
-            return self.check_input(x)
-        state = arrays.as_float(x, self.dtype, f"{self} initial_state")
-        if state.ndim != 2 or state.shape[1] != self.units:
-            raise ValueError(f"{self} initial_state: expected (batch, units) = (batch, {self.units}), got "
-                             f"{state.shape}")
-        return state
-
-    def check_state_symbols(self, states: list[Any]) -> None:
-        """Raise a ValueError if initial states do not fit."""
-        for state in states:
-            if len(state.shape) != 2 or state.shape[1] not in (None, self.units):
-                raise ValueError(f"{self} initial_state: expected (batch, units) = (None, {self.units}), got "
-                                 f"{tuple(state.shape)}")
-
-    def most_inputs(self) -> int:
-        return 1 + self.state_count
-
     def runner(self) -> Any:
         return None if self.return_state or self.stateful or self.go_backwards else self.kernel_runner()
 
@@ -143,29 +98,6 @@ class RecurrentForward(RecurrentWeights):
             last = mask[:, 0] if self.go_backwards else mask[:, -1]
             return np.where(last[:, None], h, h.dtype.type(0))
         return h.copy() if self.return_state or self.stateful else h
-
-    def initial_states(self, given: Any, batch: int,
-                       argument: str = "initial_state") -> Sequence[np.ndarray | None]:
-        """The states that a call begins with: those given, checked, or those kept, or None for zeros."""
-        if given is None:
-            if self.stateful and self._states is not None:
-                if len(self._states[0]) != batch:
-                    raise ValueError(f"{self}: stateful with states for a batch of {len(self._states[0])}, got a batch "
-                                     f"of {batch}; call reset_states() first")
-                return self._states
-            return (None,) * self.state_count
-        return self.given_states(list(given) if isinstance(given, (list, tuple)) else [given], batch, argument)
-
-    def given_states(self, given: list[Any], batch: int, argument: str = "initial_state") -> list[np.ndarray]:
-        """States that the user gave, checked."""
-        if len(given) != self.state_count:
-            raise ValueError(f"{self} {argument}: expected {self.state_count} arrays, got {len(given)}")
-        checked = [arrays.as_float(s, self.dtype, f"{self} {argument}") for s in given]
-        for state in checked:
-            if state.shape != (batch, self.units):
-                raise ValueError(f"{self} {argument}: expected (batch, units) = {(batch, self.units)}, "
-                                 f"got {state.shape}")
-        return checked
 
     def run(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],
             call: Call, given: bool) -> list[np.ndarray]:
@@ -186,7 +118,7 @@ class RecurrentForward(RecurrentWeights):
             mask = None if mask is None else mask[:, ::-1]
         index = tape = drop = recurrent_drop = None
         if call.taped:
-            tape = call.of("tape", _core.kernels(self.dtype).RecurrentTape)
+            tape = call.of("tape", self.new_tape)
             tape.given = given
             x, drop, recurrent_drop = self._drop(x, call)
         elif isinstance(x, arrays.Rows):

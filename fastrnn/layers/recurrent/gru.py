@@ -20,7 +20,7 @@ class GRU(Recurrent):
 
     Args:
         units: width of the state and the output.
-        activation, recurrent_activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
+        activation, recurrent_activation: as in `SimpleRNN`: five on the kernels, the others in NumPy.
         use_bias: add b.
         reset_after: apply the reset gate after the product with U, else before.
         kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer, recurrent_regularizer,

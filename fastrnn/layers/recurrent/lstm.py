@@ -26,7 +26,7 @@ class LSTM(Recurrent):
 
     Args:
         units: width of both states and of the output.
-        activation, recurrent_activation: "tanh", "relu", "sigmoid", "linear" or "hard_sigmoid".
+        activation, recurrent_activation: as in `SimpleRNN`: five on the kernels, the others in NumPy.
         use_bias: add b.
         unit_forget_bias: the forget gate's bias starts at 1 (Jozefowicz et al. 2015).
         use_peepholes: add p_i, p_f and p_o, one weight more, "peephole_kernel" (3, units), in that order. Each starts

@@ -24,7 +24,7 @@ class MinGRU(Recurrent):
 
     Args:
         units: width of the state and the output.
-        activation, recurrent_activation: "linear", "tanh", "relu", "sigmoid" or "hard_sigmoid".
+        activation, recurrent_activation: as in `SimpleRNN`: five on the kernels, the others in NumPy.
         use_bias: add b.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint:
             as in `SimpleRNN`; W is (features, 2 units), b (2 units,).

@@ -10,7 +10,9 @@ import numpy as np
 
 from fastrnn import _core, activations
 from fastrnn.layers.arguments import LayerArguments
-from fastrnn.layers.base import Layer, Shape
+from fastrnn.layers.base import Shape
+from fastrnn.layers.recurrent.numpy_runner import NumpyRunner, Tape
+from fastrnn.layers.recurrent.states import States
 from fastrnn.layers.variable import Variable
 
 
@@ -40,7 +42,7 @@ class OfCell:
         return value
 
 
-class RecurrentWeights(Layer):
+class RecurrentWeights(States):
     """What a recurrent layer is made of; `Recurrent` has the whole."""
 
     supports_masking = True
@@ -69,8 +71,11 @@ class RecurrentWeights(Layer):
             raise ValueError(f"{type(self).__name__}: time_major is not supported; transpose to (batch, time, ...)")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = self.count_of("units", units)
-        self.activation = self._kernel_activation("activation", activation)
-        self.recurrent_activation = self._kernel_activation("recurrent_activation", recurrent_activation)
+        self.state_shapes = [(self.units,)] * self.state_count
+        self.activation = activations.get(activation)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        #: Whether the kernels run the layer; else NumPy does, step by step, as they lack one of its activations.
+        self.on_kernels = all(map(self._in_kernels, (self.activation, self.recurrent_activation)))
         self.use_bias = bool(use_bias)
         self.describe(locals())
         self.dropout = self._rate("dropout", dropout)
@@ -86,12 +91,9 @@ class RecurrentWeights(Layer):
         super().forget()
         self._runner: Any = None            # see kernel_runner
 
-    def _kernel_activation(self, argument: str, identifier: Any) -> activations.Activation:
-        activation = activations.get(identifier)
-        known = _core.kernels(self.dtype).ACTIVATIONS
-        if activation.name not in known or activations.plain_name(activation) != activation.name:
-            raise ValueError(f"{self} {argument}: expected one of {', '.join(known)}, got {identifier!r}")
-        return activation
+    def _in_kernels(self, activation: activations.Activation) -> bool:
+        name = activation.name
+        return name in _core.kernels(self.dtype).ACTIVATIONS and activations.plain_name(activation) == name
 
     def _rate(self, argument: str, rate: Any) -> float:
         if not isinstance(rate, (int, float, np.number)) or rate != rate:
@@ -132,16 +134,23 @@ class RecurrentWeights(Layer):
         return None
 
     def kernel_runner(self) -> Any:
-        """The compiled object that runs the layer and differentiates it."""
+        """The object that runs the layer and differentiates it: a compiled one, or one of NumPy."""
         if self._runner is None:
-            recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
-            kernels = _core.kernels(self.dtype)
-            codes = kernels.ACTIVATIONS
-            self._runner = kernels.RecurrentRunner(
-                kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
-                codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
-                self.units, self.return_sequences)
+            self._runner = self._compiled_runner() if self.on_kernels else NumpyRunner(self)
         return self._runner
+
+    def _compiled_runner(self) -> Any:
+        recurrent = self.recurrent_kernel if self.has_recurrent_kernel else None
+        kernels = _core.kernels(self.dtype)
+        codes = kernels.ACTIVATIONS
+        return kernels.RecurrentRunner(
+            kernels.CELLS[self.cell_name]["number"], codes[self.activation.name],
+            codes[self.recurrent_activation.name], self.kernel, recurrent, self.bias, self.peephole_kernel,
+            self.units, self.return_sequences)
+
+    def new_tape(self) -> Any:
+        """For what the runner's forward pass leaves for its backward pass."""
+        return _core.kernels(self.dtype).RecurrentTape() if self.on_kernels else Tape()
 
     # shapes --------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from typing import IO, Any
 import numpy as np
 
 from fastrnn import losses, metrics
-from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.table import is_operation
 from fastrnn.saving import config, layouts, locations, state
@@ -132,7 +131,7 @@ def find(group: Group, places: Sequence[Place], file: str) -> list[Tensor]:
 
 def _frozen(place: Place) -> bool:
     """What the weights of one layer of the model are sorted by: those that are trained come first."""
-    return not place.part.trainable
+    return not (place.part.trainable and place.variable.trainable)
 
 
 def _layer(group: Group, name: str) -> list[Tensor]:
@@ -142,16 +141,15 @@ def _layer(group: Group, name: str) -> list[Tensor]:
 
 def _of_today(places: Sequence[Place], tensors: list[Tensor]) -> list[Tensor]:
     """One layer's arrays, cell by cell, in today's layouts; as they are where their number fits no version's."""
-    counts: dict[Layer, int] = {}
-    for place in places:
-        counts[place.part.layer] = counts.get(place.part.layer, 0) + 1
+    # Of a layer that is trained in parts, the parts are apart.
+    counts = [(layer, len(list(own))) for layer, own in itertools.groupby(place.part.layer for place in places)]
     if len(tensors) != len(places):
-        counts = {layer: layouts.keras_1_count(layer) or count for layer, count in counts.items()}
-    if len(tensors) != sum(counts.values()):
+        counts = [(layer, layouts.keras_1_count(layer) or count) for layer, count in counts]
+    if len(tensors) != sum(count for _, count in counts):
         return tensors
     found: list[Tensor] = []
     left = iter(tensors)
-    for layer, count in counts.items():
+    for layer, count in counts:
         own = list(itertools.islice(left, count))
         found += layouts.of_cudnn(layer, layouts.of_keras_1(layer, own)) if isinstance(layer, Recurrent) else own
     return found

@@ -5,8 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastrnn.layers.table import with_inner
+
 #: Layers that another one with the same formula stands for; their weights' layouts are in `layouts`.
-_NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+_NAMES = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "GroupedQueryAttention": "GroupQueryAttention"}
+#: What version 2 writes of the shapes that a MultiHeadAttention was built for, and the calls say again.
+_SHAPES = ("query_shape", "value_shape", "key_shape")
+#: Whose arguments Keras misreads in the older form: it takes "dot" for its function of that name.
+_TODAYS = ("Attention",)
+#: Names that older files alone have for classes of today.
+_OLD_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 #: Keras 1's arguments, by class; None for those that change no result.
 _RECURRENT = {
@@ -26,6 +34,13 @@ _KERAS_1: dict[str, dict[str, str | None]] = {
 }  # fmt: skip
 
 
+#: Arguments that Keras 2's layers have from the convolution that they are made of there, and do not use.
+_UNUSED: dict[str, tuple[str, ...]] = {
+    name: ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint", *more)
+    for name, more in {"SeparableConv1D": (), "DepthwiseConv1D": ("filters",)}.items()
+} | {"Conv1DTranspose": ("groups",)}
+
+
 def modern_name(name: str) -> str:
     """The class that stands for one of an older version."""
     return _NAMES.get(name, name)
@@ -41,8 +56,14 @@ def modern_config(name: str, config: dict[str, Any], version: int) -> dict[str, 
     if version < 2:
         config = _of_keras_1(name, config)
     if version < 3:
-        if name == "GRU":               # the argument is younger than version 2
+        if name in ("GRU", "GRUCell"):  # the argument is younger than version 2
             config.setdefault("reset_after", False)
+        if config.get("causal") is False and name in ("Attention", "AdditiveAttention"):
+            del config["causal"]        # an argument of calls, since
+        if name == "MultiHeadAttention":
+            config = {key: value for key, value in config.items() if key not in _SHAPES}
+        for argument in _UNUSED.get(name, ()):
+            config.pop(argument, None)
     if name == "CuDNNGRU":
         config["reset_after"] = True
     if config.get("activity_regularizer", config) is None:
@@ -79,17 +100,16 @@ def old_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """
     found = dict(entry)
     module = str(found.get("module"))
-    if module.startswith("keras.src.ops"):
+    if module.startswith("keras.src.ops") or found["class_name"] in _TODAYS:
         return found
     if module.startswith("keras"):
         del found["module"], found["registered_name"]
+        found["class_name"] = _OLD_NAMES.get(found["class_name"], found["class_name"])
     config = dict(found["config"])
     if "layers" in config:
         models = {layer["config"]["name"] for layer in config["layers"] if "layers" in layer["config"]}
         config["layers"] = [_old_calls(old_entry(layer), models) for layer in config["layers"]]
-    for key in ("layer", "backward_layer"):     # which have their module in both versions
-        if isinstance(config.get(key), dict):
-            config[key] = {**config[key], **old_entry(config[key])}
+    config = with_inner(config, lambda inner: {**inner, **old_entry(inner)})    # which have their module in both
     if found["class_name"] == "InputLayer":
         config["batch_input_shape"] = config.pop("batch_shape")
     if not config.get("zero_output_for_mask", True):        # which version 2 does not know

@@ -12,13 +12,21 @@ from fastrnn import activations
 from fastrnn.layers import (
     GRU,
     LSTM,
+    RNN,
     Activation,
+    AlphaDropout,
+    BatchNormalization,
     Bidirectional,
     Dense,
     Dropout,
     Embedding,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
     LayerNormalization,
     SimpleRNN,
+    SpatialDropout1D,
+    SpatialDropout2D,
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
@@ -64,14 +72,14 @@ def _add(graph: GraphBuilder, layer: Any, given: Given) -> Outputs:
     x, *states = given.xs
     if isinstance(layer, Bidirectional):
         return recurrent_layers.bidirectional(graph, layer, x, given.masks[0], states)
-    if type(layer) in (SimpleRNN, LSTM, GRU):
+    if type(layer) in (SimpleRNN, LSTM, GRU, RNN):
         return recurrent_layers.recurrent(graph, layer, x, given.masks[0], states)
     if type(layer) in MERGES:
         y, mask = MERGES[type(layer)](graph, layer, given)
     elif type(layer) in _LAYERS:
         y, mask = _LAYERS[type(layer)](graph, layer, x, given.masks[0])
     else:
-        known = sorted(cls.__name__ for cls in (*_LAYERS, *MERGES, Bidirectional, SimpleRNN, LSTM, GRU))
+        known = sorted(cls.__name__ for cls in (*_LAYERS, *MERGES, Bidirectional, SimpleRNN, LSTM, GRU, RNN))
         raise ValueError(f"{layer}: {type(layer).__name__} has no form in ONNX; there are {', '.join(known)}")
     return [y], [mask]
 
@@ -114,7 +122,8 @@ def _activation(graph: GraphBuilder, layer: Activation, x: str, mask: str | None
     return _activate(graph, layer, layer.activation, x), mask
 
 
-def _dropout(graph: GraphBuilder, layer: Dropout, x: str, mask: str | None) -> tuple[str, str | None]:
+def _nothing(graph: GraphBuilder, layer: Layer, x: str, mask: str | None) -> tuple[str, str | None]:
+    """Of a layer that acts in training alone."""
     return x, mask
 
 
@@ -131,6 +140,14 @@ def _layer_normalization(graph: GraphBuilder, layer: LayerNormalization, x: str,
     if layer.beta is not None:
         y = graph.add("Add", y, graph.constant(layer.broadcast(layer.beta.data), "beta"))
     return y, mask
+
+
+def _batch_normalization(graph: GraphBuilder, layer: BatchNormalization, x: str,
+                         mask: str | None) -> tuple[str, str | None]:
+    """As scale and shift: the operator of that name knows the second axis alone."""
+    scale, shift = (layer.broadcast(weight, layer.rank) for weight in layer.scale_and_shift())
+    y = graph.add("Mul", x, graph.constant(scale, "scale"))
+    return graph.add("Add", y, graph.constant(shift, "shift")), mask
 
 
 def _mean(graph: GraphBuilder, x: str, axes: tuple[int, ...]) -> str:
@@ -178,8 +195,9 @@ def _any_step(graph: GraphBuilder, mask: str, outer: str) -> str:
 
 
 _LAYERS: dict[type[Layer], Adds] = {
-    Embedding: _embedding, Dense: _dense, Activation: _activation, Dropout: _dropout,
-    LayerNormalization: _layer_normalization,
+    Embedding: _embedding, Dense: _dense, Activation: _activation, **dict.fromkeys((
+        Dropout, AlphaDropout, GaussianDropout, GaussianNoise, Identity, SpatialDropout1D, SpatialDropout2D), _nothing),
+    LayerNormalization: _layer_normalization, BatchNormalization: _batch_normalization,
     TimeDistributed: _time_distributed,
 }
 

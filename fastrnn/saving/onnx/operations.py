@@ -48,6 +48,8 @@ def mask_operation(graph: GraphBuilder, layer: MaskOperation, xs: Sequence[str])
     name = type(layer).__name__
     if name == "LogicalOr":
         y = graph.add("Or", *xs)
+    elif name == "ConvertToTensor":
+        y = graph.add("Identity", xs[0])
     elif name == "ExpandDims":
         y = graph.add("Unsqueeze", xs[0], graph.constant([arguments["axis"]], "axes", "int64"))
     elif name == "Concatenate":

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.layers import Bidirectional
+from fastrnn.layers import RNN, Bidirectional
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.saving import layouts
@@ -42,15 +42,29 @@ class _Outputs(NamedTuple):
 
 def is_recurrent(layer: Layer) -> bool:
     """Whether a layer has states."""
-    return isinstance(layer, (Recurrent, Bidirectional))
+    return isinstance(layer, (Recurrent, RNN, Bidirectional))
+
+
+def as_layer(layer: Recurrent | RNN) -> Recurrent:
+    """A recurrent layer as it is, and what an RNN of a standard cell is.
+
+    Raises:
+        ValueError: it is an RNN of something else.
+    """
+    same = layer.same_layer() if isinstance(layer, RNN) else layer
+    if same is None:
+        raise ValueError(f"{layer}: RNN of several cells, or of a cell of one's own, has no form in ONNX; use a "
+                         "layer for each cell")
+    return same
 
 
 # layers -------------------------------------------------------------------------------------------------------------
 
 
-def recurrent(graph: GraphBuilder, layer: Recurrent, x: str, mask: str | None,
+def recurrent(graph: GraphBuilder, layer: Recurrent | RNN, x: str, mask: str | None,
               states: Sequence[str] = ()) -> tuple[list[str], list[str | None]]:
     """Add the nodes of a recurrent layer, which begins with these states if there are any."""
+    layer = as_layer(layer)
     steps = _steps(graph, x, mask)
     outputs, = _run(graph, [layer], steps, [graph.scope.replace("/", "_")], [states])
     final = list(outputs.final) if layer.return_state else []
@@ -65,7 +79,8 @@ def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str |
     """Add the nodes of both directions, and what merges them."""
     half = layer.forward_layer.state_count
     given = [states[:half], states[half:]]
-    pair = [layer.forward_layer, layer.backward_layer]
+    first = as_layer(layer.forward_layer)
+    pair = [first, as_layer(layer.backward_layer)]
     names = [f"{graph.scope}_{direction}".replace("/", "_") for direction in ("forward", "backward")]
     if pair[0].go_backwards:
         pair, names, given = pair[::-1], names[::-1], given[::-1]
@@ -75,9 +90,11 @@ def bidirectional(graph: GraphBuilder, layer: Bidirectional, x: str, mask: str |
         outputs = _run(graph, pair, steps, names, given)
     else:
         outputs = [_run(graph, [one], steps, [name], [own])[0] for one, name, own in zip(pair, names, given)]
-    if pair[0] is not layer.forward_layer:
+    if pair[0] is not first:
         outputs = outputs[::-1]
     both = [one.steps if layer.return_sequences else one.last for one in outputs]
+    if layer.return_sequences and layer.forward_layer.go_backwards:     # whose order both have
+        both = [_flip(graph, one) for one in both]
     final = [state for one in outputs for state in one.final] if layer.return_state else []
     if layer.merge_mode is None:
         own = mask if layer.return_sequences else None
@@ -147,9 +164,9 @@ def _activations(layers: Sequence[Recurrent]) -> dict[str, list[str] | list[floa
     """The node's attributes for the activations of its layers, each a list in the order of the layers' gates."""
     names, alphas, betas = list[str](), list[float](), list[float]()
     for layer in layers:
-        sigma, tanh = layer.recurrent_activation.name, layer.activation.name
+        sigma, tanh = layer.recurrent_activation, layer.activation
         for activation in {"RNN": (tanh,), "LSTM": (sigma, tanh, tanh), "GRU": (sigma, tanh)}[layouts.onnx_node(layer)]:
-            name, parameters = layouts.onnx_activation(activation)
+            name, parameters = layouts.onnx_activation(layer, activation)
             names.append(name)
             alphas += parameters[:1]
             betas += parameters[1:]

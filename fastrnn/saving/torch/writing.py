@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import activations
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, LayerNormalization, SimpleRNN
 from fastrnn.layers.base import Layer
 from fastrnn.layers.recurrent import Recurrent
@@ -85,10 +86,11 @@ def _check_recurrent(layer: Layer, inside: Sequence[Layer], first: Layer, direct
                              "LSTM, GRU and Bidirectional; give to_torch a dictionary of these by module name")
         allowed = ("tanh", "relu") if isinstance(one, SimpleRNN) else ("tanh",)
         checks: list[tuple[str, Any, Sequence[Any]]] = [
-            ("activation", one.activation.name, allowed), ("go_backwards", one.go_backwards, (i == 1,)),
-            ("reset_after", one.reset_after, (True,)), ("use_peepholes", one.use_peepholes, (False,))]
+            ("activation", activations.plain_name(one.activation), allowed),
+            ("go_backwards", one.go_backwards, (i == 1,)), ("reset_after", one.reset_after, (True,)),
+            ("use_peepholes", one.use_peepholes, (False,))]
         if not isinstance(one, SimpleRNN):
-            checks.append(("recurrent_activation", one.recurrent_activation.name, ("sigmoid",)))
+            checks.append(("recurrent_activation", activations.plain_name(one.recurrent_activation), ("sigmoid",)))
         for argument, got, expected in checks:
             if got not in expected:
                 raise ValueError(f"{one} {argument}: expected {' or '.join(map(repr, expected))}, which PyTorch has, "

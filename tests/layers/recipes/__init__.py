@@ -12,4 +12,5 @@ __all__ = ["RECIPES", "D", "N", "Recipe", "T", "V"]
 
 RECIPES: dict[str, dict[str, Recipe]] = {}
 for _found in pkgutil.iter_modules(__path__):
-    RECIPES.update(getattr(importlib.import_module(f"{__name__}.{_found.name}"), "RECIPES", {}))
+    for _name, _forms in getattr(importlib.import_module(f"{__name__}.{_found.name}"), "RECIPES", {}).items():
+        RECIPES.setdefault(_name, {}).update(_forms)

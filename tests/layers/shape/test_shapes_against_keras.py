@@ -26,6 +26,11 @@ CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
                    ({"cropping": [2, 0]}, (3, 4))],
     "ZeroPadding1D": [({}, (3, 4)), ({"padding": (0, 2)}, (3, 4)), ({"padding": [1, 0]}, (3, 4)),
                       ({"padding": 1, "data_format": "channels_first"}, (3, 4))],
+    "UpSampling1D": [({}, (3, 4)), ({"size": 3}, (3, 4)), ({"size": 1}, (3, 4))],
+    "UpSampling2D": [({}, (3, 4, 2)), ({"size": [3, 1]}, (3, 4, 2)),
+                     ({"size": (1, 2), "data_format": "channels_first"}, (2, 3, 4))],
+    "ZeroPadding2D": [({}, (3, 4, 2)), ({"padding": (0, 2)}, (3, 4, 2)), ({"padding": ((1, 0), (0, 2))}, (3, 4, 2)),
+                      ({"padding": 2, "data_format": "channels_first"}, (2, 3, 4))],
 }  # fmt: skip
 EVERY = [pytest.param(name, options, shape, id=f"{name} {options} {shape}")
          for name, cases in CASES.items() for options, shape in cases]  # fmt: skip
@@ -80,7 +85,8 @@ REFUSED = [
     ("Reshape", {"target_shape": (-1, 0)}, (3, 4)), ("Permute", {"dims": (1,)}, (3, 4)),
     ("Permute", {"dims": (2, 1)}, (3,)), ("RepeatVector", {"n": 2}, (3, 4)), ("Cropping1D", {"cropping": 2}, (4, 3)),
     ("Cropping1D", {"cropping": (3, 0)}, (3, 4)), ("Cropping1D", {}, (4,)), ("ZeroPadding1D", {}, (4,)),
-    ("ZeroPadding1D", {}, (2, 3, 4))]  # fmt: skip
+    ("ZeroPadding1D", {}, (2, 3, 4)), ("UpSampling1D", {}, (4,)), ("UpSampling2D", {}, (3, 4)),
+    ("ZeroPadding2D", {}, (3, 4))]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "options", "shape"), REFUSED)
@@ -102,7 +108,11 @@ WRONG = [
     ("RepeatVector", {"n": 0}), ("Cropping1D", {"cropping": -1}), ("Cropping1D", {"cropping": (1, 2, 3)}),
     ("Cropping1D", {"cropping": {"a": 1}}),
     ("Cropping1D", {"cropping": 1.5}), ("ZeroPadding1D", {"padding": (1, -1)}),
-    ("ZeroPadding1D", {"data_format": "last"}), ("Flatten", {"data_format": "last"})]  # fmt: skip
+    ("ZeroPadding1D", {"data_format": "last"}), ("UpSampling1D", {"size": 0}), ("UpSampling2D", {"size": 0}),
+    ("UpSampling2D", {"size": (1, 2, 3)}), ("UpSampling2D", {"data_format": "last"}),
+    ("UpSampling2D", {"interpolation": "bicubic"}), ("ZeroPadding2D", {"padding": -1}),
+    ("ZeroPadding2D", {"padding": (1, 2, 3)}), ("ZeroPadding2D", {"padding": ((1, 2), (1, -2))}),
+    ("ZeroPadding2D", {"data_format": "last"}), ("Flatten", {"data_format": "last"})]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "options"), WRONG)

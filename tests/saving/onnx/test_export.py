@@ -13,7 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, Embedding, MinGRU, SimpleRNN, TimeDistributed
+from fastrnn.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Activation,
+    Bidirectional,
+    Dense,
+    Embedding,
+    GRUCell,
+    LSTMCell,
+    MinGRU,
+    SimpleRNN,
+    SimpleRNNCell,
+    TimeDistributed,
+)
 from fastrnn.saving import export_onnx
 from fastrnn.saving.onnx.export import OPSETS, onnx_model
 from tests.saving import zoo
@@ -91,6 +105,9 @@ class TestStacks:
         """A forward layer that goes backwards, and layers that no single node can have."""
         x = rng.standard_normal((3, 6, 2)).astype("float32")
         for one, two in [(GRU(3, go_backwards=True), GRU(3, activation="relu")),
+                         (GRU(3, go_backwards=True, return_sequences=True), GRU(3, return_sequences=True)),
+                         (RNN(GRUCell(3), go_backwards=True, return_sequences=True), GRU(3, return_sequences=True)),
+                         (RNN(LSTMCell(3)), RNN(SimpleRNNCell(3), go_backwards=True)),
                          (LSTM(3), LSTM(5, go_backwards=True)),
                          (LSTM(3), GRU(3, go_backwards=True)),
                          (GRU(3), GRU(3, go_backwards=True, reset_after=False)),
@@ -98,6 +115,15 @@ class TestStacks:
                          (LSTM(3), LSTM(3, use_peepholes=True, go_backwards=True))]:
             pair = Bidirectional(one, backward_layer=two)
             assert_same(randomize(fastrnn.Sequential([fastrnn.Input((None, 2)), pair])), x)
+
+    @pytest.mark.parametrize("options", [{}, {"return_sequences": True, "go_backwards": True}])
+    @pytest.mark.parametrize("cell", [SimpleRNNCell, LSTMCell, GRUCell])
+    def test_rnn(self, cell, options, rng):
+        model = randomize(fastrnn.Sequential([fastrnn.Input((None, 3)), RNN(cell(4), **options)]))
+        assert_same(model, rng.standard_normal((3, 6, 3)).astype("float32"))
+        for layer in RNN([cell(4), cell(3)], name="r"), Bidirectional(RNN([cell(4), cell(3)], name="r")):
+            with pytest.raises(ValueError, match="r': RNN of several cells, or of a cell of one's own, has no form"):
+                onnx_model(fastrnn.Sequential([fastrnn.Input((None, 3)), layer]))
 
     def test_time_distributed(self, rng):
         model = randomize(fastrnn.Sequential([fastrnn.Input((None, 4, 2)), TimeDistributed(LSTM(3)),

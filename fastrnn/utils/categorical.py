@@ -1,54 +1,13 @@
-"""Small helpers around a model: seeds, one-hot targets, padding."""
+# SPDX-License-Identifier: Apache-2.0
+"""to_categorical and normalize: arrays of numbers as networks want them."""
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fastrnn import arrays, runtime
-from fastrnn.models.drawing import plot_model
-from fastrnn.preprocessing.sequence import pad_sequences
-from fastrnn.registered import (
-    CustomObjectScope,
-    custom_object_scope,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-)
-from fastrnn.registry import absent_from
-
-__all__ = ["CustomObjectScope", "custom_object_scope", "get_custom_objects", "get_registered_name",
-           "get_registered_object", "pad_sequences", "plot_model", "register_keras_serializable", "set_random_seed",
-           "to_categorical"]
-
-if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
-    __getattr__ = absent_from(__name__, __all__)
-
-
-def set_random_seed(seed: int) -> None:
-    """Seed Python's `random`, NumPy's global generator and fastrnn's own, so that a run repeats bit for bit.
-
-    Args:
-        seed: an integer from 0 to 2**32 - 1 (what NumPy's global generator takes).
-
-    Raises:
-        ValueError: `seed` is not such an integer.
-
-    >>> set_random_seed(7)
-    >>> first = np.random.rand()
-    >>> set_random_seed(7)
-    >>> first == np.random.rand()
-    True
-    """
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise ValueError(f"set_random_seed: seed must be an integer from 0 to 2**32 - 1, got {seed!r}")
-    seed = int(seed)
-    random.seed(seed)
-    np.random.seed(seed)
-    runtime.set_seed(seed)
+from fastrnn import arrays
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -100,3 +59,24 @@ def _class_indices(x: Any) -> np.ndarray:
         wrong = array[classes != array][0]
         raise ValueError(f"to_categorical: x must hold integer class indices, got {wrong}")
     return classes
+
+
+def normalize(x: Any, axis: int | None = -1, order: float = 2) -> np.ndarray:
+    """Vectors of length 1; those of zeros stay as they are.
+
+    Args:
+        x: numbers, an array of any shape.
+        axis: along which the vectors lie; None is the last one, of all numbers.
+        order: of the norm that is the length, as `numpy.linalg.norm` has it: 2, 1, `numpy.inf`.
+
+    Returns:
+        An array of the shape of `x`, with two axes at least.
+
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    x = arrays.as_numbers(x, "normalize: x")
+    length = np.linalg.norm(x, order, axis, keepdims=True)
+    length[length == 0] = 1
+    return np.atleast_2d(x) / length
