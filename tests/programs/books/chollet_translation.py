@@ -2,7 +2,10 @@
 """English to Spanish with a GRU both ways, summed, whose state begins the decoder: after chapter 11 of the second
 edition of Chollet's "Deep Learning with Python"."""
 
+import os
 import string
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import numpy as np
 from tensorflow import keras

@@ -55,7 +55,7 @@ def main(begin):
     stateless_model.set_weights(stateful_model.get_weights())
     text = "speak"
     for _ in range(5):
-        ids = np.array([[tokenizer.index(c) for c in text]])
+        ids = np.array([[tokenizer.index(c) for c in text[-5:]]])
         text += tokenizer[stateless_model.predict(ids, verbose=0)[0, -1].argmax()]
     return {"loss": history.history["loss"], "kept": kept.history["loss"], "text": text,
             "predictions": model.predict(X)}

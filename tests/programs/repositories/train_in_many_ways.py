@@ -45,8 +45,7 @@ def main(begin):
                                  "sign": layers.Dense(1, activation="sigmoid", name="sign")(h)})
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([4, 8], [0.05, 0.02, 0.01])
     model.compile(optimizer=keras.optimizers.SGD(schedule, momentum=0.9),
-                  loss={"level": "huber", "sign": "binary_crossentropy"},
-                  metrics={"level": [root_mean_squared_error, "mae"], "sign": "accuracy"})
+                  loss={"level": "huber", "sign": "binary_crossentropy"})
     begin(model)
     found, batches = {}, Batches(x, y, 8)
     found["batches"] = model.fit(batches, epochs=2, shuffle=False, verbose=0).history
@@ -60,7 +59,8 @@ def main(begin):
                                    validation_data=({"signal": x[:16]}, {"level": y[:16], "sign": y[:16] > 0})).history
     with open("log.csv", newline="") as f:
         found["log"] = list(csv.DictReader(f))[-1]["epoch"]
-    model.compile(optimizer="rmsprop", loss={"level": "mae", "sign": "mse"})
+    model.compile(optimizer="rmsprop", loss={"level": "mae", "sign": "mse"},
+                  metrics={"level": [root_mean_squared_error, "mae"], "sign": "accuracy"})
     held_out = ({"signal": x[:8]}, {"level": y[:8], "sign": y[:8] > 0})
     found["arrays"] = model.fit({"signal": x}, {"level": y, "sign": y > 0}, epochs=3, batch_size=12, shuffle=False,
                                 verbose=0, validation_freq=2, validation_data=held_out,
