@@ -68,6 +68,7 @@ class Eager:
 
     Attributes:
         losses: what `add_loss` and penalties on outputs have added, boxes if traced.
+        shapes_alone: the arrays are zeros, and nobody looks at values.
     """
 
     def __init__(self, training: bool = False, traced: bool = False, call: Call | None = None) -> None:
@@ -77,6 +78,7 @@ class Eager:
         self.training = training
         self.tape = Tape(None if call is None else call.pass_, level) if traced else None
         self.losses: list[Any] = []
+        self.shapes_alone = False
         self._masks: dict[int, tuple[Any, Any]] = {}
 
     def __enter__(self) -> Self:

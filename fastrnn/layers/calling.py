@@ -281,7 +281,7 @@ class Calling:
         self.check_shapes(*shapes)
         if not self.built:
             self.build(*shapes)
-        made = self.compute_output_shape(*shapes, **(options or {}))
+        made = self.shapes_of_outputs(shapes, options or {})
         if training is not None:
             kwargs = {**kwargs, "training": training}
         if mask is not None:
@@ -306,6 +306,10 @@ class Calling:
                 expected, got = ("strings", "numbers") if wants_strings else ("numbers", "strings")
                 way_out = "" if wants_strings else "; TextVectorization and StringLookup make numbers of strings"
                 raise ValueError(f"{self}: expected a symbol of {expected}, got one of {got}, {symbol!r}{way_out}")
+
+    def shapes_of_outputs(self, shapes: list[Any], options: Mapping[str, Any]) -> Any:
+        """`compute_output_shape` of a call with options."""
+        return self.compute_output_shape(*shapes, **options)
 
     def most_inputs(self) -> int:
         """How many symbols `forward` takes at most, where the layer takes no list."""

@@ -161,7 +161,7 @@ class Network(Ports):
                                                                                               shape[1:])))
                  for symbol, shape in zip(graph.inputs, input_shapes)}
         for node in graph.nodes:
-            made = node.layer.compute_output_shape(*(known[id(symbol)] for symbol in node.inputs), **node.options)
+            made = node.layer.shapes_of_outputs([known[id(symbol)] for symbol in node.inputs], node.options)
             known.update((id(symbol), tuple(shape))
                          for symbol, shape in zip(node.outputs, [made] if node.single else made))
         shapes = [known[id(symbol)] for symbol in graph.outputs]

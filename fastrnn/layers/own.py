@@ -405,6 +405,7 @@ def _identities(shape: Sequence[int], dtype: str) -> np.ndarray:
 
 def _run_on(layer: Any, args: Any, kwargs: Any, zeros: list[np.ndarray], masked: Sequence[bool]) -> _Outputs:
     with Eager(False) as running, np.errstate(all="ignore"):
+        running.shapes_alone = True
         for x, mask in zip(zeros, masked):
             if mask:
                 running.give_mask(x, np.ones(x.shape[:2], bool))

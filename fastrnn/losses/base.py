@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastrnn.graph.symbol import has_symbols
+from fastrnn.layers.base import unique_name
+from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.losses import traced
 from fastrnn.losses.shapes import align, prediction_array, target_array
 from fastrnn.losses.weights import rowwise_weights
@@ -87,6 +90,7 @@ class Loss(Configurable):
     fused_activation: str | None = None
     wants_probabilities: bool = False
     target_range: tuple[float, float] = (-math.inf, math.inf)
+    of_the_difference = False       # of targets and predictions: their gradients are opposite
     _traced = False         # defines no gradient, which follows from a trace of `call`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -130,6 +134,13 @@ class Loss(Configurable):
         Raises:
             ValueError: the shapes do not fit, or a class index is outside the classes.
         """
+        if has_symbols((y_true, y_pred)):
+            made: Any = FunctionCall(self, name=unique_name(self.name))(y_true, y_pred, sample_weight=sample_weight,
+                                                                         mask=mask)
+            return made
+        if traced.is_traced(y_true, y_pred) and not self._traced:
+            mean: Any = traced.mean(self, y_true, y_pred, sample_weight, mask)
+            return mean
         if self._traced:
             return traced.value(self, y_true, y_pred, sample_weight, mask)
         whole = self._whole(y_true, y_pred, False) if fused and sample_weight is None and mask is None else None
@@ -271,6 +282,12 @@ class RowLoss(Loss):
     """A loss that defines `_terms`, from which `call` and `gradient` follow."""
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        if has_symbols((y_true, y_pred)):
+            made: Any = FunctionCall(self.call, name=unique_name(self.name))(y_true, y_pred)
+            return made
+        if traced.is_traced(y_true, y_pred):
+            of_rows: Any = traced.rows(self, y_true, y_pred)
+            return of_rows
         return self.terms(y_true, y_pred).rows()
 
     def terms(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Terms:

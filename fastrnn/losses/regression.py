@@ -33,6 +33,8 @@ class MeanSquaredError(_NamedElementLoss):
     2.5
     """
 
+    of_the_difference = True
+
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         error = p - t
         return np.square(error), np.multiply(error, 2, out=error) if gradient else None
@@ -46,6 +48,8 @@ class MeanAbsoluteError(_NamedElementLoss):
     >>> MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]])
     1.5
     """
+
+    of_the_difference = True
 
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         error = p - t
@@ -93,6 +97,8 @@ class LogCosh(_NamedElementLoss):
     0.4338
     """
 
+    of_the_difference = True
+
     def _elements(self, t: np.ndarray, p: np.ndarray, gradient: bool, fused: bool) -> _Elements:
         error = p - t
         size = np.abs(error)
@@ -113,6 +119,8 @@ class Huber(ElementLoss):
     >>> Huber()([[0.0, 0.0]], [[0.5, 3.0]])
     1.3125
     """
+
+    of_the_difference = True
 
     def __init__(
         self,

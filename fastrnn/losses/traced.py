@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a loss does that defines `call` and no gradient: that follows from a trace, by the package autograd. It may give
-a value for each row, for each prediction, or one for all."""
+"""Losses in a user's own code that is traced; and what a loss does that defines `call` and no gradient.
+
+Such a loss may give a value for each row, for each prediction, or one for all; its gradient follows from a trace of it,
+by the package autograd.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,49 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.graph.eager import differentiated
+from fastrnn.graph.eager import differentiated, tape
+from fastrnn.graph.tape import is_box, plain
 from fastrnn.losses.shapes import prediction_array, target_array
+
+
+def is_traced(y_true: Any, y_pred: Any) -> bool:
+    """Whether predictions, or targets, stand for arrays in a trace."""
+    return is_box(y_pred) or is_box(y_true)
+
+
+def rows(loss: Any, y_true: Any, y_pred: Any) -> Any:
+    """The value of each row of a loss that knows its gradient, as one step of the trace."""
+    t, p = plain(y_true), plain(y_pred)
+
+    def back(dy: np.ndarray) -> Any:
+        gradient = loss.gradient(t, p)
+        return _for_both(loss, y_true, t, gradient * dy.reshape(dy.shape + (1,) * (gradient.ndim - dy.ndim)))
+
+    return _recorded(np.asarray(loss.call(t, p)), y_true, y_pred, back)
+
+
+def mean(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> Any:
+    """The value of a loss, as one step of the trace."""
+    t, p = plain(y_true), plain(y_pred)
+    found, gradient = loss.value_and_gradient(t, p, plain(sample_weight), plain(mask))
+    return _recorded(np.asarray(found, gradient.dtype), y_true, y_pred,
+                     lambda dy: _for_both(loss, y_true, t, gradient * dy))
+
+
+def _recorded(values: np.ndarray, y_true: Any, y_pred: Any, back: Any) -> Any:
+    running = tape()
+    assert running is not None
+    return running.record(values, [y_pred, y_true], back)
+
+
+def _for_both(loss: Any, y_true: Any, t: Any, gradient: np.ndarray) -> list[Any]:
+    """The gradients of predictions and of targets, which are opposite where the loss is one of their difference."""
+    if not is_box(y_true):
+        return [gradient, None]
+    if not loss.of_the_difference or t.shape != gradient.shape:
+        raise NotImplementedError(f"{loss.name}: has no gradient with respect to y_true; write "
+                                  "ops.stop_gradient(y_true) where none is wanted")
+    return [gradient, -gradient]
 
 
 def align(name: str, t: Any, p: np.ndarray) -> tuple[Any, np.ndarray]:

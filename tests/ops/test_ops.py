@@ -124,12 +124,15 @@ CASES: dict[str, Any] = {
     "layer_normalization": [((A, V, V), {})],
     "cast": [((A, "int32"), {}), ((WHOLE, "float32"), {})],
     "saturate_cast": [((A * 200, "uint8"), {})],
+    "ctc_loss": [((WHOLE[:, :2] % 3 + 1, CUBE, np.array([2, 1]), np.array([3, 3])), {})],
+    "ctc_decode": [((CUBE, np.array([3, 2])), {}), ((CUBE, np.array([3, 2])), {"strategy": "beam_search"})],
     "cond": [], "switch": [], "while_loop": [], "fori_loop": [], "scan": [], "map": [], "vectorized_map": [],
     "is_tensor": [], "dtype": [], "empty": [],
 }  # fmt: skip
 
 #: Those whose gradient is zero, or asked for nowhere.
 WITHOUT_GRADIENT = {
+    "ctc_decode",
     "sign", "floor", "ceil", "trunc", "isfinite", "isinf", "isnan", "stop_gradient", "zeros_like", "ones_like", "shape",
     "ndim", "size", "convert_to_numpy", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
     "floor_divide", "mod", "logical_and", "logical_or", "logical_xor", "logical_not", "round", "isclose", "isin",

@@ -205,14 +205,14 @@ class BatchNormalization(Layer):
         dy = self.check_gradient(dy, normalized.shape)
         axes, dx = self._other_axes(dy.ndim), dy
         if self.trainable or share is not None:
-            total, aligned = dy.sum(axes, keepdims=True), (dy * normalized).sum(axes, keepdims=True)
+            total, aligned = _sum(dy, axes), _sum(dy * normalized, axes)
             if self.trainable and self.gamma is not None:
                 call.gradient(self.gamma)[...] = aligned.reshape(-1)
             if self.trainable and self.beta is not None:
                 call.gradient(self.beta)[...] = total.reshape(-1)
             if share is not None and call.wants():
                 # Of a batch with a mask the mean is not quite that, as of its elements there are a few more.
-                centered = normalized - (share * normalized).sum(axes, keepdims=True) if np.ndim(share) else normalized
+                centered = normalized - _sum(share * normalized, axes) if np.ndim(share) else normalized
                 dx = dy - share * total - (share * aligned) * centered
         if not call.wants():
             return None
@@ -232,6 +232,12 @@ class BatchNormalization(Layer):
 
 def _mean(x: np.ndarray, share: Any, inside: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray:
     if inside is None:
-        total: np.ndarray = x.sum(axes, keepdims=True)
-        return total * share
-    return np.where(inside, x * share, 0).sum(axes, keepdims=True)
+        return _sum(x, axes) * share
+    return _sum(np.where(inside, x * share, 0), axes)
+
+
+def _sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The sum along axes, in float64: what lies below may have gradients that cancel, as a bias has, of which Adam would
+    make steps of what is rounded."""
+    total: np.ndarray = x.sum(axes, keepdims=True, dtype=np.float64)
+    return total.astype(x.dtype)

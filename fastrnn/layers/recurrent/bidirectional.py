@@ -167,6 +167,9 @@ class Bidirectional(Wrapper):
     def _state_count(self) -> int:
         return self.forward_layer.state_count + self.backward_layer.state_count
 
+    def shapes_of_outputs(self, shapes: list[Any], options: Mapping[str, Any]) -> Any:
+        return self.compute_output_shape(*shapes)
+
     def most_inputs(self) -> int:
         return 1 + self._state_count()
 

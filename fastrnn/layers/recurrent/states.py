@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,9 @@ class States(Layer):
     return_state: bool
     _states: Any
     _batch: int | None                      # that a stateful layer was built for or called with
+
+    def shapes_of_outputs(self, shapes: list[Any], options: Mapping[str, Any]) -> Any:
+        return self.compute_output_shape(*shapes)
 
     def most_inputs(self) -> int:
         return 1 + int(self.state_count)
