@@ -166,6 +166,18 @@ def reads(node: Node) -> list[Symbol]:
     return [*node.inputs, *(mask for mask in node.masks if mask is not None)]
 
 
+def _deepen(symbol: Symbol, depth: int, node_depth: dict[int, int]) -> None:
+    """Keras computes masks by nodes of their own, which count: the mask of a symbol is at this depth."""
+    while symbol.masked and symbol.node.layer.masks == "pass" and symbol.node.inputs:
+        symbol = symbol.node.inputs[0]
+    masked, unmasked = symbol.node.layer.mask_depths
+    if symbol.masked and masked:
+        for below in symbol.node.inputs:
+            steps = depth + (masked if below.masked else unmasked)
+            node_depth[id(below.node)] = max(steps, node_depth.get(id(below.node), 0))
+            _deepen(below, steps, node_depth)
+
+
 def _by_depth(found: _Walk, inputs: Sequence[Symbol]) -> list[Any]:
     """The layers by their greatest distance from an output, those of one distance as the walk met them: the order of
     Keras's weights (keras.src.ops.function.map_graph)."""
@@ -182,6 +194,8 @@ def _by_depth(found: _Walk, inputs: Sequence[Symbol]) -> list[Any]:
             continue
         for symbol in reads(node):
             node_depth[id(symbol.node)] = max(depth + 1, node_depth.get(id(symbol.node), 0))
+        if node.layer.reads_mask:
+            _deepen(node.inputs[0], depth + 1, node_depth)
     for symbol in inputs:               # those that no output needs
         key = id(symbol.node.layer)
         layers.setdefault(key, symbol.node.layer)

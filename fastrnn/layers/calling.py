@@ -87,6 +87,10 @@ class Calling:
     takes_arguments = False
     #: Whether in training what a sample gives depends on the batch that it is in.
     reads_batch = False
+    #: Whether the layer's mask is an input of its node in Keras.
+    reads_mask = False
+    #: How many of Keras's nodes lie between the mask of the output and the inputs with a mask, and those without.
+    mask_depths = (0, 0)
     #: The number that Keras gives the first call among a model's outputs: 1 where 0 is the one that the layer was made
     #: with.
     first_call_number = 0

@@ -59,6 +59,8 @@ class Attention(Layer):
     array([[[2.]]], dtype=float32)
     """
 
+    reads_mask = True
+
     supports_masking = True
     takes_many = True
     masks = "merge"

@@ -35,6 +35,8 @@ class TimeDistributed(Wrapper):
     (2, 3, 4)
     """
 
+    reads_mask = True
+
     supports_masking = True
 
     @property

@@ -34,6 +34,8 @@ class Concatenate(Merge):
 
     input_kind = "any"
 
+    mask_depths = (4, 3)
+
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):

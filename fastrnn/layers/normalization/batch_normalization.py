@@ -237,7 +237,7 @@ def _mean(x: np.ndarray, share: Any, inside: np.ndarray | None, axes: tuple[int,
 
 
 def _sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The sum along axes, in float64: what lies below may have gradients that cancel, as a bias has, of which Adam would
-    make steps of what is rounded."""
+    """The sum along axes, in float64: gradients below may cancel, as those of a bias do, and Adam would
+    make steps of what is rounded off."""
     total: np.ndarray = x.sum(axes, keepdims=True, dtype=np.float64)
     return total.astype(x.dtype)

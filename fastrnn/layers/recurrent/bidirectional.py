@@ -68,6 +68,8 @@ class Bidirectional(Wrapper):
     (2, 3, 8)
     """
 
+    reads_mask = True
+
     supports_masking = True
     reads_rows = True
     keeps_output = False

@@ -28,6 +28,8 @@ def mask_of(call: Call) -> np.ndarray | None:
 class States(Layer):
     """A layer over sequences, whose call takes states beside the input."""
 
+    reads_mask = True
+
     state_count: Any
     state_shapes: Sequence[tuple[int, ...]]     # of each state, without the batch
     stateful: bool
