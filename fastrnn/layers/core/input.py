@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.config import floatx
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import Node, Symbol
 from fastrnn.layers.base import Layer
@@ -50,7 +51,7 @@ class InputLayer(Layer):
         node = self._node_of_input
         if node is None:
             self._node_of_input = node = Node(self, [])
-            dtype = "float32" if self.input_dtype is None else str(np.dtype(self.input_dtype).name)
+            dtype = floatx() if self.input_dtype is None else str(np.dtype(self.input_dtype).name)
             node.makes(self.batch_shape, [dtype], [False])
         self._nodes.add(node)
         return node.outputs[0]
