@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn.config import floatx
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import NodesOf
@@ -51,7 +52,7 @@ class Layer(Calling):
     Args:
         name: unique in a model; made from the class's name if None.
         trainable: whether the optimizer changes the weights.
-        dtype: "float32" or "float64".
+        dtype: "float32" or "float64"; `fastrnn.config.floatx()` by default.
         activity_regularizer: penalty on the output; its mean over the batch is added to the loss.
         input_shape, batch_input_shape, input_dim, input_length, batch_size: Keras's older keywords for the shape of the
             first layer's input: without the batch, with it, and in pieces.
@@ -91,7 +92,7 @@ class Layer(Calling):
         if isinstance(dtype, dict):         # Keras 3 writes {"class_name": "DTypePolicy", "config": {"name": ...}}
             dtype = dtype.get("config", {}).get("name")
         if dtype is None:
-            return "float32"
+            return floatx()
         try:
             name = np.dtype(dtype).name
         except TypeError:

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.config import floatx
 from fastrnn.graph.eager import namespace
 from fastrnn.graph.symbol import OPERATIONS, has_symbols
 from fastrnn.graph.tape import is_box, plain
@@ -41,8 +42,8 @@ def op(function: Callable[P, Any], symbolic: str | None = None) -> Callable[P, A
 
 
 def tensor(x: Any, dtype: Any = None) -> Any:
-    """What a function computes with: an array; a traced array as it is. Numbers and lists of them become float32, int32
-    or bool, as in Keras.
+    """What a function computes with: an array; a traced array as it is. Numbers and lists of them become
+    `config.floatx()`, int32 or bool, as in Keras.
 
     Args:
         x: an array, a traced one, a `Variable`, a number, or a list of these.
@@ -58,14 +59,14 @@ def tensor(x: Any, dtype: Any = None) -> Any:
         numbers = isinstance(x, (bool, int, float, list, tuple)) and not isinstance(x, np.generic)
         x = np.asarray(x) if numbers or np.isscalar(x) else arrays.as_array(x)
         if numbers and x.dtype in (np.float64, np.int64):
-            x = x.astype("float32" if x.dtype == np.float64 else "int32")
+            x = x.astype(floatx() if x.dtype == np.float64 else "int32")
     return x if dtype is None else np.asarray(x, dtype)
 
 
 def floating(x: Any) -> Any:
     """As `tensor`, whole numbers and booleans as float32."""
     x = tensor(x)
-    return x if x.dtype.kind in "fc" else x.astype("float32")
+    return x if x.dtype.kind in "fc" else x.astype(floatx())
 
 
 def together(*xs: Any, floats: bool = False) -> list[Any]:
@@ -91,7 +92,7 @@ def together(*xs: Any, floats: bool = False) -> list[Any]:
     if wide:
         target = max(wide, key=lambda kind: kind.itemsize)
     elif floats or any(isinstance(x, float) for x in made):
-        target = np.dtype("float32")
+        target = np.dtype(floatx())
     else:
         return made
     return [x if not hasattr(x, "dtype") or x.dtype == target else x.astype(target) for x in made]

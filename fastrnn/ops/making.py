@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.config import floatx
 from fastrnn.ops.dispatch import op, tensor, values
 
 
@@ -20,7 +21,7 @@ def zeros(shape: Any, dtype: Any = None) -> np.ndarray:
     >>> zeros((2,))
     array([0., 0.], dtype=float32)
     """
-    return np.zeros(_sizes(shape), dtype or "float32")
+    return np.zeros(_sizes(shape), dtype or floatx())
 
 
 def ones(shape: Any, dtype: Any = None) -> np.ndarray:
@@ -29,7 +30,7 @@ def ones(shape: Any, dtype: Any = None) -> np.ndarray:
     >>> ones((2,))
     array([1., 1.], dtype=float32)
     """
-    return np.ones(_sizes(shape), dtype or "float32")
+    return np.ones(_sizes(shape), dtype or floatx())
 
 
 def empty(shape: Any, dtype: Any = None) -> np.ndarray:
@@ -38,7 +39,7 @@ def empty(shape: Any, dtype: Any = None) -> np.ndarray:
     >>> empty((2, 3)).shape
     (2, 3)
     """
-    return np.empty(_sizes(shape), dtype or "float32")
+    return np.empty(_sizes(shape), dtype or floatx())
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
@@ -47,7 +48,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
     >>> full((2,), 7.0)
     array([7., 7.], dtype=float32)
     """
-    return np.full(_sizes(shape), values(fill_value), dtype or "float32")
+    return np.full(_sizes(shape), values(fill_value), dtype or floatx())
 
 
 @op
@@ -89,7 +90,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     given = [values(one).item() for one in (start, stop, step) if one is not None]
     if stop is None and step is not None:
         given = [0, *given]
-    kind = dtype or ("float32" if any(isinstance(one, float) for one in given) else "int32")
+    kind = dtype or (floatx() if any(isinstance(one, float) for one in given) else "int32")
     return np.arange(*given, dtype=kind)
 
 
@@ -101,7 +102,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     array([0. , 0.5, 1. ], dtype=float32)
     """
     made: Any = np.linspace
-    return made(values(start), values(stop), num, endpoint, retstep, dtype or "float32", axis)
+    return made(values(start), values(stop), num, endpoint, retstep, dtype or floatx(), axis)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
@@ -111,7 +112,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    return np.eye(N, M, k, dtype or "float32")
+    return np.eye(N, M, k, dtype or floatx())
 
 
 def identity(n: int, dtype: Any = None) -> np.ndarray:
@@ -130,7 +131,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     array([[1., 0.],
            [1., 1.]], dtype=float32)
     """
-    return np.tri(N, M, k, dtype or "float32")
+    return np.tri(N, M, k, dtype or floatx())
 
 
 @op

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastrnn import activations
+from fastrnn.config import epsilon as smallest
+from fastrnn.config import floatx
 from fastrnn.ops.dispatch import Axis, axes, floating, namespace, op, tensor, values
 from fastrnn.ops.reductions import logsumexp
-
-#: By how much probabilities are kept from 0 and 1 where their logarithm is taken.
-_EPSILON = 1e-7
 
 
 def _activation(name: str) -> Callable[..., Any]:
@@ -97,7 +96,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
 
 @op
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: Any) -> Any:
-    found = (values(x)[..., None].astype(int) == np.arange(num_classes)).astype(dtype or "float32")
+    found = (values(x)[..., None].astype(int) == np.arange(num_classes)).astype(dtype or floatx())
     return np.moveaxis(found, -1, axis) if axis != -1 else found
 
 
@@ -112,7 +111,7 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, 
 
 @op
 def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any) -> Any:
-    found = _one_hot(inputs, num_classes, -1, dtype or "float32")
+    found = _one_hot(inputs, num_classes, -1, dtype or floatx())
     return np.max(found, axis=1 if found.ndim > 2 else 0)
 
 
@@ -124,7 +123,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = No
     array([0.6, 0.8], dtype=float32)
     """
     xp, x = namespace(), floating(x)
-    least = 1e-7 if epsilon is None else epsilon
+    least = smallest() if epsilon is None else epsilon
     if order == 2:
         squares = xp.sum(x * x, axis=axis, keepdims=True)
         return x / xp.sqrt(xp.maximum(squares, least ** 2 if epsilon is None else least))
@@ -149,7 +148,7 @@ def _probabilities(output: Any, from_logits: bool, axis: int = -1) -> Any:
         return log_softmax(output, axis)
     xp = namespace()
     output = output / xp.sum(output, axis=axis, keepdims=True)
-    return xp.log(xp.minimum(xp.maximum(output, _EPSILON), 1 - _EPSILON))
+    return xp.log(xp.minimum(xp.maximum(output, smallest()), 1 - smallest()))
 
 
 @op
@@ -185,7 +184,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     xp, target, output = namespace(), floating(target), floating(output)
     if from_logits:
         return activations.softplus(output) - output * target
-    output = xp.minimum(xp.maximum(output, _EPSILON), 1 - _EPSILON)
+    output = xp.minimum(xp.maximum(output, smallest()), 1 - smallest())
     return -(target * xp.log(output) + (1 - target) * xp.log(1 - output))
 
 
@@ -218,7 +217,7 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Axis 
     array([[-1.,  1.]], dtype=float32)
     """
     xp, x, along = namespace(), floating(x), axes(axis)
-    small = 1e-7 if epsilon is None else epsilon
+    small = smallest() if epsilon is None else epsilon
     found = (x - xp.mean(x, axis=along, keepdims=True)) / xp.sqrt(xp.var(x, axis=along, keepdims=True) + small)
     found = found if gamma is None else found * tensor(gamma)
     return found if beta is None else found + tensor(beta)

@@ -26,7 +26,7 @@ class FunctionCall(Layer):
     """
 
     def __init__(self, function: Callable[..., Any], *, name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name or unique_name(function.__name__), **kwargs)
+        super().__init__(name=name or unique_name(function.__name__.strip("_")), **kwargs)
         self.function = function
         self.built = True
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.config import floatx
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import Node, Symbol
 from fastrnn.layers.base import Layer
@@ -50,7 +51,7 @@ class InputLayer(Layer):
         node = self._node_of_input
         if node is None:
             self._node_of_input = node = Node(self, [])
-            node.makes(self.batch_shape, [self.input_dtype or "float32"], [False])
+            node.makes(self.batch_shape, [self.input_dtype or floatx()], [False])
         self._nodes.add(node)
         return node.outputs[0]
 
