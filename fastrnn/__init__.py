@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         callbacks,
         constraints,
         datasets,
+        generation,
         initializers,
         layers,
         losses,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fastrnn.models import Model, Sequential
 
 __all__ = [
-    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "datasets",
+    "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "constraints", "datasets", "generation",
     "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
     "regularizers", "saving", "set_num_threads", "show_config", "utils",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ A module imports, at the top of its file, only what comes before it in this list
 same bars where that closes no circle; imports for types alone count as well:
 `_core`, `arrays`, `registered`, `registry`, `runtime`, `spellings` | `graph` | `activations`, `initializers`,
 `regularizers`, `constraints` | `layers` | `losses`, `metrics`, `optimizers` | `ops` | `training` | `callbacks` |
-`models`, `saving` | `preprocessing`, `utils`, `datasets`
+`models`, `saving` | `generation`, `preprocessing`, `utils`, `datasets`
 """
 ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
 #: Imports for types alone that point the other way.
