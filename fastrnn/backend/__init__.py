@@ -56,6 +56,7 @@ from fastrnn.backend.arrays import (
     zeros,
     zeros_like,
 )
+from fastrnn.backend.ctc import ctc_decode
 from fastrnn.backend.drawing import (
     dropout,
     random_bernoulli,
@@ -144,6 +145,7 @@ from fastrnn.ops import (
     transpose,
     var,
 )
+from fastrnn.ops.ctc import ctc_batch_cost
 from fastrnn.registry import absent
 
 #: What Keras 2 has and fastrnn has not, and the way out.
@@ -163,19 +165,19 @@ INSTEAD = {
 __all__ = [
     "abs", "all", "any", "arange", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "batch_get_value",
     "batch_normalization", "batch_set_value", "bias_add", "binary_crossentropy", "cast", "cast_to_floatx",
-    "categorical_crossentropy", "clear_session", "clip", "concatenate", "constant", "cos", "count_params", "cumprod",
-    "cumsum", "dot", "dropout", "dtype", "elu", "epsilon", "equal", "eval", "exp", "expand_dims", "eye", "flatten",
-    "floatx", "foldl", "foldr", "gather", "get_uid", "get_value", "greater", "greater_equal", "hard_sigmoid",
-    "image_data_format", "in_test_phase", "in_top_k", "in_train_phase", "int_shape", "is_keras_tensor", "is_sparse",
-    "is_tensor", "l2_normalize", "learning_phase", "less", "less_equal", "log", "logsumexp", "map_fn", "max",
-    "maximum", "mean", "min", "minimum", "moving_average_update", "name_scope", "ndim", "not_equal", "one_hot", "ones",
-    "ones_like", "permute_dimensions", "pow", "print_tensor", "prod", "random_bernoulli", "random_binomial",
-    "random_normal", "random_normal_variable", "random_uniform", "random_uniform_variable", "relu", "repeat",
-    "repeat_elements", "reset_uids", "reshape", "reverse", "rnn", "round", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_value", "shape", "sigmoid", "sign", "sin", "softmax", "softplus", "softsign",
-    "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square", "squeeze", "stack", "std",
-    "stop_gradient", "sum", "switch", "tanh", "temporal_padding", "tile", "to_dense", "transpose", "truncated_normal",
-    "update", "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
+    "categorical_crossentropy", "clear_session", "clip", "concatenate", "constant", "cos", "count_params",
+    "ctc_batch_cost", "ctc_decode", "cumprod", "cumsum", "dot", "dropout", "dtype", "elu", "epsilon", "equal", "eval",
+    "exp", "expand_dims", "eye", "flatten", "floatx", "foldl", "foldr", "gather", "get_uid", "get_value", "greater",
+    "greater_equal", "hard_sigmoid", "image_data_format", "in_test_phase", "in_top_k", "in_train_phase", "int_shape",
+    "is_keras_tensor", "is_sparse", "is_tensor", "l2_normalize", "learning_phase", "less", "less_equal", "log",
+    "logsumexp", "map_fn", "max", "maximum", "mean", "min", "minimum", "moving_average_update", "name_scope", "ndim",
+    "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pow", "print_tensor", "prod",
+    "random_bernoulli", "random_binomial", "random_normal", "random_normal_variable", "random_uniform",
+    "random_uniform_variable", "relu", "repeat", "repeat_elements", "reset_uids", "reshape", "reverse", "rnn", "round",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape", "sigmoid", "sign", "sin", "softmax",
+    "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square", "squeeze",
+    "stack", "std", "stop_gradient", "sum", "switch", "tanh", "temporal_padding", "tile", "to_dense", "transpose",
+    "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
