@@ -35,6 +35,7 @@ class Schedule:
 
     Attributes:
         takers: for each input the layers that read it.
+        ranks, outputs: of each slot how many axes its array has; the slots of the graph's outputs.
         variables: with `frozen`, the trainable variables that a backward pass reaches, each once.
     """
 
@@ -44,7 +45,7 @@ class Schedule:
         self.graph = graph
         table = steps_of(graph, masked)
         self.steps, self._size = table.steps, table.size
-        self._outputs = table.outputs
+        self.outputs, self.ranks = table.outputs, table.ranks
         self._masks = [table.masked[slot] for slot in table.outputs]
         self.takers = table.takers
         self._inputs = len(graph.inputs)
@@ -71,7 +72,7 @@ class Schedule:
                 return None
             line.append((step.layer.forward, INFERENCE_ROWS if step.rows else INFERENCE))
             last = step.outputs[0]
-        return line if self._outputs == [last] else None
+        return line if self.outputs == [last] else None
 
     @property
     def runner(self) -> Any:
@@ -96,7 +97,7 @@ class Schedule:
     def _prepare_backward(self) -> None:
         """Which steps a backward pass goes through, and which gradients each must give."""
         live = [False] * self._size             # a gradient can come
-        for index, slot in enumerate(self._outputs):
+        for index, slot in enumerate(self.outputs):
             live[slot] = live[slot] or self._wanted is None or index in self._wanted
         for step in reversed(self.steps):
             if any(live[slot] for slot in step.outputs):
@@ -130,9 +131,9 @@ class Schedule:
     def fuse(self, index: int) -> bool:
         """From now on the gradient of an output is that of what enters the last activation; False if it cannot be, as
         the output is read elsewhere too."""
-        slot = self._outputs[index]
+        slot = self.outputs[index]
         makers = [step for step in self.steps if slot in step.outputs]
-        read = any(slot in step.inputs for step in self.steps) or self._outputs.count(slot) > 1
+        read = any(slot in step.inputs for step in self.steps) or self.outputs.count(slot) > 1
         if len(makers) != 1 or read or makers[0].layer.output_activation is None:
             return False
         self.calls[makers[0].index].logits = True
@@ -157,7 +158,7 @@ class Schedule:
 
     def maker(self, index: int) -> Any:
         """The layer that makes an output, None where the output is an input."""
-        return next((step.layer for step in self.steps if self._outputs[index] in step.outputs), None)
+        return next((step.layer for step in self.steps if self.outputs[index] in step.outputs), None)
 
     # running -------------------------------------------------------------------------------------------------------
 
@@ -172,12 +173,12 @@ class Schedule:
             for forward, call in self._line:
                 x = forward(x, call=call)
             return [x], [None]
-        slots, known = self._begin(xs, masks)
+        slots, known = self.begin(xs, masks)
         for step in self.steps:
             self._run(step, step.layer, self._inference_call(step, known), slots, known)
             for slot in step.free:
                 slots[slot] = None
-        return [slots[slot] for slot in self._outputs], self._masks_of(known)
+        return [slots[slot] for slot in self.outputs], self._masks_of(known)
 
     def infer_by(self, look: Callable[[Any, Callable[[Any], Any]], Any], xs: Arrays) -> None:
         """`infer` with a look at each step.
@@ -187,18 +188,28 @@ class Schedule:
                 the outputs.
             xs: the inputs.
         """
-        slots, known = self._begin(xs, None)
+        slots, known = self.begin(xs, None)
         for step in self.steps:
             call = self._inference_call(step, known)
             look(step.layer, functools.partial(self._run, step, call=call, slots=slots, known=known))
 
-    def _begin(self, xs: Arrays, masks: Arrays | None) -> tuple[list[Any], list[Any]]:
+    def begin(self, xs: Arrays, masks: Arrays | None) -> tuple[list[Any], list[Any]]:
         """Slots of arrays and of masks, with those of the inputs."""
         slots = [*xs, *[None] * (self._size - self._inputs)]
         known: list[Any] = [None] * self._size if self.any_masks else []
         if masks is not None and known:
             known[:self._inputs] = masks
         return slots, known
+
+    def infer_step(self, step: Step, layer: Any, slots: list[Any], known: list[Any]) -> None:
+        """One step of `infer`, by a layer that takes the place of the step's own.
+
+        Args:
+            step: one of `steps`.
+            layer: with a `forward` as that of the step's layer.
+            slots, known: arrays and masks, as `begin` gave them and the steps before filled them.
+        """
+        self._run(step, layer, self._inference_call(step, known), slots, known)
 
     def _inference_call(self, step: Step, known: list[Any]) -> Call:
         if step.plain:
@@ -210,7 +221,7 @@ class Schedule:
 
     def forward(self, xs: Arrays, masks: Arrays | None = None) -> tuple[list[Any], list[Any]]:
         """As `infer`, in training; the calls keep what `backward` needs."""
-        slots, known = self._begin(xs, masks)
+        slots, known = self.begin(xs, masks)
         for step, call in zip(self.steps, self.calls):
             call.kept = None
             if step.sees_mask:
@@ -218,7 +229,7 @@ class Schedule:
             self._run(step, step.layer, call, slots, known)
             for slot in step.free:
                 slots[slot] = None
-        return [slots[slot] for slot in self._outputs], self._masks_of(known)
+        return [slots[slot] for slot in self.outputs], self._masks_of(known)
 
     def _run(self, step: Step, layer: Any, call: Call, slots: list[Any], known: list[Any]) -> Any:
         if len(step.inputs) == 1 and not step.checks:       # unpacking xs costs a small step 3 %
@@ -248,7 +259,7 @@ class Schedule:
             known[step.outputs[0]] = mask
 
     def _masks_of(self, known: list[Any]) -> list[Any]:
-        return [known[slot] if masked else None for slot, masked in zip(self._outputs, self._masks)]
+        return [known[slot] if masked else None for slot, masked in zip(self.outputs, self._masks)]
 
     def backward(self, dys: Arrays) -> list[Any]:
         """Gradients after `forward`: those of the variables are in their `grad`, those of the inputs are returned.
@@ -258,7 +269,7 @@ class Schedule:
         """
         grads: list[Any] = [None] * self._size
         owned: set[int] = set()                 # slots whose gradient is an array that is nobody else's
-        for slot, dy in zip(self._outputs, dys, strict=True):
+        for slot, dy in zip(self.outputs, dys, strict=True):
             if dy is not None:
                 _add(grads, owned, slot, dy)
         if self._pass is not None:
