@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from fastrnn.config import DTypePolicy
     from fastrnn.graph.symbol import Symbol as KerasTensor
     from fastrnn.initializers import Initializer
-    from fastrnn.layers import Input, Layer, Operation
+    from fastrnn.layers import Input, InputSpec, Layer, Operation
     from fastrnn.layers.variable import Variable
     from fastrnn.losses import Loss
     from fastrnn.metrics import Metric
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
     from fastrnn.regularizers import Regularizer
 
 __all__ = [
-    "DTypePolicy", "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
+    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
     "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks",
-    "config", "constraints", "datasets", "generation", "get_num_threads", "initializers", "layers", "losses",
-    "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
-    "regularizers", "saving", "set_num_threads", "show_config", "tree", "utils", "version",
+    "config", "constraints", "datasets", "generation", "get_num_threads", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
+    "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {
-    "DTypePolicy": "config", "Initializer": "initializers", "Input": "layers", "Layer": "layers", "Loss": "losses",
-    "Metric": "metrics", "Model": "models", "Operation": "layers", "Optimizer": "optimizers",
+    "DTypePolicy": "config", "Initializer": "initializers", "Input": "layers", "InputSpec": "layers", "Layer": "layers",
+    "Loss": "losses", "Metric": "metrics", "Model": "models", "Operation": "layers", "Optimizer": "optimizers",
     "Regularizer": "regularizers", "Sequential": "models", "Variable": "layers.variable", "name_scope": "backend",
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ from fastrnn.backend.arrays import (
     zeros,
     zeros_like,
 )
-from fastrnn.backend.ctc import ctc_batch_cost, ctc_decode
+from fastrnn.backend.ctc import ctc_decode
 from fastrnn.backend.drawing import (
     dropout,
     random_bernoulli,
@@ -145,6 +145,7 @@ from fastrnn.ops import (
     transpose,
     var,
 )
+from fastrnn.ops.ctc import ctc_batch_cost
 from fastrnn.registry import absent
 
 #: What Keras 2 has and fastrnn has not, and the way out.
@@ -172,11 +173,11 @@ __all__ = [
     "logsumexp", "map_fn", "max", "maximum", "mean", "min", "minimum", "moving_average_update", "name_scope", "ndim",
     "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "pow", "print_tensor", "prod",
     "random_bernoulli", "random_binomial", "random_normal", "random_normal_variable", "random_uniform",
-    "random_uniform_variable", "relu", "repeat", "repeat_elements", "reset_uids", "reshape", "reverse", "rnn",
-    "round", "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape", "sigmoid", "sign", "sin",
-    "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "sum", "switch", "tanh", "temporal_padding", "tile", "to_dense",
-    "transpose", "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
+    "random_uniform_variable", "relu", "repeat", "repeat_elements", "reset_uids", "reshape", "reverse", "rnn", "round",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape", "sigmoid", "sign", "sin", "softmax",
+    "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "sqrt", "square", "squeeze",
+    "stack", "std", "stop_gradient", "sum", "switch", "tanh", "temporal_padding", "tile", "to_dense", "transpose",
+    "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "zeros", "zeros_like",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is

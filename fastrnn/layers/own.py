@@ -17,6 +17,7 @@ from fastrnn.graph.eager import Eager
 from fastrnn.graph.symbol import Node, Symbol, flatten, has_symbols, rebuild
 from fastrnn.graph.tape import Unavailable, is_box, plain
 from fastrnn.layers.calling import Calling, Shape
+from fastrnn.layers.variable import Variable
 
 #: Sizes that stand for axes that may vary, the batch's and the others', in two runs on zeros; then larger ones, where
 #: these are too small for the code.
@@ -32,6 +33,7 @@ class Own(Calling):
     """
 
     trainable_weights: Sequence[Any]
+    _variables: list[Variable]
     masks = "merge"
     takes_many = takes_arguments = True
     output_activation = None
@@ -171,6 +173,15 @@ class Own(Calling):
         return [any(masked) or _makes_masks(self)] * count
 
     # what is inside ------------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A variable that is set as an attribute is a weight of the layer."""
+        if isinstance(value, Variable) and "_variables" in vars(self):
+            known = [*self._variables, *(weight for layer in _sublayers(self) for weight in layer.weights)]
+            if not any(weight is value for weight in known):
+                value.path = f"{self.name}/{value.name}"
+                self._variables.append(value)
+        object.__setattr__(self, name, value)
 
     def sublayers(self) -> Sequence[Any]:
         """The layers that attributes hold, in the order in which they were set; in lists and dictionaries too."""

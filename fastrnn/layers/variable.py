@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import arrays
+from fastrnn.config import floatx
 from fastrnn.graph import eager
 from fastrnn.graph.tape import plain, stands_for_an_array
 from fastrnn.layers.array_operators import ArrayOperators
@@ -20,11 +21,13 @@ class Variable(ArrayOperators):
 
     Args:
         data: the values; the variable keeps the array and writes to it. If it is read-only, as a mapped file may be,
-            the first change makes a copy.
+            the first change makes a copy. A number, a list, or a function of the shape and the dtype also does.
         name: "kernel", "bias", ...
         trainable: whether an optimizer changes it.
         regularizer: penalty on it, or None.
         constraint: applied after each update, or None.
+        shape: of what a function gives.
+        dtype: of the values; by default that of an array, and `fastrnn.config.floatx()` otherwise.
 
     Example:
 
@@ -38,8 +41,11 @@ class Variable(ArrayOperators):
         super().__init_subclass__(**kwargs)
         stands_for_an_array(cls)
 
-    def __init__(self, data: np.ndarray, name: str, trainable: bool = True, regularizer: Any = None,
-                 constraint: Any = None) -> None:
+    def __init__(self, data: Any, name: str = "variable", trainable: bool = True, regularizer: Any = None,
+                 constraint: Any = None, *, shape: Any = None, dtype: Any = None) -> None:
+        if dtype is not None or not isinstance(data, np.ndarray):
+            dtype = dtype or floatx()
+            data = np.array(data(tuple(shape or ()), dtype) if callable(data) else data, dtype)
         self.data = _plain(data)
         self.name = name
         self.path = name

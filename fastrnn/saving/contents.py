@@ -82,8 +82,9 @@ def of_today(model: Any, places: Sequence[Place], tensors: Sequence[Tensor], ver
         layer: Any = place.part.layer
         value = values(tensor, place.variable.dtype)
         gates = scaled.get(id(layer))
-        units: int = layer.units if hasattr(layer, "units") else len(value.T)
-        found.append(layouts.scaled_gates(value, gates, units) if gates else value)
+        if gates:
+            value = layouts.scaled_gates(value, gates, layer.units if hasattr(layer, "units") else len(value.T))
+        found.append(value)
     if scaled:
         warnings.warn(f"{file}: hard_sigmoid is 1.2 times steeper in Keras {version} than in Keras 3 and fastrnn. The "
                       "weights of its gates are multiplied by that, so that the results are those of the Keras that "

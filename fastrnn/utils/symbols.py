@@ -1,25 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What programs ask of symbols, and how they start with a clean slate."""
+"""What programs ask of symbols."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from fastrnn.graph.symbol import Symbol
-from fastrnn.layers.base import reset_names
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether something is a symbol, as `Input` and calls on symbols give them.
-
-    Args:
-        x: anything.
-
-    >>> import fastrnn
-    >>> is_keras_tensor(fastrnn.Input((3,))), is_keras_tensor([3])
-    (True, False)
-    """
-    return isinstance(x, Symbol)
 
 
 def get_source_inputs(tensor: Any) -> list[Any]:
@@ -49,17 +33,3 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         else:
             found[id(symbol)] = symbol
     return list(found.values())
-
-
-def clear_session(free_memory: bool = True) -> None:
-    """Start the numbering of layers' names anew; there is no other state that models share.
-
-    Args:
-        free_memory: without effect: a model's memory is free when nothing refers to it.
-
-    >>> import fastrnn
-    >>> clear_session()
-    >>> fastrnn.layers.Dense(1).name
-    'dense'
-    """
-    reset_names()

@@ -20,6 +20,9 @@ CUBE, OTHER, STEPS = floats(2, 3, 4), floats(2, 4, 5), floats(2, 5, 3)
 WHOLE = np.array([[3, 0, 2], [1, 2, 1]], "int32")
 P = P / P.sum(axis=1, keepdims=True)
 
+LABELS, SPOKEN = np.array([[1, 0], [2, 0]], "int32"), floats(2, 5, 4, least=0.1, most=1.0)
+SPOKEN = SPOKEN / SPOKEN.sum(axis=2, keepdims=True)
+
 #: By name: arguments and keywords, of each case.
 CASES: dict[str, Any] = {
     **{name: [((A,), {})] for name in ("abs", "square", "exp", "sin", "cos", "tanh", "sigmoid", "softplus", "softsign",
@@ -69,6 +72,7 @@ CASES: dict[str, Any] = {
     "categorical_crossentropy": [((P, P), {}), ((P, A), {"from_logits": True})],
     "sparse_categorical_crossentropy": [((WHOLE[:, 0].copy(), P[:2]), {})],
     "binary_crossentropy": [((P, P), {}), ((P, A), {"from_logits": True})],
+    "ctc_batch_cost": [((LABELS, SPOKEN, np.array([[5], [4]]), np.array([[2], [1]])), {})],
     "map_fn": [((lambda x: x * 2, A), {})],
     "foldl": [((lambda total, x: total * 0.5 + x, A), {})],
     "foldr": [((lambda total, x: total * 0.5 + x, A), {})],

@@ -12,16 +12,16 @@ import fastrnn
 import fastrnn.backend as K
 from fastrnn import ops
 from fastrnn.graph.eager import Eager, differentiated
-from tests.backend.cases import CASES, CUBE, EVERY, MASK, RNG, STEPS, A, U, W, floats
+from tests.backend.cases import CASES, CUBE, EVERY, LABELS, MASK, RNG, SPOKEN, STEPS, A, U, W, floats
 
 #: Whose values are no functions of arrays, or random; most have tests below.
 OTHERS = {
-    "backend", "batch_get_value", "batch_set_value", "clear_session", "dropout", "dtype", "epsilon", "floatx",
-    "get_uid", "image_data_format", "in_test_phase", "in_train_phase", "is_keras_tensor", "is_sparse", "is_tensor",
-    "learning_phase", "logsumexp", "moving_average_update", "name_scope", "print_tensor", "random_bernoulli",
-    "random_binomial", "random_normal", "random_normal_variable", "random_uniform", "random_uniform_variable",
-    "reset_uids", "rnn", "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape", "to_dense",
-    "truncated_normal", "update", "update_add", "update_sub", "variable"}  # fmt: skip
+    "backend", "batch_get_value", "batch_set_value", "clear_session", "ctc_decode", "dropout", "dtype", "epsilon",
+    "floatx", "get_uid", "image_data_format", "in_test_phase", "in_train_phase", "is_keras_tensor", "is_sparse",
+    "is_tensor", "learning_phase", "logsumexp", "moving_average_update", "name_scope", "print_tensor",
+    "random_bernoulli", "random_binomial", "random_normal", "random_normal_variable", "random_uniform",
+    "random_uniform_variable", "reset_uids", "rnn", "set_epsilon", "set_floatx", "set_image_data_format", "set_value",
+    "shape", "to_dense", "truncated_normal", "update", "update_add", "update_sub", "variable"}  # fmt: skip
 
 
 def test_every_function_has_a_case():
@@ -145,6 +145,36 @@ class TestVariables:
         K.set_value(layer.kernel, [[1.0], [2.0]])
         np.testing.assert_array_equal(layer(np.ones((1, 2))), [[3]])
 
+    @pytest.mark.parametrize("make", [lambda: K.variable([1.0, 1.0], name="scale"),
+                                      lambda: fastrnn.Variable([1.0, 1.0], name="scale")])
+    def test_of_a_layer_of_ones_own_are_its_weights(self, make, tmp_path):
+        class Scale(fastrnn.layers.Layer):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.scale = make()
+                self.calls = fastrnn.Variable(0.0, name="calls", trainable=False)
+                self.same = self.scale
+
+            def call(self, x):
+                return x * self.scale
+
+        model = fastrnn.Sequential([fastrnn.Input((2,)), Scale(name="one")])
+        assert [weight.path for weight in model.weights] == ["one/scale", "one/calls"]
+        assert len(model.trainable_weights) == 1
+        model.compile("sgd", "mse")
+        x = floats(16, 2)
+        model.fit(x, x * [2.0, -1.0], epochs=400, batch_size=16, verbose=0)
+        np.testing.assert_allclose(model.get_weights()[0], [2, -1], atol=0.05)
+        model.save(tmp_path / "model.keras")
+        loaded = fastrnn.models.load_model(tmp_path / "model.keras", custom_objects={"Scale": Scale})
+        np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+    def test_are_made_as_in_keras(self):
+        v = fastrnn.Variable(fastrnn.initializers.Ones(), shape=(2, 3))
+        assert v.shape == (2, 3) and v.dtype == "float32" and v.trainable and v.data.all()
+        assert fastrnn.Variable(np.zeros(2), dtype="float32").dtype == fastrnn.Variable([1, 2]).dtype == "float32"
+        assert fastrnn.Variable(np.zeros(2)).dtype == "float64"
+
     def test_errors(self):
         with pytest.raises(TypeError, match=r"set_value: expected a variable, got float.*learning_rate"):
             K.set_value(0.1, 0.2)
@@ -212,3 +242,38 @@ class TestOthers:
         capsys.readouterr()
         assert model(np.full((1, 1), 7.0)) == 7
         assert capsys.readouterr().out == "x = [[7.]]\n"
+
+
+class TestCTC:
+    LENGTHS = np.array([[5], [4]]), np.array([[2], [1]])
+
+    def test_gradient_against_central_differences(self):
+        x = SPOKEN.astype("float64")
+        weights = np.array([[1.0], [-0.5]])
+
+        def total(x):
+            return ops.sum(K.ctc_batch_cost(LABELS, x, *self.LENGTHS) * weights)
+
+        gradient = differentiated(total, x)[1](np.ones(()))[0]
+        expected = np.zeros_like(x)
+        for place in np.ndindex(x.shape):
+            moved = x.copy()
+            moved[place] += 1e-6
+            above = total(moved)
+            moved[place] -= 2e-6
+            expected[place] = (above - total(moved)) / 2e-6
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+    def test_a_model_of_it_learns(self):
+        """As in Keras's example of reading pictures: the loss is the output of a Lambda of four inputs."""
+        fastrnn.utils.set_random_seed(1)
+        x, labels = fastrnn.Input((5, 3), name="x"), fastrnn.Input((2,), name="labels")
+        steps, count = fastrnn.Input((1,), name="steps"), fastrnn.Input((1,), name="count")
+        y = fastrnn.layers.Dense(4, activation="softmax")(fastrnn.layers.LSTM(8, return_sequences=True)(x))
+        loss = fastrnn.layers.Lambda(lambda args: K.ctc_batch_cost(*args), name="ctc")([labels, y, steps, count])
+        model = fastrnn.Model([x, labels, steps, count], loss)
+        model.compile(fastrnn.optimizers.Adam(0.05), loss=lambda y_true, y_pred: y_pred)
+        found = model.fit([STEPS, LABELS, *self.LENGTHS], np.zeros((2, 1)), epochs=40, verbose=0).history["loss"]
+        assert found[-1] < 0.1 * found[0]
+        decoded = K.ctc_decode(fastrnn.Model(x, y)(STEPS), np.array([5, 4]))[0][0]
+        assert [row[row >= 0].tolist() for row in decoded] == [[1, 0], [2]]

@@ -73,20 +73,20 @@ class Span:
         return cls(**config)
 
 
-def double(x):
+def doubled_here(x):
     return 2 * x
 
 
 def test_objects_of_ones_own():
-    config = serialize_keras_object([Span(3), double])
+    config = serialize_keras_object([Span(3), doubled_here])
     with pytest.raises(ValueError, match=r"unknown class 'Span'.*register_keras_serializable"):
         deserialize_keras_object(config)
-    with pytest.raises(ValueError, match="unknown function 'double'"):
+    with pytest.raises(ValueError, match="unknown function 'doubled_here'"):
         deserialize_keras_object(config[1])
-    span, function = deserialize_keras_object(config, {"Span": Span, "double": double})
-    assert span.width == 3 and function is double
-    with fastrnn.saving.custom_object_scope({"Span": Span, "double": double}):
-        assert deserialize_keras_object(config)[1] is double
+    span, function = deserialize_keras_object(config, {"Span": Span, "doubled_here": doubled_here})
+    assert span.width == 3 and function is doubled_here
+    with fastrnn.saving.custom_object_scope({"Span": Span, "doubled_here": doubled_here}):
+        assert deserialize_keras_object(config)[1] is doubled_here
 
 
 def test_functions_of_keras():
