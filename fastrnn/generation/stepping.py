@@ -66,9 +66,7 @@ class Stepper:
     """
 
     def __init__(self, model: Any, inputs: Sequence[Any], token_input: int, batch: int) -> None:
-        if not isinstance(model, Network) or not hasattr(model, "graph"):
-            raise TypeError(f"generate model: expected a Sequential or a Model of layers, got {type(model).__name__}")
-        self._name, graph = str(model), model.graph
+        self._name, graph = str(model), graph_of(model)
         self._schedule = Schedule(Graph(graph.inputs, graph.outputs[0], model))
         self._place = token_input
         shape = graph.inputs[token_input].shape
@@ -119,9 +117,9 @@ class Stepper:
             outputs = [_LAST] * len(step.outputs)
         elif any(kind != _BY_STEP for kind in moving):
             raise self._cannot(layer, "reads what is known after the last step alone")
+        elif isinstance(layer, Bidirectional) or getattr(layer, "go_backwards", False):
+            raise self._cannot(layer, "reads the sequence from its end")
         elif isinstance(layer, States):
-            if isinstance(layer, Bidirectional) or layer.go_backwards:      # type: ignore[attr-defined]
-                raise self._cannot(layer, "reads the sequence from its end")
             if any(kind != _STEADY for kind in kinds[1:1 + len(step.inputs[1:])]):
                 raise self._cannot(layer, "begins with states that change with each token")
             outputs = [_BY_STEP if layer.return_sequences else _LAST,       # type: ignore[attr-defined]
@@ -204,6 +202,19 @@ class Stepper:
         if everything:
             self._slots = [None if x is None else x[rows] for x in self._slots]
             self._known = [None if mask is None else mask[rows] for mask in self._known]
+
+
+def graph_of(model: Any) -> Graph:
+    """The graph of a model.
+
+    Raises:
+        TypeError: it has none.
+        ValueError: it is not built.
+    """
+    if not isinstance(model, Network) or model.takes_arguments:
+        what = f"{model}, whose call is its own" if isinstance(model, Network) else type(model).__name__
+        raise TypeError(f"generate model: expected a Sequential or a Model(inputs, outputs), got {what}")
+    return model.graph
 
 
 def _reads(step: Step) -> list[int]:
