@@ -45,7 +45,7 @@ def generate(model: Any, prompt: Any, max_length: int, sampler: Any = "greedy", 
     Returns:
         int64 (batch, length), at most max_length; (length,) for one prompt (time,) without `inputs`. With
         `BeamSampler(return_all_beams=True)` (batch, beams, length). With `return_scores` a tuple of it and float64
-        scores (batch,), or (batch, beams).
+        scores (batch,), or (batch, beams); where there are fewer sequences than beams, the scores of the rest are -inf.
 
     Raises:
         ValueError: an argument does not fit, or the model has a layer that cannot be stepped, such as `Bidirectional`,
@@ -110,7 +110,7 @@ def _write(step: Stepper, tokens: np.ndarray, lengths: np.ndarray, max_length: i
         if beams > 1:
             y = np.take_along_axis(y, parents[:, :, None], axis=1)
             done = np.take_along_axis(done, parents, axis=1)
-        y[:, :, t] = chosen
+        y[:, :, t] = chosen = np.where(given[:, None], y[:, :, t], chosen)     # also in beams that are none yet
         done = done | (np.isin(chosen, ends) & ~given[:, None])
         if done.all():
             return y[:, :, :t + 1], scores

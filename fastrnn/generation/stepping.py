@@ -120,8 +120,9 @@ class Stepper:
         elif isinstance(layer, Bidirectional) or getattr(layer, "go_backwards", False):
             raise self._cannot(layer, "reads the sequence from its end")
         elif isinstance(layer, States):
-            if any(kind != _STEADY for kind in kinds[1:1 + len(step.inputs[1:])]):
-                raise self._cannot(layer, "begins with states that change with each token")
+            count = len(step.inputs)
+            if kinds[0] == _STEADY or _BY_STEP in kinds[1:count] or _STEADY in kinds[count:]:
+                raise self._cannot(layer, "reads tokens as its states, or a mask that is not of the tokens")
             outputs = [_BY_STEP if layer.return_sequences else _LAST,       # type: ignore[attr-defined]
                        *[_LAST] * (len(step.outputs) - 1)]
             layer = _Continued(layer)
@@ -147,7 +148,8 @@ class Stepper:
             fixed += [x for x in layer._constants or () if x is not None and x.ndim]
         else:
             known, raised = isinstance(layer, _ON_EACH_STEP) and not isinstance(layer, Dot), rank > 2
-        axes = [] if rank < 3 else [axis % rank for axis in np.atleast_1d(getattr(layer, "axis", -1)).tolist()]
+        own = getattr(layer, "axis", -1 if isinstance(layer, (Activation, Dense)) else 2)      # 2 is none that matters
+        axes = [axis + rank if axis < 0 else axis for axis in np.atleast_1d(own).tolist()]
         masks = [slot for slot in step.masks if slot >= 0 and self._kinds[slot] == _STEADY]
         return known and 1 not in axes and not masks and all(_same_at_each_step(x, rank, raised) for x in fixed)
 

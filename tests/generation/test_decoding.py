@@ -298,6 +298,21 @@ class TestSequences:
         padded, mask = np.array([[1, 2, 3], [4, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]])
         assert np.array_equal(generate(model, padded, 9, mask=mask), generate(model, [[1, 2, 3], [4]], 9))
 
+    def test_more_beams_than_sequences(self):
+        model = language_model(LSTM(8, return_sequences=True))
+        found, scores = generate(model, [[1, 2], [3]], 3, BeamSampler(60, return_all_beams=True), return_scores=True)
+        assert np.isfinite(scores).sum(axis=1).tolist() == [V, V * V]
+        assert (found[0, :, :2] == [1, 2]).all()
+        assert len({tuple(row) for row in found[1, :V * V].tolist()}) == V * V
+
+    def test_a_model_of_a_fixed_length(self):
+        model = fastrnn.Sequential([Input((4,)), Embedding(V, 5), LSTM(8), Dense(V, activation="softmax")])
+        weighed(model)
+        free = fastrnn.Sequential([Embedding(V, 5), LSTM(8), Dense(V, activation="softmax")])
+        free.build((None, None))
+        free.set_weights(model.get_weights())
+        assert np.array_equal(generate(model, [[1], [2]], 9), generate(free, [[1], [2]], 9))
+
     def test_shapes(self):
         model = language_model(LSTM(8, return_sequences=True))
         assert generate(model, [1, 2], 5).shape == (5,)
@@ -394,6 +409,15 @@ class TestRefuses:
         with pytest.raises(ValueError, match=r"generate cannot step \w+ 'odd'"):
             generate(fastrnn.Model(tokens, y), [1, 2], 5)
 
+    @pytest.mark.parametrize("make", [
+        lambda x: Dense(V, name="odd")(x), lambda x: layers.Activation("softmax", name="odd")(x),
+        lambda x: LayerNormalization(name="odd")(x), lambda x: Concatenate(name="odd")([x, x]),
+    ])
+    def test_layers_whose_features_are_the_steps(self, make):
+        steps = Input((3,))
+        with pytest.raises(ValueError, match=r"generate cannot step \w+ 'odd'"):
+            generate(fastrnn.Model(steps, make(steps)), [1, 2, 3], 5)
+
     def test_what_differs_from_step_to_step(self):
         """Positions, as an input or as a constant."""
         tokens, places = Input((None,), dtype="int32"), Input((3, 4))
@@ -428,7 +452,7 @@ class TestRefuses:
             generate(model, **{"prompt": [1, 2], "max_length": 5, **arguments})
 
     def test_models(self):
-        with pytest.raises(TypeError, match="generate model: expected a Sequential or a Model\(inputs, outputs\), got function"):
+        with pytest.raises(TypeError, match=r"generate model: .* Model\(inputs, outputs\), got function"):
             generate(lambda x: x, [1], 5)
         with pytest.raises(ValueError, match="from_logits: the output of .* comes from neither"):
             generate(language_model(LSTM(4), activation="sigmoid"), [1], 5)

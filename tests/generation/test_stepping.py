@@ -69,5 +69,5 @@ def test_a_model_with_a_call_of_its_own():
         def call(self, x):
             return self.dense(x)
 
-    with pytest.raises(TypeError, match=r"expected a Sequential or a Model\(inputs, outputs\), got Own '.*', whose call"):
+    with pytest.raises(TypeError, match=r"a Sequential or a Model\(inputs, outputs\), got Own '.*', whose call"):
         Stepper(Own(), [], 0, 1)
