@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastrnn.generation.generate import generate
+from fastrnn.generation.decoding import generate
 from fastrnn.generation.samplers import (
     BeamSampler,
     GreedySampler,

@@ -196,9 +196,7 @@ class BeamSampler(Sampler):
     def choose(self, log_probabilities: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch, _, vocabulary = log_probabilities.shape
         every = (scores[:, :, None] + log_probabilities).reshape(batch, -1)
-        best = every.argpartition(-self.beams, axis=-1)[:, -self.beams:]
-        best.sort(axis=-1)                  # so that at equal scores the first comes first
-        best = np.take_along_axis(best, _ranked(np.take_along_axis(every, best, axis=-1)), axis=-1)
+        best = np.array([_highest(row, self.beams) for row in every])
         return best // vocabulary, best % vocabulary
 
     def get_config(self) -> dict[str, Any]:
@@ -208,6 +206,13 @@ class BeamSampler(Sampler):
 def _ranked(values: np.ndarray) -> np.ndarray:
     """Indices along the last axis, the highest value's first; of equal ones in their order."""
     return np.argsort(-values, axis=-1, kind="stable")
+
+
+def _highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the highest values, the highest first; of equal ones the first, in their order. No sort of all."""
+    limit = np.partition(values, -count)[-count]
+    above, equal = np.flatnonzero(values > limit), np.flatnonzero(values == limit)
+    return np.concatenate([above[_ranked(values[above])], equal[:count - len(above)]])
 
 
 def _count(sampler: Sampler, argument: str, value: Any) -> int:

@@ -66,9 +66,7 @@ class Stepper:
     """
 
     def __init__(self, model: Any, inputs: Sequence[Any], token_input: int, batch: int) -> None:
-        if not isinstance(model, Network) or not hasattr(model, "graph"):
-            raise TypeError(f"generate model: expected a Sequential or a Model of layers, got {type(model).__name__}")
-        self._name, graph = str(model), model.graph
+        self._name, graph = str(model), graph_of(model)
         self._schedule = Schedule(Graph(graph.inputs, graph.outputs[0], model))
         self._place = token_input
         shape = graph.inputs[token_input].shape
@@ -119,11 +117,12 @@ class Stepper:
             outputs = [_LAST] * len(step.outputs)
         elif any(kind != _BY_STEP for kind in moving):
             raise self._cannot(layer, "reads what is known after the last step alone")
+        elif isinstance(layer, Bidirectional) or getattr(layer, "go_backwards", False):
+            raise self._cannot(layer, "reads the sequence from its end")
         elif isinstance(layer, States):
-            if isinstance(layer, Bidirectional) or layer.go_backwards:      # type: ignore[attr-defined]
-                raise self._cannot(layer, "reads the sequence from its end")
-            if any(kind != _STEADY for kind in kinds[1:1 + len(step.inputs[1:])]):
-                raise self._cannot(layer, "begins with states that change with each token")
+            count = len(step.inputs)
+            if kinds[0] == _STEADY or _BY_STEP in kinds[1:count] or _STEADY in kinds[count:]:
+                raise self._cannot(layer, "reads tokens as its states, or a mask that is not of the tokens")
             outputs = [_BY_STEP if layer.return_sequences else _LAST,       # type: ignore[attr-defined]
                        *[_LAST] * (len(step.outputs) - 1)]
             layer = _Continued(layer)
@@ -149,7 +148,8 @@ class Stepper:
             fixed += [x for x in layer._constants or () if x is not None and x.ndim]
         else:
             known, raised = isinstance(layer, _ON_EACH_STEP) and not isinstance(layer, Dot), rank > 2
-        axes = [] if rank < 3 else [axis % rank for axis in np.atleast_1d(getattr(layer, "axis", -1)).tolist()]
+        own = getattr(layer, "axis", -1 if isinstance(layer, (Activation, Dense)) else 2)      # 2 is none that matters
+        axes = [axis + rank if axis < 0 else axis for axis in np.atleast_1d(own).tolist()]
         masks = [slot for slot in step.masks if slot >= 0 and self._kinds[slot] == _STEADY]
         return known and 1 not in axes and not masks and all(_same_at_each_step(x, rank, raised) for x in fixed)
 
@@ -204,6 +204,19 @@ class Stepper:
         if everything:
             self._slots = [None if x is None else x[rows] for x in self._slots]
             self._known = [None if mask is None else mask[rows] for mask in self._known]
+
+
+def graph_of(model: Any) -> Graph:
+    """The graph of a model.
+
+    Raises:
+        TypeError: it has none.
+        ValueError: it is not built.
+    """
+    if not isinstance(model, Network) or model.takes_arguments:
+        what = f"{model}, whose call is its own" if isinstance(model, Network) else type(model).__name__
+        raise TypeError(f"generate model: expected a Sequential or a Model(inputs, outputs), got {what}")
+    return model.graph
 
 
 def _reads(step: Step) -> list[int]:

@@ -55,8 +55,9 @@ def test_ties_go_to_the_first():
     assert GreedySampler().pick(np.log([[0.2, 0.4, 0.4]])).tolist() == [1]
     assert shares(TopKSampler(k=1, seed=0), np.full(4, 0.25)).tolist() == [1, 0, 0, 0]
     parents, tokens = BeamSampler(2).choose(np.log(np.full((1, 2, 4), 0.25)), np.zeros((1, 2)))
-    assert parents.shape == tokens.shape == (1, 2)
-    assert len({*zip(parents[0].tolist(), tokens[0].tolist(), strict=True)}) == 2
+    assert (parents.tolist(), tokens.tolist()) == ([[0, 0]], [[0, 1]])
+    parents, tokens = BeamSampler(3).choose(np.log([[[0.2, 0.4, 0.4], [0.4, 0.3, 0.3]]]), np.zeros((1, 2)))
+    assert (parents.tolist(), tokens.tolist()) == ([[0, 0, 1]], [[1, 2, 0]])
 
 
 class TestSeeds:

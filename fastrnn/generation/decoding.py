@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.generation import samplers
-from fastrnn.generation.stepping import Stepper
+from fastrnn.generation.stepping import Stepper, graph_of
 
 
 def generate(model: Any, prompt: Any, max_length: int, sampler: Any = "greedy", stop: int | Sequence[int] | None = None,
@@ -45,7 +45,7 @@ def generate(model: Any, prompt: Any, max_length: int, sampler: Any = "greedy", 
     Returns:
         int64 (batch, length), at most max_length; (length,) for one prompt (time,) without `inputs`. With
         `BeamSampler(return_all_beams=True)` (batch, beams, length). With `return_scores` a tuple of it and float64
-        scores (batch,), or (batch, beams).
+        scores (batch,), or (batch, beams); where there are fewer sequences than beams, the scores of the rest are -inf.
 
     Raises:
         ValueError: an argument does not fit, or the model has a layer that cannot be stepped, such as `Bidirectional`,
@@ -110,7 +110,7 @@ def _write(step: Stepper, tokens: np.ndarray, lengths: np.ndarray, max_length: i
         if beams > 1:
             y = np.take_along_axis(y, parents[:, :, None], axis=1)
             done = np.take_along_axis(done, parents, axis=1)
-        y[:, :, t] = chosen
+        y[:, :, t] = chosen = np.where(given[:, None], y[:, :, t], chosen)     # also in beams that are none yet
         done = done | (np.isin(chosen, ends) & ~given[:, None])
         if done.all():
             return y[:, :, :t + 1], scores
@@ -166,7 +166,7 @@ def _prompts(prompt: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     several = isinstance(prompt, (list, tuple)) and len(prompt) > 0 and np.ndim(prompt[0]) > 0
     rows = [_whole(row) for row in (prompt if several else [prompt])]
     alone = not several and rows[0].ndim == 1
-    if not several and not alone:
+    if not several and rows[0].ndim > 1:
         rows = list(rows[0])
     if not rows or any(row.ndim != 1 or not len(row) for row in rows):
         raise ValueError("generate prompt: expected tokens (time,), (batch, time) or a list of sequences, each with "
@@ -193,7 +193,7 @@ def _whole(row: Any) -> np.ndarray:
 
 
 def _index_of(model: Any, token_input: Any, others: int) -> int:
-    count = len(model.graph.inputs) if hasattr(model, "graph") else 1
+    count = len(graph_of(model).inputs)
     if not isinstance(token_input, (int, np.integer)) or not 0 <= token_input < count:
         raise ValueError(f"generate token_input: expected the index of one of the model's {count} inputs, got "
                          f"{token_input!r}")
