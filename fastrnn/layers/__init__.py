@@ -33,7 +33,6 @@ from fastrnn.layers.core.lambda_layer import Lambda
 from fastrnn.layers.core.masking import Masking
 from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.core.wrapper import Wrapper
-from fastrnn.layers.mask_operations import MASK_OPERATIONS as _MASK_OPERATIONS
 from fastrnn.layers.merge.add import Add, add
 from fastrnn.layers.merge.average import Average, average
 from fastrnn.layers.merge.concatenate import Concatenate, concatenate
@@ -212,7 +211,7 @@ if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
 
 _ABSTRACT = (FunctionCall, Layer, Operation, Wrapper)
 
-for _layer in (*(globals()[_name] for _name in __all__), *_MASK_OPERATIONS):
+for _layer in (globals()[_name] for _name in __all__):
     if isinstance(_layer, type) and issubclass(_layer, Layer) and _layer not in _ABSTRACT:
         register(_layer)
         spellings.accept(_layer)

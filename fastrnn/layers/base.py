@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from fastrnn import arrays, constraints, initializers, regularizers
+from fastrnn import activations, arrays, constraints, initializers, regularizers
 from fastrnn.config import floatx
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
@@ -348,7 +349,9 @@ class Layer(Calling):
 
     def own_functions(self) -> dict[str, Any]:
         """The user's own functions among the arguments, by the names that the configuration has for them."""
-        return {}
+        held = [(value.name, value.function) if isinstance(value, activations.FunctionActivation) else
+                (getattr(value, "__name__", ""), value) for value in vars(self).values()]
+        return {name: value for name, value in held if isinstance(value, FunctionType)}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""

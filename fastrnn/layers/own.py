@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from fastrnn.layers.variable import Variable
 #: Sizes that stand for axes that may vary, the batch's and the others', in two runs on zeros; then larger ones, where
 #: these are too small for the code.
 _TRIALS = (((2, 24), (3, 31)), ((2, 160), (3, 167)))
+#: Elements of an input in such a run.
+_MOST = 1 << 28
 
 
 class Own(Calling):
@@ -404,6 +407,9 @@ def _on_zeros(layer: Any, args: Any, kwargs: Any, shapes: Sequence[Shape], dtype
               masked: Sequence[bool], batch: int, size: int) -> _Outputs:
     sizes = [[given if given is not None else size if axis else batch for axis, given in enumerate(shape)]
              for shape in shapes]
+    if any(math.prod(own) > _MOST for own in sizes):
+        raise ValueError(f"expected inputs of at most {_MOST} elements for {batch} samples, got "
+                         f"{', '.join(map(str, shapes))}")
     try:
         return _run_on(layer, args, kwargs, [np.zeros(own, dtype) for own, dtype in zip(sizes, dtypes)], masked)
     except np.linalg.LinAlgError:       # the code inverts matrices
@@ -459,13 +465,13 @@ def _shape_of(value: Any) -> Any:
 
 # layers inside -----------------------------------------------------------------------------------------------------
 
-_NOT_INSIDE = ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables")
+NOT_INSIDE = ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_variables")
 
 
 def _sublayers(layer: Any) -> list[Any]:
     found: dict[int, Any] = {}
     for name, value in vars(layer).items():
-        if name not in _NOT_INSIDE and name not in layer.not_inside:
+        if name not in NOT_INSIDE and name not in layer.not_inside:
             for inner in _layers_in(value):
                 found.setdefault(id(inner), inner)
     return list(found.values())

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn.graph.symbol import has_symbols
 from fastrnn.layers.base import unique_name
-from fastrnn.layers.core.function_call import FunctionCall
+from fastrnn.layers.core.calls import Calls
 from fastrnn.losses import traced
 from fastrnn.losses.shapes import align, prediction_array, target_array
 from fastrnn.losses.weights import rowwise_weights
@@ -135,9 +135,8 @@ class Loss(Configurable):
             ValueError: the shapes do not fit, or a class index is outside the classes.
         """
         if has_symbols((y_true, y_pred)):
-            made: Any = FunctionCall(self, name=unique_name(self.name))(y_true, y_pred, sample_weight=sample_weight,
-                                                                         mask=mask)
-            return made
+            node: Any = Calls(self, name=unique_name(self.name))
+            return node(y_true, y_pred, sample_weight=sample_weight, mask=mask)    # type: ignore[no-any-return]
         if traced.is_traced(y_true, y_pred) and not self._traced:
             mean: Any = traced.mean(self, y_true, y_pred, sample_weight, mask)
             return mean
@@ -283,7 +282,7 @@ class RowLoss(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         if has_symbols((y_true, y_pred)):
-            made: Any = FunctionCall(self.call, name=unique_name(self.name))(y_true, y_pred)
+            made: Any = Calls(self.call, name=unique_name(self.name))(y_true, y_pred)
             return made
         if traced.is_traced(y_true, y_pred):
             of_rows: Any = traced.rows(self, y_true, y_pred)

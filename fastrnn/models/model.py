@@ -14,6 +14,7 @@ from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
 from fastrnn.graph import eager
+from fastrnn.graph.blueprint import is_functional
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
 from fastrnn.layers.own import Own
@@ -488,6 +489,15 @@ class Model(OlderMethods, Network):
         import html  # which only a notebook needs
 
         return f"<pre>{html.escape(chr(10).join(self._summary(100)))}</pre>"
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self) if self._subclassed else super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        if cls._subclassed and not is_functional(config):
+            return cls(**config)
+        return super().from_config(config, custom_objects)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as a text, of which `models.model_from_json` makes a model with new weights.

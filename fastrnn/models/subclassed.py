@@ -14,6 +14,7 @@ from fastrnn.graph.symbol import flatten, rebuild
 from fastrnn.layers.base import Layer, unique_name
 from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.own import Own
+from fastrnn.models.summary import Row
 
 
 class Subclassed:
@@ -65,10 +66,13 @@ class Subclassed:
         """The layers that attributes hold."""
         return list(self.sublayers())
 
+    def _rows(self: Any) -> list[Row]:
+        """What the summary says of each layer, of whose outputs nothing is known."""
+        return [Row(layer, [None]) for layer in self.layers]
+
     def unrolled(self) -> None:
         """None: it is one step of a schedule."""
         return None
-
 
 
 def _as_structure(x: Any) -> Any:

@@ -12,6 +12,7 @@ from fastrnn.graph.symbol import Symbol, flatten, rebuild
 from fastrnn.graph.tape import is_box
 from fastrnn.layers.variable import Variable
 from fastrnn.ops.dispatch import namespace, op, tensor, values
+from fastrnn.ops.operations import operation
 
 
 @op
@@ -45,6 +46,9 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     array([1.], dtype=float32)
     """
     return x if isinstance(x, Symbol) else tensor(x, dtype)
+
+
+operation(convert_to_tensor)        # which Keras's files have of masks
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

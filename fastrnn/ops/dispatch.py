@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
@@ -14,8 +15,8 @@ from fastrnn.config import floatx
 from fastrnn.graph.eager import namespace
 from fastrnn.graph.symbol import OPERATIONS, has_symbols
 from fastrnn.graph.tape import is_box, plain
-from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.variable import Variable
+from fastrnn.ops.operations import call_on_symbols, operation
 
 P = ParamSpec("P")
 Axis = int | Sequence[int] | None
@@ -28,14 +29,16 @@ def op(function: Callable[P, Any], symbolic: str | None = None) -> Callable[P, A
     Args:
         function: of arrays.
         symbolic: the operation of `graph.symbol.OPERATIONS` that stands for it on symbols, which has its own gradients
-            and a form in files; None for a layer that calls the function.
+            and a form in files; None for a layer of its own class, see `operation`.
     """
+    signature = inspect.signature(function)
+    cls = operation(function) if symbolic is None else None
+
     @functools.wraps(function)
     def dispatched(*args: P.args, **kwargs: P.kwargs) -> Any:
         if has_symbols(args) or has_symbols(kwargs):
-            if symbolic is not None and not kwargs:
-                return OPERATIONS[symbolic](*args)
-            return FunctionCall(dispatched)(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            return OPERATIONS[str(symbolic)](*bound.args) if cls is None else call_on_symbols(cls, bound)
         return function(*args, **kwargs)
 
     return dispatched

@@ -208,6 +208,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     return namespace().where(values(condition).astype(bool), x1, x2)
 
 
+@op
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
     """Whether each element of x1 is among those of x2.
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,10 @@ def _activation(name: str) -> Callable[..., Any]:
         return known(floating(x), **dict(zip(known.get_config(), parameters)), **options)
 
     function.__name__, function.__doc__ = name, f"The activation; see `fastrnn.activations.{name}`."
+    function.__signature__ = inspect.Signature([        # type: ignore[attr-defined]
+        inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        *(inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
+          for key, value in known.get_config().items())])
     return op(function)
 
 
@@ -84,6 +89,7 @@ def log_sigmoid(x: Any) -> Any:
     return -activations.softplus(-floating(x))
 
 
+@op
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     """1 at the index of each class, 0 elsewhere, along a new axis.
 
@@ -91,27 +97,18 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    return _one_hot(x, num_classes, axis, dtype)
-
-
-@op
-def _one_hot(x: Any, num_classes: int, axis: int, dtype: Any) -> Any:
     found = (values(x)[..., None].astype(int) == np.arange(num_classes)).astype(dtype or floatx())
     return np.moveaxis(found, -1, axis) if axis != -1 else found
 
 
+@op
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     """1 at the index of each class that a sample has.
 
     >>> multi_hot([[0, 2]], 3)
     array([[1., 0., 1.]], dtype=float32)
     """
-    return _multi_hot(inputs, num_classes, axis, dtype)
-
-
-@op
-def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any) -> Any:
-    found = _one_hot(inputs, num_classes, -1, dtype or floatx())
+    found = one_hot(inputs, num_classes, -1, dtype or floatx())
     return np.max(found, axis=1 if found.ndim > 2 else 0)
 
 
@@ -171,7 +168,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     target, output = values(target), floating(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = target[..., 0]
-    return categorical_crossentropy(_one_hot(target, output.shape[axis], axis, output.dtype), output, from_logits, axis)
+    return categorical_crossentropy(one_hot(target, output.shape[axis], axis, output.dtype), output, from_logits, axis)
 
 
 @op

@@ -268,14 +268,17 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return x[(*(slice(None),) * (axis % x.ndim), indices.astype(int))]
 
 
-@op
-def get_item(x: Any, key: Any) -> Any:
+def _get_item(x: Any, key: Any) -> Any:
     """`x[key]`.
 
     >>> get_item([1, 2, 3], slice(1, None))
     array([2, 3], dtype=int32)
     """
     return tensor(x)[key]
+
+
+_get_item.__name__ = "get_item"
+get_item = op(_get_item, "getitem")
 
 
 @op

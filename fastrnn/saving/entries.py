@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import fastrnn.ops  # noqa: F401  whose functions a configuration can name
 from fastrnn.graph import blueprint
 from fastrnn.graph.blueprint import Blueprint
 from fastrnn.layers.base import Layer, Shape
@@ -16,7 +17,7 @@ from fastrnn.layers.core.input import InputLayer
 from fastrnn.layers.network import Network
 from fastrnn.layers.table import INNER, deserialize, table_of
 from fastrnn.layers.variable import hollow
-from fastrnn.registered import known_objects
+from fastrnn.registered import CustomObjectScope, known_objects
 from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, check_name, shown
@@ -48,13 +49,20 @@ def read_model(config: Any, file: str, version: int, custom_objects: Objects | N
     custom = dict(known_objects(custom_objects))
     check_names(config, file, "config", custom)
     entry = Entry(config, "", _Source(file, version, custom, values))
-    if entry.layers is None:
+    if entry.layers is None and not entry.is_own_model():
         raise ModelFileError(file, "config", f"expected a Sequential or Functional model, got {shown(entry.name)}")
     entry.check()       # all of them by name, before the first is made
     if entry.calls() > MAX_COUNT:
         raise ModelFileError(file, "config", f"expected at most {MAX_COUNT} calls of layers, got {entry.calls()}, "
                                              "those of the models inside for each call of these")
-    model = entry.layer()
+    with CustomObjectScope(custom):     # for functions that layers name
+        model = entry.layer()
+    if entry.layers is None:
+        shape = config.get("build_config", {}).get("input_shape")
+        if shape is None:
+            raise ModelFileError(file, "config.build_config", "the file does not say the shape of the model's input")
+        entry.guarded(model.build, shape)
+        return model
     if entry.plan is None and not model.built and any(not isinstance(layer, InputLayer) for layer in model.layers):
         shape = entry.config.get("build_input_shape") or model._batch_input_shape
         if shape is not None:
@@ -142,6 +150,11 @@ class Entry:
         if own is not None:
             return isinstance(own, type) and issubclass(own, Network) and blueprint.is_functional(self.config)
         return self.name in ("Sequential", "Functional", "Model")
+
+    def is_own_model(self) -> bool:
+        """Whether it is of a model with a `call` of the caller's own, whose class says what is in it."""
+        own = self._own_class()
+        return isinstance(own, type) and issubclass(own, Network) and self.layers is None
 
     def _listed(self) -> list[Any]:
         """The configurations of a model's layers."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastrnn.layers import RNN, Bidirectional, StackedRNNCells, TimeDistributed
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
+from fastrnn.layers.own import NOT_INSIDE
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.table import is_known, is_operation
 from fastrnn.layers.variable import Variable
@@ -77,7 +78,10 @@ _MODEL = _Around()
 
 def parts(model: Any) -> Iterator[Part]:
     """The layers of a model and those inside them, in the order of their weights; each once, be it shared or not."""
-    yield from _layers(model, _MODEL, set())
+    if is_own_model(model):
+        yield from _inside(model, _MODEL, set())
+    else:
+        yield from _layers(model, _MODEL, set())
 
 
 def places(model: Any) -> list[Place]:
@@ -125,18 +129,19 @@ def _inside(layer: Layer, at: _Around, seen: set[int]) -> Iterator[Part]:
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    assert at.top is not None
     cell = "/cell" if isinstance(layer, Recurrent) else ""
     trainable = at.trainable and layer.trainable
-    yield Part(layer, at.top, at.level, trainable, f"{at.keras}{cell}/vars", at.native)
-    at = at._replace(keras=f"{at.keras}/", native=f"{at.native}/", trainable=trainable)
-    if isinstance(layer, Network):
+    yield Part(layer, at.top or layer, at.level, trainable, f"{at.keras}{cell}/vars".removeprefix("/"), at.native)
+    if at.native:       # of a model with a `call` the layers stand at the top, by the names of its attributes
+        at = at._replace(keras=f"{at.keras}/", native=f"{at.native}/")
+    at = at._replace(trainable=trainable)
+    if isinstance(layer, Network) and not is_own_model(layer):
         yield from _layers(layer, at._replace(level=None if at.level is None else at.level + 1), seen)
         return
     inner = layer.sublayers()
     for name, sublayer in zip(_names_inside(layer), inner, strict=True):
-        yield from _inside(sublayer, at._replace(keras=f"{at.keras}{name}", native=f"{at.native}{name}", level=None),
-                           seen)
+        yield from _inside(sublayer, at._replace(keras=f"{at.keras}{name}", native=f"{at.native}{name}",
+                                                 top=at.top or sublayer, level=None), seen)
 
 
 def _names_inside(layer: Layer) -> tuple[str, ...]:
@@ -146,10 +151,35 @@ def _names_inside(layer: Layer) -> tuple[str, ...]:
     if isinstance(layer, StackedRNNCells):
         of_cells = dict(zip(reversed(layer.cells), reversed(_counted(layer.cells))))
         return tuple(f"cells/{of_cells[cell]}" for cell in layer.sublayers())
-    names = []
-    for inner in layer.sublayers():
-        name = next((name for name, value in vars(layer).items() if value is inner), None)
-        if name is None:
-            raise TypeError(f"{layer}: files have no place for {inner}, which no attribute of it has")
-        names.append(name)
-    return tuple(names)
+    found = _attributes(layer)
+    return tuple(found[id(inner)] for inner in layer.sublayers())
+
+
+def _attributes(layer: Layer) -> dict[int, str]:
+    """The names that Keras finds layers by, which a class of the user's own has in attributes: those of the attributes,
+    private ones last; in a list or a dictionary the classes, counted."""
+    found: dict[int, str] = {}
+    held = {name: value for name, value in vars(layer).items()
+            if name not in NOT_INSIDE and name not in layer.not_inside}
+    if is_own_model(layer):     # where Keras finds them among its attributes, in the order of the alphabet
+        held["layers"] = layer.sublayers()
+    for name in sorted(held, key=lambda name: f"~{name}" if name.startswith("_") else name):
+        _add(held[name], name, found)
+    return found
+
+
+def _add(value: Any, path: str, found: dict[int, str]) -> None:
+    if isinstance(value, Layer):
+        found.setdefault(id(value), path)
+    elif isinstance(value, (list, tuple, Mapping)):
+        counts: dict[str, int] = {}
+        for part in value.values() if isinstance(value, Mapping) else value:
+            if isinstance(part, (Layer, list, tuple, Mapping)):
+                name = class_name(part) if isinstance(part, Layer) else "container"
+                counts[name] = counts.get(name, -1) + 1
+                _add(part, f"{path}/{name}_{counts[name]}" if counts[name] else f"{path}/{name}", found)
+
+
+def is_own_model(layer: Any) -> bool:
+    """Whether it is a model with a `call` of the user's own, whose layers are those that its attributes hold."""
+    return isinstance(layer, Network) and layer.takes_arguments

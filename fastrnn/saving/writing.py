@@ -171,7 +171,7 @@ def _entry(layer: Any) -> dict[str, Any]:
     config.pop("batch_input_shape", None)
     if is_functional(config):
         config.update(configuration(layer.graph, _entry))
-    elif isinstance(layer, Network):
+    elif isinstance(layer, Network) and not locations.is_own_model(layer):
         config["layers"] = [*_input(layer), *map(_entry, layer.layers)]
     elif isinstance(layer, TimeDistributed):
         config["layer"] = _entry(layer.layer)

@@ -47,8 +47,8 @@ def find(root: Group, places: Sequence[Place], file: str) -> list[Tensor]:
     Raises:
         ModelFileError: one is missing, or there are more.
     """
-    stored = sum(1 for name in root.group("layers").names() if not name.startswith("input_layer"))
-    expected = len({id(place.part.top) for place in places})
+    expected = len({id(place.part.top) for place in places if place.part.keras.startswith("layers/")})
+    stored = sum(1 for name in root.group("layers").names() if not name.startswith("input_layer")) if expected else 0
     if stored < expected:
         raise ModelFileError(file, f"{root.place}/layers", f"expected {expected} layers with weights, got {stored}")
     groups = {path: root.group(path) for path in {place.part.keras: None for place in places}}

@@ -30,7 +30,7 @@ from fastrnn.layers import (
     TimeDistributed,
 )
 from fastrnn.layers.base import Layer
-from fastrnn.layers.mask_operations import MaskOperation
+from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.network import Network
 from fastrnn.layers.operation import Operation
 from fastrnn.saving.onnx import recurrent_layers
@@ -64,7 +64,7 @@ def _add(graph: GraphBuilder, layer: Any, given: Given) -> Outputs:
         return add_all(graph, layer, given.xs, given.masks)
     if isinstance(layer, Operation):
         return [operation(graph, layer, given.xs, given.ranks)], [None]
-    if isinstance(layer, MaskOperation):
+    if isinstance(layer, FunctionCall):
         return [mask_operation(graph, layer, given.xs)], [None]
     if layer.input_kind != "any":
         kind = "int64" if layer.input_kind == "index" else graph.dtype

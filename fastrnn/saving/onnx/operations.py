@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers.mask_operations import MaskOperation
+from fastrnn.layers.core.function_call import FunctionCall
 from fastrnn.layers.operation import Operation
 from fastrnn.saving.onnx.builder import GraphBuilder
 
@@ -42,10 +42,24 @@ def operation(graph: GraphBuilder, layer: Operation, xs: Sequence[str], ranks: S
     return graph.as_kind(graph.add("Not", y), "bool") if name == "NotEqual" else y
 
 
-def mask_operation(graph: GraphBuilder, layer: MaskOperation, xs: Sequence[str]) -> str:
-    """Add the nodes of an operation that makes a mask."""
-    arguments: Any = layer._arguments
+#: Functions that Keras's layers compute masks with, and options of theirs that are given.
+_OF_MASKS = {"LogicalOr": (), "ConvertToTensor": (), "ExpandDims": ("axis",), "Concatenate": ("axis",),
+             "Any": ("axis", "keepdims"), "ZerosLike": (), "OnesLike": ()}
+
+
+def mask_operation(graph: GraphBuilder, layer: FunctionCall, xs: Sequence[str]) -> str:
+    """Add the nodes of a function that makes a mask.
+
+    Raises:
+        ValueError: it is another function, or of other arrays than masks.
+    """
+    arguments = layer.given
     name = type(layer).__name__
+    shapes_alone = name in ("ZerosLike", "OnesLike")
+    if name not in _OF_MASKS or not set(_OF_MASKS[name]) <= arguments.keys() or not (
+            arguments.get("dtype") == "bool" if shapes_alone else all(graph.kind(x) == "bool" for x in xs)):
+        raise ValueError(f"{layer}: {name} has no form in ONNX; there are {', '.join([*_OPERATORS, 'GetItem'])}, and "
+                         f"of masks {', '.join(_OF_MASKS)}")
     if name == "LogicalOr":
         y = graph.add("Or", *xs)
     elif name == "ConvertToTensor":
