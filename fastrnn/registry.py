@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -49,6 +49,23 @@ def did_you_mean(name: str, cls: type, more: Iterable[str] = ()) -> str:
     return near(name, known)
 
 
+def check_keywords(cls: type, keywords: Iterable[str]) -> None:
+    """Refuse keywords that a class's `__init__` cannot take; one that has `**kwargs` sees to them itself.
+
+    Raises:
+        TypeError: one is not there; it names the nearest that is.
+    """
+    init: Any = cls.__init__  # type: ignore[misc]
+    code = getattr(init, "__code__", None)
+    open_ended = init is not object.__init__ if code is None else code.co_flags & 0x08
+    if open_ended:
+        return
+    known = () if code is None else code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
+    unknown = [f"{name!r}{did_you_mean(name, cls)}" for name in keywords if name not in known]
+    if unknown:
+        raise TypeError(f"{cls.__name__}: unknown keyword {', '.join(unknown)}")
+
+
 def absent(module: str, name: str, names: Iterable[str]) -> AttributeError:
     """The error for a name that a module of the package does not have: what there is, and what is spelled nearly so."""
     problem = f"module {module!r} has no attribute {name!r}"
@@ -76,6 +93,12 @@ def absent_from(module: str, names: Iterable[str]) -> Callable[[str], Any]:
 
 class Configurable:
     """What can be written as a dictionary of plain values and built again from it."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_keywords(cls, kwargs)
+        if args and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}: expected no arguments, got {len(args)}")
+        return super().__new__(cls)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this object again."""

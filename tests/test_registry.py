@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastrnn import callbacks, constraints, initializers, losses, metrics, optimizers, regularizers
 from fastrnn.registry import Configurable, Registry, absent, plain_value, snake_case, value_of_plain
 from fastrnn.spellings import near
 
@@ -147,3 +148,30 @@ def test_values_of_configurations():
 
 def test_repr_shows_the_arguments():
     assert repr(RedBall(2)) == "RedBall(size=2)"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: callbacks.EarlyStopping(patiense=3), r"unknown keyword 'patiense' \(did you mean 'patience'"),
+        (lambda: losses.BinaryCrossentropy(from_logit=True), r"'from_logit' \(did you mean 'from_logits'"),
+        (lambda: metrics.AUC(num_threshold=3), r"AUC: unknown keyword 'num_threshold' \(did you mean 'num_thresholds'"),
+        (lambda: initializers.RandomNormal(standard_dev=1), "RandomNormal: unknown keyword 'standard_dev'"),
+        (lambda: initializers.Zeros(seed=1), "Zeros: unknown keyword 'seed'"),
+        (lambda: initializers.Zeros(1), "Zeros: expected no arguments, got 1"),
+        (lambda: regularizers.L2(l_2=0.1), r"L2: unknown keyword 'l_2' \(did you mean 'l2'"),
+        (lambda: constraints.MaxNorm(max_val=1), r"MaxNorm: unknown keyword 'max_val' \(did you mean 'max_value'"),
+        (lambda: optimizers.SGD(momentun=0.9), r"unknown keyword 'momentun' \(did you mean 'momentum'"),
+    ],
+)
+def test_unknown_keywords_name_the_nearest(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_classes_that_take_any_keyword_see_to_them_themselves():
+    class Any(Configurable):
+        def __init__(self, **kwargs):
+            self.kwargs = kwargs
+
+    assert Any(colour="red").kwargs == {"colour": "red"}

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
+
+from fastrnn.registry import check_keywords
 
 Logs = dict[str, Any]
 
@@ -36,6 +38,10 @@ class Callback:
     # Class attributes, so that a subclass that does not call `super().__init__()` works too.
     model: Any = None
     params: dict[str, Any] | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_keywords(cls, kwargs)
+        return super().__new__(cls)
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Called before the run with its parameters."""

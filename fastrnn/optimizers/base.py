@@ -38,7 +38,8 @@ class Optimizer(Slots):
             is `learning_rate / (1 + decay * iterations)`.
 
     Raises:
-        ValueError: a number out of range, more than one kind of clipping, or an unknown argument.
+        TypeError: an unknown keyword.
+        ValueError: a number out of range, or more than one kind of clipping.
 
     Example:
 
@@ -72,7 +73,7 @@ class Optimizer(Slots):
         #: Keras 2's: each update's learning rate is divided by `1 + decay * iterations`.
         self.decay = self._number("decay", kwargs.pop("decay", None) or 0.0)
         for argument in kwargs:
-            raise ValueError(f"{self}: unknown argument {argument!r}{did_you_mean(argument, type(self))}")
+            raise TypeError(f"{self}: unknown keyword {argument!r}{did_you_mean(argument, type(self))}")
         self.use_ema = bool(use_ema)
         self.ema_momentum = self._number("ema_momentum", ema_momentum, 1 if use_ema else math.inf)
         self.ema_overwrite_frequency = self._steps("ema_overwrite_frequency", ema_overwrite_frequency, 1)

@@ -87,9 +87,9 @@ def test_nothing_is_suggested_where_nothing_is_near():
 
 
 def test_mistyped_keywords_of_optimizers():
-    with pytest.raises(ValueError, match=r"unknown argument 'lerning_rate' \(did you mean 'learning_rate'"):
+    with pytest.raises(TypeError, match=r"unknown keyword 'lerning_rate' \(did you mean 'learning_rate'"):
         optimizers.Adam(lerning_rate=0.1)
-    with pytest.raises(ValueError, match=r"unknown argument 'clip_norm' \(did you mean 'clipnorm'"):
+    with pytest.raises(TypeError, match=r"unknown keyword 'clip_norm' \(did you mean 'clipnorm'"):
         optimizers.SGD(clip_norm=1.0)
 
 

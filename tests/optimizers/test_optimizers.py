@@ -250,7 +250,6 @@ def test_get():
         ({"gradient_accumulation_steps": 2.5}, "gradient_accumulation_steps: expected a whole number of 2 or more"),
         ({"decay": -1e-6}, "decay: expected a number of 0 or more, got -1e-06"),
         ({"lr": "fast"}, "learning_rate: expected a number, a schedule or a function"),
-        ({"momentun": 0.1}, "Adam 'adam': unknown argument 'momentun'"),
     ],
 )
 def test_bad_arguments(arguments, message):
