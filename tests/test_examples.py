@@ -9,22 +9,17 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from types import ModuleType
 
+import copy_characters
+import film_review_data
+import film_reviews
 import numpy as np
 import pytest
+import seq2seq
+import siamese
+import two_inputs
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-sys.path.insert(0, str(EXAMPLES))  # as for a program that is started from there
-
-import copy_characters  # noqa: E402
-import film_review_data  # noqa: E402
-import film_reviews  # noqa: E402
-import seq2seq  # noqa: E402
-import siamese  # noqa: E402
-import two_inputs  # noqa: E402
-
-PNG = b"\x89PNG\r\n\x1a\n"
+from tests.example_programs import EXAMPLES, PNG, for_keras, same
 
 
 @pytest.fixture(scope="session")
@@ -113,28 +108,6 @@ class TestFilmReviews:
                 film_reviews.main(["--csv", str(path)])
             assert stop.value.code == 1
             assert message in capsys.readouterr().err
-
-
-def for_keras(example):
-    """The example's program for Keras: the same but for its imports."""
-    source = Path(example.__file__).read_text(encoding="utf-8")
-    assert "\nfrom fastrnn" in source
-    program = ModuleType(f"{example.__name__}_for_keras")
-    exec(compile(source.replace("\nfrom fastrnn", "\nfrom keras"), example.__file__, "exec"), program.__dict__)
-    assert program.Model.__module__.startswith("keras")
-    return program
-
-
-def same(ours, theirs, tolerance=2e-4):
-    """Numbers, arrays, and lists and dictionaries of them, are the same."""
-    if isinstance(theirs, dict):
-        assert set(ours) == set(theirs)
-        ours, theirs = [ours[name] for name in theirs], theirs.values()
-    if isinstance(theirs, np.ndarray | np.floating | float):
-        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
-    else:
-        for one, other in zip(ours, theirs, strict=True):
-            same(one, other, tolerance)
 
 
 class TestSeq2seq:
