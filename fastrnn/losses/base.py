@@ -136,7 +136,7 @@ class Loss(Configurable):
         """
         if has_symbols((y_true, y_pred)):
             node: Any = Calls(self, name=unique_name(self.name))
-            return node(y_true, y_pred, sample_weight=sample_weight, mask=mask)    # type: ignore[no-any-return]
+            return node(y_true, y_pred, sample_weight=sample_weight, mask=mask)
         if traced.is_traced(y_true, y_pred) and not self._traced:
             mean: Any = traced.mean(self, y_true, y_pred, sample_weight, mask)
             return mean

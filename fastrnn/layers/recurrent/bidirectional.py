@@ -209,8 +209,8 @@ class Bidirectional(Wrapper):
         count = self.forward_layer.state_count
         if index == 0:
             return self.check_input(x)
-        inner = self.forward_layer if index <= count else self.backward_layer
-        return inner.check_part(index, x)
+        return (self.forward_layer.check_part(index, x) if index <= count
+                else self.backward_layer.check_part(index - count, x))
 
     def check_inputs(self, inputs: list[Any]) -> list[np.ndarray]:
         x = self.check_input(inputs[0])
