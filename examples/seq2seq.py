@@ -7,7 +7,7 @@ German says the ones before the tens ("two and forty"), writes all as one word a
 sechszehn), so no letter can be translated by itself. An encoder reads the whole English text; its last states are all
 that the decoder is given. In training the decoder reads the right German text, one letter behind what it is to write
 (teacher forcing). To translate, it reads what it has written itself: encoder and decoder become two models over the
-layers that were trained, and `generate` has the decoder go on from letter to letter, from the encoder's states.
+layers that were trained, and the states pass through the caller's hands from letter to letter.
 
 A fifth of the numbers is held out: the network has read none of them when it translates them.
 
@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn import Input
-from fastrnn.generation import generate
 from fastrnn.layers import LSTM, Dense
 from fastrnn.models import Model
 from fastrnn.optimizers import Adam
@@ -133,9 +132,13 @@ def train(model, numbers, held_out, epochs, shuffle=True, verbose=1):
 def translate(encoder_model, decoder_model, texts):
     """What the models write for English texts: at each step the likeliest letter, which is read in the next."""
     states = encoder_model.predict(encode_english(texts), verbose=0)
-    start, end = GERMAN_LETTERS.index(START), GERMAN_LETTERS.index(END)
-    written = generate(decoder_model, [start], 1 + TARGET_LENGTH, stop=end, inputs=states)
-    return ["".join(GERMAN_LETTERS[i] for i in row[1:]).partition(END)[0] for row in written]
+    written = [START] * len(texts)
+    for _ in range(TARGET_LENGTH):
+        last = one_hot([text[-1] for text in written], GERMAN_LETTERS)
+        probabilities, *states = decoder_model.predict([last, *states], verbose=0)
+        letters = [GERMAN_LETTERS[i] for i in probabilities[:, 0].argmax(axis=-1)]
+        written = [text + letter for text, letter in zip(written, letters, strict=True)]
+    return [text[len(START):].partition(END)[0] for text in written]
 
 
 def split(seed):

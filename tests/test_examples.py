@@ -19,6 +19,7 @@ import seq2seq
 import siamese
 import two_inputs
 
+from fastrnn.generation import generate
 from tests.example_programs import EXAMPLES, PNG, for_keras, same
 
 
@@ -173,6 +174,19 @@ class TestSeq2seq:
         written = seq2seq.translate(encoder, decoder, texts)
         assert len(set(written)) > 1
         assert written == program.translate(their_encoder, their_decoder, texts)
+
+    def test_translates_as_by_generate(self):
+        """The decoder by itself, from the encoder's states; and the model that is trained, from the English text."""
+        model, encoder, decoder = seq2seq.make_models(units=48)
+        seq2seq.train(model, list(range(400)), list(range(400, 410)), epochs=6, verbose=0)
+        texts = [seq2seq.english(number) for number in (0, 42, 100, 342, 912)]
+        letters, x = seq2seq.GERMAN_LETTERS, seq2seq.encode_english(texts)
+        start, end, length = [letters.index(seq2seq.START)], letters.index(seq2seq.END), 1 + seq2seq.TARGET_LENGTH
+        written = seq2seq.translate(encoder, decoder, texts)
+        assert len(set(written)) > 1
+        for found in (generate(decoder, start, length, stop=end, inputs=encoder.predict(x, verbose=0)),
+                      generate(model, start, length, stop=end, inputs=x, token_input=1)):
+            assert ["".join(letters[i] for i in row[1:]).partition(seq2seq.END)[0] for row in found] == written
 
     def test_program(self, tmp_path, capsys):
         seq2seq.main(["--epochs", "1", "--quiet", "--number", "42", "--out", str(tmp_path)])
