@@ -351,7 +351,7 @@ class Layer(Calling):
         """The user's own functions among the arguments, by the names that the configuration has for them."""
         held = [(value.name, value.function) if isinstance(value, activations.FunctionActivation) else
                 (getattr(value, "__name__", ""), value) for value in vars(self).values()]
-        return {name: value for name, value in held if isinstance(value, FunctionType)}
+        return {name: value for name, value in held if isinstance(value, FunctionType) and name.isidentifier()}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""

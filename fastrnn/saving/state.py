@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from fastrnn import losses, metrics, optimizers, runtime
-from fastrnn.registered import known_objects
+from fastrnn.registered import get_registered_name, known_objects
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
 from fastrnn.saving.errors import ModelFileError, shown
@@ -37,8 +38,7 @@ def compile_config(model: Any) -> dict[str, Any] | None:
     heads = model.objective.heads
     config = {
         "optimizer": optimizers.serialize(model.optimizer),
-        "loss": _of_outputs([head.given_loss if isinstance(head.given_loss, str) else losses.serialize(head.loss)
-                             for head in heads]),
+        "loss": _of_outputs([_loss_config(head) for head in heads]),
         "loss_weights": _of_outputs([head.loss_weight for head in heads]),
         "metrics": _of_outputs([[metrics.serialize(metric) for metric in head.given[0]] or None for head in heads]),
         "weighted_metrics": _of_outputs([[metrics.serialize(metric) for metric in head.given[1]] or None
@@ -46,11 +46,28 @@ def compile_config(model: Any) -> dict[str, Any] | None:
         "run_eagerly": False, "steps_per_execution": 1, "jit_compile": False,
     }  # fmt: skip
     for value in _leaves(list(config.values())):
-        if isinstance(value, dict) and value["registered_name"] is not None:
-            warnings.warn(f"{model}: {value['class_name']} is not one of fastrnn's, so how the model was compiled is "
-                          "not saved; call compile after loading", stacklevel=5)
+        name = value.get("registered_name") if isinstance(value, dict) else value
+        if isinstance(name, str) and not name.split(">")[-1].isidentifier():
+            warnings.warn(f"{model}: {name} is no name that could be found again, so how the model was compiled is not "
+                          "saved; call compile after loading", stacklevel=5)
             return None
     return config
+
+
+def _loss_config(head: Any) -> Any:
+    """The loss of an output; a function of the user's own by its name, in Keras 3's form."""
+    given = head.given_loss
+    if isinstance(given, FunctionType):
+        name = get_registered_name(given)
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    return given if isinstance(given, str) else losses.serialize(head.loss)
+
+
+def _function(config: Any, custom: Objects) -> Any:
+    """What a configuration of a function names: the caller's own, or the name alone; another one as it is."""
+    if isinstance(config, dict) and config.get("class_name") == "function":
+        config = config.get("config")
+    return custom.get(config, config) if isinstance(config, str) else config
 
 
 def _of_outputs(values: list[Any]) -> Any:
@@ -92,8 +109,7 @@ def _loss(config: Any, custom: Objects) -> Any:
         return [_loss(one, custom) for one in config]
     if isinstance(config, dict) and "class_name" not in config:
         return {name: _loss(one, custom) for name, one in config.items()}
-    if isinstance(config, str) and config in custom:
-        return custom[config]
+    config = _function(config, custom)
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         return config
     if config.get("class_name") in custom:
@@ -139,11 +155,13 @@ def _metric(config: Any, custom: Objects) -> Any:
     if isinstance(config, dict) and config.get("class_name") == "MeanMetricWrapper":    # Keras 2's form of a function
         inner = config["config"]
         return inner["name"] if inner.get("name") in ("accuracy", "acc", "crossentropy", "ce") else inner["fn"]
-    thresholds = config["config"].get("num_thresholds", 0) if isinstance(config, dict) else 0
+    inner = config.get("config") if isinstance(config, dict) else None
+    thresholds = inner.get("num_thresholds", 0) if isinstance(inner, dict) else 0
     if thresholds > _MAX_THRESHOLDS:
         raise ValueError(f"expected at most {_MAX_THRESHOLDS} thresholds of a metric, got {shown(thresholds)}")
-    if isinstance(config, str):
-        return custom.get(config, config)
+    config = _function(config, custom)
+    if not isinstance(config, dict):
+        return config
     return metrics.deserialize(config, custom)
 
 

@@ -302,6 +302,16 @@ class TestTraining:
 
         model = zoo.make(fastrnn, "LSTM-forward-1")
         model.compile("adam", Loss())
-        with pytest.warns(UserWarning, match="Loss is not one of fastrnn's"):
+        model.save(tmp_path / "m")
+        loaded = load_model(tmp_path / "m", custom_objects={"Loss": Loss})
+        assert type(loaded.objective.heads[0].loss) is Loss
+        with pytest.raises(fastrnn.saving.ModelFileError, match="'Loss'.*custom_objects"):
+            load_model(tmp_path / "m")
+        assert not load_model(tmp_path / "m", compile=False).compiled
+
+    def test_a_function_without_a_name(self, tmp_path):
+        model = zoo.make(fastrnn, "LSTM-forward-1")
+        model.compile("adam", lambda y, p: (y - p) ** 2)
+        with pytest.warns(UserWarning, match="<lambda> is no name"):
             model.save(tmp_path / "m")
         assert not load_model(tmp_path / "m").compiled
