@@ -242,6 +242,10 @@ def _invoked(layer: Any, args: Any, kwargs: Any, running: Eager) -> Any:
             kwargs = {**kwargs, name: its}
     try:
         y = layer.call(*args, **kwargs)
+    except Exception as error:
+        shapes = ", ".join(str(np.shape(plain(leaf))) for leaf in flatten(args) if _is_input(leaf))
+        error.add_note(f"in call of {layer}, on arrays of shapes {shapes}")
+        raise
     finally:
         running.training = before
     mask = bound.get("mask", mask_given) if bound.get("mask", mask_given) is not None else mask

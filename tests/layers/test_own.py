@@ -344,3 +344,23 @@ def test_variables_assign_within_a_trace():
     v.assign_add([1, 2])
     v.assign_sub([1, 1])
     np.testing.assert_array_equal(v.value, [0, 1])
+
+
+def test_errors_in_call_say_in_which_layers_they_are():
+    class Inner(Layer):
+        def call(self, x):
+            return x.nothing
+
+    class Outer(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner(name="inner")
+
+        def call(self, x):
+            return self.inner(x)
+
+    outer = Outer()
+    with pytest.raises(AttributeError) as caught:
+        outer(np.ones((2, 3), "float32"))
+    assert caught.value.__notes__ == ["in call of Inner 'inner', on arrays of shapes (2, 3)",
+                                      f"in call of {outer}, on arrays of shapes (2, 3)"]
