@@ -5,8 +5,8 @@
     Oct 12 '68                       1968-10-12
 
 A bidirectional LSTM reads the whole date. For each letter that a second LSTM writes, attention weighs the letters that
-were read, so that the year can be taken from the end and written first. The 5,000 dates lie between 1950 and
-2049 and are spelt in one of five ways each; a fifth of the days is held out.
+were read, so that the year can be taken from the end and written first. The 5,000 dates lie between 1950 and 2049
+and are spelt in one of five ways each; a fifth of the days is held out.
 
     python examples/dates.py
 """
@@ -36,7 +36,8 @@ def spell(day, way):
     """A day as people write it, in one of five ways."""
     suffix = "th" if 4 <= day.day <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
     return [f"{day:%A}, the {day.day}{suffix} of {day:%B %Y}", f"{day.day} {day:%B %Y}",
-            f"{day:%B} {day.day}, {day.year}", f"{day:%b} {day.day} '{day:%y}", f"{day.month}/{day.day}/{day.year}"][way]
+            f"{day:%B} {day.day}, {day.year}", f"{day:%b} {day.day} '{day:%y}",
+            f"{day.month}/{day.day}/{day.year}"][way]
 
 
 def encode(texts):

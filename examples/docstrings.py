@@ -96,7 +96,7 @@ def write(model, start=START, count=300, temperature=0.5, seed=0):
     x, state, text = encode(start)[None], [np.zeros((1, lstm.units), dtype="float32")] * 2, start
     for _ in range(count):
         likely, *state = step.predict([x, *state], verbose=0)
-        weights = likely[0, -1].astype("float64") ** (1 / temperature)
+        weights = (likely[0, -1] / likely[0, -1].max()).astype("float64") ** (1 / temperature)
         x = rng.choice(len(LETTERS), (1, 1), p=weights / weights.sum()).astype("int32")
         text += LETTERS[x[0, 0]]
     return text
