@@ -63,7 +63,7 @@ def make_model(units=64):
     letters = Embedding(len(READ) + 1, 32, mask_zero=True)(read)
     memory = Bidirectional(LSTM(units // 2, return_sequences=True))(letters)
     writing = LSTM(units, return_sequences=True, name="writer")(Embedding(len(WRITTEN), 16)(behind))
-    context = Attention(name="attention")([writing, memory])
+    context, _ = Attention(name="attention")([writing, memory], return_attention_scores=True)
     hidden = Dense(units, activation="tanh")(Concatenate()([writing, context]))
     model = Model([read, behind], Dense(len(WRITTEN), activation="softmax")(hidden))
     model.compile(loss="sparse_categorical_crossentropy", optimizer=Adam(0.005), metrics=["accuracy"])
@@ -97,8 +97,7 @@ def draw(figure, model, held_out):
     """Which letters read the attention weighs, for each letter written, in four dates."""
     (x, _), _ = held_out
     written = translate(model, x[:4])
-    attention = model.get_layer("attention")
-    _, scores = attention(attention.input, return_attention_scores=True)
+    _, scores = model.get_layer("attention").output
     behind = np.insert(written[:, :-1], 0, WRITTEN.index(">"), axis=1)
     weights = Model(model.inputs, scores).predict([x[:4], behind], verbose=0)
     for date, letters, weight, axes in zip(x, written, weights, figure.subplots(2, 2).flat):
