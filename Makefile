@@ -49,6 +49,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/seq2seq.py --out plots
 	$(BIN)/python examples/siamese.py --out plots
 	$(BIN)/python examples/two_inputs.py --out plots
+	$(BIN)/python examples/anomalies.py --out plots
 	$(BIN)/python examples/dates.py --out plots
 	$(BIN)/python examples/digits.py --out plots
 	$(BIN)/python examples/docstrings.py --out plots

@@ -14,7 +14,7 @@ from fastrnn.utils import set_random_seed
 from tests.example_programs import EXAMPLES, PNG, for_keras, same
 
 # What is run beside each example: Keras 3, or Keras 2 where Keras 3 has no such thing.
-APPLICATIONS = {"digits": "keras", "tracking": "keras", "docstrings": "keras", "dates": "keras",
+APPLICATIONS = {"anomalies": "keras", "digits": "keras", "tracking": "keras", "docstrings": "keras", "dates": "keras",
                 "time_series": "tf_keras"}
 
 
