@@ -49,6 +49,12 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/seq2seq.py --out plots
 	$(BIN)/python examples/siamese.py --out plots
 	$(BIN)/python examples/two_inputs.py --out plots
+	$(BIN)/python examples/anomalies.py --out plots
+	$(BIN)/python examples/dates.py --out plots
+	$(BIN)/python examples/digits.py --out plots
+	$(BIN)/python examples/docstrings.py --out plots
+	$(BIN)/python examples/time_series.py --out plots
+	$(BIN)/python examples/tracking.py --out plots
 
 test: lint
 	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)
@@ -139,7 +145,7 @@ $(VENV)/.base: pyproject.toml
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.base
-	$(PIP) --no-build-isolation --editable ".[plot]"
+	$(PIP) --no-build-isolation --editable ".[examples]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base

@@ -25,7 +25,7 @@ REACH = SIZE - DIGIT  # the largest position of a digit's upper left pixel
 
 
 def fly(rng):
-    """The positions (frames, 2), as shares of the reach, of a digit that flies straight on and bounces off the edges."""
+    """The positions (frames, 2), as shares of the reach, of a digit that flies straight and bounces off the edges."""
     way = rng.uniform(0, 2, 2) + np.arange(FRAMES)[:, None] * rng.uniform(-0.15, 0.15, 2)
     return 1 - np.abs(way % 2 - 1)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import sys
 
@@ -13,7 +14,8 @@ from fastrnn.utils import set_random_seed
 from tests.example_programs import EXAMPLES, PNG, for_keras, same
 
 # What is run beside each example: Keras 3, or Keras 2 where Keras 3 has no such thing.
-APPLICATIONS = {"digits": "keras", "tracking": "keras"}
+APPLICATIONS = {"anomalies": "keras", "digits": "keras", "tracking": "keras", "docstrings": "keras", "dates": "keras",
+                "time_series": "tf_keras"}
 
 
 def application(name):
@@ -59,6 +61,28 @@ def test_a_package_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match="this example's data come with scikit-learn: pip install scikit-learn"):
         application("digits").load()
+
+
+def test_what_a_language_model_writes_is_what_it_predicts():
+    """Letter by letter with states passed on, the likeliest letters are those of the text read as a whole."""
+    docstrings = application("docstrings")
+    set_random_seed(0)
+    model = docstrings.make_model(units=16)
+    text = docstrings.write(model, count=12, temperature=1e-7)
+    assert text.startswith(docstrings.START)
+    likely = model.predict(docstrings.encode(text)[None], verbose=0)[0].argmax(axis=-1)
+    written = docstrings.encode(text[len(docstrings.START):])
+    assert likely[len(docstrings.START) - 1 : -1].tolist() == written.tolist()
+
+
+def test_dates_in_words():
+    dates = application("dates")
+    day = datetime.date(1984, 5, 3)
+    assert [dates.spell(day, way) for way in range(5)] == [
+        "Thursday, the 3rd of May 1984", "3 May 1984", "May 3, 1984", "May 3 '84", "5/3/1984"]
+    assert dates.spell(datetime.date(2011, 1, 12), 0) == "Wednesday, the 12th of January 2011"
+    (x, behind), y = dates.load(small=True)[1]
+    assert x.shape == (20, dates.LONGEST) and dates.text(behind[0]) == ">" + dates.text(y[0])[:-1]
 
 
 class TestTracking:

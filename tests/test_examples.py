@@ -317,7 +317,7 @@ class TestTwoInputs:
         assert (tmp_path / "two_inputs.png").read_bytes().startswith(PNG)
 
 
-PROGRAMS = ["copy_characters.py", "film_reviews.py", "seq2seq.py", "siamese.py", "two_inputs.py"]
+PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
