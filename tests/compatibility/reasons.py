@@ -32,6 +32,8 @@ DIFFERENT: dict[str, str] = {
                     "`train_on_batch` and `add_loss`",
     "Model": "`fit` on a finished generator stops; `train_step` overrides are an error that names `train_on_batch` and "
              "`add_loss`",
+    "KerasTensor": "`Input` and calls on symbols make them, nobody else",
+    "Variable": "holds an array; `add_weight` makes a layer's",
     "ops.map": "runs eagerly, in Python",
     "ops.scan": "runs eagerly, in Python",
     "ops.while_loop": "runs eagerly, in Python",
@@ -138,7 +140,6 @@ ABSENT: dict[str, str] = {
     "ops.*pool": "the pooling layers",
     "ops.*conv*": "the convolution layers",
     "ops.conj*": _NUMPY,
-    "ops.ctc_*": "`losses.CTC`, `losses.ctc_decoding`",
     "ops.custom_gradient": "a `Layer` with `forward` and `backward`",
     "ops.dot_product_attention": "`layers.Attention`",
     "ops.rms_normalization": "`layers.RMSNormalization`",
