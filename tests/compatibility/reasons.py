@@ -79,7 +79,6 @@ ABSENT: dict[str, str] = {
     # the package
     "FloatDTypePolicy": "`dtype=` of a layer",
     "Function": "`Model(inputs, outputs)`",
-    "InputSpec": "`layers.InputSpec`",
     "Quantizer": "float32: there are no quantized weights",
     "RematScope": "not needed: a CPU has memory enough",
     "StatelessScope": "not needed: a call keeps no state in the layer",
@@ -132,7 +131,6 @@ ABSENT: dict[str, str] = {
     "utils.bounding_boxes": "pictures are not what this library is for",
     "utils.legacy": "`saving` reads Keras 2's files",
     "utils.standardize_dtype": "`numpy.dtype(x).name`",
-    "utils.*serialize_keras_object": "the function of this name in `saving`",
     **dict.fromkeys((f"utils.{name}" for name in (
         "array_to_img", "image_dataset_from_directory", "img_to_array", "load_img", "save_img")), "Pillow"),
     "preprocessing.image*": "Pillow",

@@ -93,7 +93,7 @@ def train(optimizer, *, read=False, dense=False, steps=5, dtype="float32", rows=
     layer = Embedding(rows, width, dtype=dtype)
     layer.build(None)
     layer.set_weights([rng.standard_normal((rows, width))])
-    table = Variable(layer.embeddings.data, "table") if dense else layer.embeddings
+    table = Variable(layer.embeddings.data, "embeddings") if dense else layer.embeddings
     for step in range(steps):
         x = rng.integers(0, rows // 2, 9)
         dy = rng.standard_normal(layer(x, training=True).shape).astype(dtype)
@@ -170,7 +170,7 @@ def test_updates_are_keras(name, arguments):
     ours, theirs = (getattr(library.optimizers, name)(0.05, **arguments) for library in (fastrnn, keras))
     rng = np.random.default_rng(3)
     start = rng.standard_normal((40, 19)).astype("float32")
-    table = keras.Variable(start)
+    table = keras.Variable(start, name="embeddings")     # by which Muon knows what it leaves to Adam
     for _ in range(5):
         x = rng.integers(0, 20, 9)
         dy = rng.standard_normal((9, 19)).astype("float32")

@@ -22,7 +22,7 @@ MASK_PASSES_BY = {"mask_passes_by": True}
 def mask_of(call: Call) -> np.ndarray | None:
     """The mask that counts in a call of a recurrent layer."""
     mask: np.ndarray | None = call.mask
-    return None if call.options is MASK_PASSES_BY else mask
+    return None if "mask_passes_by" in call.options else mask
 
 
 class States(Layer):
