@@ -306,9 +306,10 @@ class Layer(Calling):
         """Number of elements of all weights."""
         return sum(v.data.size for v in self.weights)
 
-    def losses(self) -> float:
-        """Sum of the penalties on the weights."""
-        return float(sum(v.regularizer(v.data) for v in self.trainable_weights if v.regularizer is not None))
+    @property
+    def losses(self) -> list[float]:
+        """The penalties on the weights."""
+        return [float(v.regularizer(v.data)) for v in self.trainable_weights if v.regularizer is not None]
 
     def add_regularization_grads(self) -> None:
         """Add the penalties' gradients to the weights' gradients."""

@@ -72,7 +72,8 @@ class Own(Calling):
                 structure = call.kept[1]
                 return rebuild(structure, [_copied(plain(one)) for one in flatten(structure)])
         with Eager(bool(kwargs.get("training"))) as running:
-            return _invoked(self, args, kwargs, running)
+            y = _invoked(self, *_filled((args, kwargs), list(map(_to_read, _leaves(args, kwargs)))), running)
+        return rebuild(y, [_own_array(one) for one in flatten(y)])
 
     def forward(self, *xs: Any, call: Call) -> Any:
         """The outputs in a list; the last is the sum of the losses that the code adds, if it adds any."""
@@ -81,7 +82,7 @@ class Own(Calling):
         with Eager(call.training, boxed, call) as running:
             tape = running.tape
             inputs = [x if tape is None or not (call.wants(index) and _differs(x)) else tape.box(x)
-                      for index, x in enumerate(xs)]
+                      for index, x in enumerate(map(_to_read, xs))]
             for x, mask in zip(inputs, call.mask or []):
                 running.give_mask(x, mask)
             args, kwargs = _filled(call.arguments, inputs)
@@ -325,6 +326,19 @@ def _as_array(layer: Any, x: Any) -> Any:
     return _as_array(layer, arrays.as_array(x, f"{layer} input"))
 
 
+def _to_read(x: Any) -> Any:
+    """An array that the code cannot write to: it is the caller's, or another layer's."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+def _own_array(x: Any) -> Any:
+    """An output that nobody else has: a copy of what the code was given, and gives back as it is."""
+    return x.copy() if isinstance(x, np.ndarray) and not x.flags.writeable else x
+
+
 def _copied(x: Any) -> Any:
     return x.copy() if isinstance(x, np.ndarray) else x
 
@@ -356,7 +370,7 @@ def _filled(arguments: Any, xs: Sequence[Any]) -> Any:
 
 def _as_output(x: Any, dtype: str) -> np.ndarray:
     """What the code gave as an array that layers take."""
-    x = np.asarray(plain(x))
+    x = _own_array(np.asarray(plain(x)))
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None).reshape(x.shape)
 
 

@@ -78,9 +78,10 @@ def check_names(value: Any, file: str, place: str, known: Collection[str] = ()) 
     if name is not None and isinstance(value.get("config", {}), (dict, str, list)):
         if not isinstance(name, str):
             raise ModelFileError(file, place, f"expected a class's name, got {shown(name)}")
-        if name == "Lambda" or name.endswith(">Lambda") or "__lambda__" in name:
-            raise ModelFileError(file, place, "Lambda layers are not loaded: they hold a program, which would run; "
-                                              "write the layer as a class and load the weights alone")
+        if name == "Lambda" or name.endswith(">Lambda"):
+            value = _without_function(value, file, place, known)
+        elif "__lambda__" in name:
+            raise ModelFileError(file, place, "a lambda is a program, which is never run")
         if name.startswith("__") and name not in _PLAIN:
             raise ModelFileError(file, place, f"{shown(name)} stands for code or a type, which is not loaded")
         if name in _ARRAYS:
@@ -90,6 +91,20 @@ def check_names(value: Any, file: str, place: str, known: Collection[str] = ()) 
             _check_home(name, value, file, place)
     for key, inner in value.items():
         check_names(inner, file, f"{place}.{key}" if len(place) < 200 else place, known)
+
+
+def _without_function(entry: dict[str, Any], file: str, place: str, known: Collection[str]) -> dict[str, Any]:
+    """A Lambda's entry without its function, which the caller must have: by its name, or a lambda by the layer's."""
+    config = entry.get("config")
+    function = config.get("function") if isinstance(config, dict) else None
+    if isinstance(function, dict) and function.get("class_name") == "function":
+        function = function.get("config")
+    layer = config.get("name") if isinstance(config, dict) else None
+    needed = function if isinstance(function, str) else layer
+    if not isinstance(needed, str) or needed not in known:
+        raise ModelFileError(file, place, f"Lambda {shown(layer)} holds a program, which is never run; pass its "
+                                          f"function by custom_objects, as {shown(needed)}")
+    return {**entry, "config": {key: inner for key, inner in (config or {}).items() if key != "function"}}
 
 
 def _check_array(config: Any, file: str, place: str) -> None:

@@ -324,6 +324,26 @@ def test_an_error_in_the_code_names_the_layer():
     assert "in Broken 'odd', whose code was run on zeros" in "".join(caught.value.__notes__)
 
 
+def test_the_code_cannot_write_to_what_it_is_given():
+    class Writes(Layer):
+        def call(self, x):
+            x[:, 0] = 0
+            return x
+
+    class Hands(Layer):
+        def call(self, x):
+            return x
+
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(ValueError, match="read-only"):
+        Writes()(x)
+    y = Hands()(x)
+    y[...] = 7
+    model = fastrnn.Model(inputs := Input((3,)), Hands()(inputs))
+    model.predict_on_batch(x)[...] = 7
+    np.testing.assert_array_equal(x, np.ones((2, 3)))
+
+
 def test_train_step_is_refused():
     with pytest.raises(TypeError, match="train_step and test_step cannot be overridden.*train_on_batch"):
         class Own(fastrnn.Model):

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
+import marshal
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
@@ -59,12 +61,16 @@ class Lambda(Layer):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
-        """What builds the layer again, with the function's name, for which `custom_objects` has the function."""
+        """What builds the layer again, with the function's name, for which `custom_objects` has the function. A lambda
+        has none: in its place stands its code, as Keras has it, which fastrnn never runs."""
         name = get_registered_name(self.function)
-        if name == "<lambda>":
-            raise ValueError(f"{self}: a lambda has no name by which a file could hold it; define it by def, and pass "
-                             "it in custom_objects when the file is loaded")
-        return {**super().get_config(), "function": name, "arguments": self.arguments}
+        function = _code_of(self.function) if name == "<lambda>" else name
+        return {**super().get_config(), "function": function, "arguments": self.arguments}
+
+    def own_functions(self) -> dict[str, Any]:
+        """The function by its name, a lambda by the layer's."""
+        name = get_registered_name(self.function)
+        return {self.name if name == "<lambda>" else name: self.function}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Lambda:
@@ -72,7 +78,7 @@ class Lambda(Layer):
 
         Args:
             config: the dictionary, or Keras's.
-            custom_objects: functions by name.
+            custom_objects: functions by name; in the place of a lambda by the layer's name.
 
         Raises:
             ValueError: the function is not known by its name, or there is code in its place, which is never run.
@@ -80,13 +86,23 @@ class Lambda(Layer):
         function = config["function"]
         if isinstance(function, Mapping):       # Keras 3's form
             function = function.get("config") if function.get("class_name") == "function" else None
-        known = known_objects(custom_objects)
+        known, layer = known_objects(custom_objects), config.get("name")
         if not callable(function):
-            if function not in known:
-                raise ValueError(f"Lambda '{config.get('name')}' function: expected the name of a function of "
-                                 f"custom_objects, got {function if isinstance(function, str) else 'code'!r}; code in "
-                                 "a file is never run: pass the function in custom_objects, or register it by "
-                                 "utils.register_keras_serializable")
-            function = known[function]
+            name = function if isinstance(function, str) else layer
+            if name not in known:
+                got = repr(function) if isinstance(function, str) else "the code of a lambda, which is never run"
+                raise ValueError(f"Lambda '{layer}' function: expected the name of a function of custom_objects, got "
+                                 f"{got}; pass custom_objects={{{name!r}: the function}}, or define it by def and "
+                                 "register it by utils.register_keras_serializable")
+            function = known[name]
         rest = {key: value for key, value in config.items() if key not in ("function", "output_shape", "mask")}
         return cls(function, **rest)
+
+
+def _code_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """A lambda as Keras 3 writes it, who reads it with safe_mode=False."""
+    cells: Any = getattr(function, "__closure__", None) or ()
+    code = base64.encodebytes(marshal.dumps(function.__code__)).decode()
+    return {"class_name": "__lambda__", "config": {
+        "code": code, "defaults": list(function.__defaults__ or ()) or None,
+        "closure": [cell.cell_contents for cell in cells] or None}}
