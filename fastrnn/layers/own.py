@@ -72,7 +72,8 @@ class Own(Calling):
                 structure = call.kept[1]
                 return rebuild(structure, [_copied(plain(one)) for one in flatten(structure)])
         with Eager(bool(kwargs.get("training"))) as running:
-            y = _invoked(self, *_filled((args, kwargs), list(map(_to_read, _leaves(args, kwargs)))), running)
+            args, kwargs = _filled((args, kwargs), list(map(_to_read, _leaves(args, kwargs))))
+            y = _invoked(self, args, kwargs, running)
         return rebuild(y, [_own_array(one) for one in flatten(y)])
 
     def forward(self, *xs: Any, call: Call) -> Any:

@@ -88,7 +88,7 @@ class Lambda(Layer):
             function = function.get("config") if function.get("class_name") == "function" else None
         known, layer = known_objects(custom_objects), config.get("name")
         if not callable(function):
-            name = function if isinstance(function, str) else layer
+            name = str(function if isinstance(function, str) else layer)
             if name not in known:
                 got = repr(function) if isinstance(function, str) else "the code of a lambda, which is never run"
                 raise ValueError(f"Lambda '{layer}' function: expected the name of a function of custom_objects, got "
