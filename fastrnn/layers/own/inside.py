@@ -12,7 +12,7 @@ NOT_INSIDE = ("_default_call", "_nodes", "_graph", "_schedules", "_stateful", "_
 
 
 def sublayers_of(layer: Any) -> list[Any]:
-    """The layers that attributes hold, in lists and dictionaries too, each once, in the order in which they were set."""
+    """The layers that attributes hold, in lists and dictionaries too, each once, in the order of the attributes."""
     found: dict[int, Any] = {}
     for name, value in vars(layer).items():
         if name not in NOT_INSIDE and name not in layer.not_inside:
