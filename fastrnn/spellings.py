@@ -33,7 +33,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "engine.training": ("models",),
     "initializations": ("initializers",),
     "objectives": ("losses",),
-    "optimizers.legacy": ("optimizers",),
     "optimizers.optimizer_v1": ("optimizers",),
     "optimizers.optimizer_v2": ("optimizers",),
     **{f"utils.{name}": ("utils", "layers") for name in (

@@ -18,7 +18,8 @@ N, T, D, H, V = 4, 3, 5, 6, 8
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
-                  "bind_blas", "force_plan", "planned", "set_blas_mode", "set_long_tape", "threads_each"}  # fmt: skip
+                  "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode", "set_long_tape",
+                  "threads_each"}  # fmt: skip
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -89,8 +90,58 @@ def backward(layer: Any) -> Callable[..., Any]:
     return run
 
 
+def windows(kernels: Any) -> tuple[Any, Any]:
+    """Of one row of 6 columns, 3 wide, in all 4 places."""
+    return kernels.Windows(1, 1, 1, 1, 1, 0), kernels.Windows(6, 4, 3, 1, 1, 0)
+
+
+def convolution(kernels: Any, w: np.ndarray, b: np.ndarray) -> Any:
+    return kernels.ConvolutionRunner(Variable(w, "kernel"), Variable(b, "bias"), 0, 1, False)
+
+
+def convolved(kernels: Any, w: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+    convolution(kernels, w, b).output(x, y, *windows(kernels), 2)
+
+
+def convolved_back(kernels: Any, w: np.ndarray, b: np.ndarray, dz: np.ndarray, dx: np.ndarray) -> None:
+    convolution(kernels, w, b).input_gradient(dz, dx, *windows(kernels), 2)
+
+
+def convolved_sums(kernels: Any, w: np.ndarray, b: np.ndarray, x: np.ndarray, dz: np.ndarray, dw: np.ndarray,
+                   db: np.ndarray, scratch: np.ndarray) -> None:
+    convolution(kernels, w, b).weight_gradients(x, dz, dw, db, scratch, *windows(kernels), 2)
+
+
+def over_windows(name: str, *more: Any) -> Callable[..., Any]:
+    return lambda kernels, *arguments: getattr(kernels, name)(*arguments, *windows(kernels), *more, 2)
+
+
+def spread(kernels: Any, *arguments: np.ndarray) -> None:
+    *read, work = arguments
+    x, labels, label_lengths, lengths, values, gradient = read
+    kernels.ctc(x, labels, label_lengths, lengths, 0, values, gradient, work, True, 2)
+
+
+def of_windows(kernels: Any) -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
+    """The kernels whose outputs are each made of a window of the input."""
+    w, b, x, y = numbers(1, 3, D, H), numbers(H), numbers(N, 1, 6, D), numbers(N, 1, 4, H)
+    size = convolution(kernels, w, b).scratch_size(2)
+    yield "ConvolutionRunner", "output", convolved, (w, b, x, np.zeros_like(y))
+    yield "ConvolutionRunner", "back", convolved_back, (w, b, y, np.zeros_like(x))
+    sums = np.zeros_like(w), np.zeros_like(b), line(size)[:size]
+    yield "ConvolutionRunner", "sums", convolved_sums, (w, b, x, y, *sums)
+    small, taps = numbers(N, 1, 4, D), numbers(1, 3, D)
+    yield "depthwise", "", over_windows("depthwise", 0), (x, taps, numbers(D), np.zeros_like(small))
+    yield "depthwise_input_gradient", "", over_windows("depthwise_input_gradient"), (small, taps, np.zeros_like(x))
+    yield "depthwise_weight_gradient", "", over_windows("depthwise_weight_gradient"), (x, small, np.zeros_like(taps))
+    yield "pool", "", over_windows("pool", False), (x, np.zeros_like(small))
+    yield "pool_backward", "", over_windows("pool_backward", False), (x, small, small.copy(), np.zeros_like(x))
+
+
 def variable() -> tuple[Any, ...]:
-    slots = {name: numbers(V, D) / 1000 for name in ("momentum", "velocity", "velocity_hat", "average_gradient")}
+    slots = {name: numbers(V, D) / 1000 for name in (
+        "momentum", "velocity", "velocity_hat", "average_gradient", "norm", "accumulator", "accumulated_grad",
+        "accumulated_delta_var")}
     return numbers(V, D), -numbers(V, D), np.ones(V, np.uint8), 1.0, 0.1, slots
 
 
@@ -155,6 +206,15 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
     yield "sgd_update", "", of_variable("sgd_update", 0.1, 0.9, False), variable()
     yield "rmsprop_update", "", of_variable("rmsprop_update", 0.1, 0.9, 0.9, 1e-7), variable()
     yield "adam_update", "", of_variable("adam_update", 0.1, 0.9, 0.9, 1e-7), variable()
+    yield "nadam_update", "", of_variable("nadam_update", 0.1, 0.1, 0.9, 0.9, 1e-7), variable()
+    yield "adamax_update", "", of_variable("adamax_update", 0.1, 0.9, 0.9, 1e-7), variable()
+    yield "adagrad_update", "", of_variable("adagrad_update", 0.1, 1e-7), variable()
+    yield "adadelta_update", "", of_variable("adadelta_update", 0.1, 0.9, 1e-7), variable()
+    yield "lion_update", "", of_variable("lion_update", 0.1, 0.9, 0.9), variable()
+    yield from of_windows(kernels)
+    room = 2 * kernels.ctc_room(T, 1, True)
+    yield ("ctc", "", spread, (numbers(N, T, V), np.ones((N, 1), "i4"), np.ones(N, "i4"), np.full(N, T, "i4"),
+                               np.zeros(N, "f4"), np.zeros((N, T, V), "f4"), np.zeros(room, "f4")))  # fmt: skip
 
 
 def arrays_of(arguments: Any) -> list[np.ndarray]:

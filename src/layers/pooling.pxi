@@ -2,7 +2,7 @@
 
 cdef struct Pooling:
     const real* x               # (N, rows.inputs, columns.inputs, C)
-    real* y                     # (N, rows.outputs, columns.outputs, C)
+    real* y                     # (N, rows.outputs, columns.outputs, C); the way back only reads it
     const real* dy              # like y, of the gradient alone
     real* dx                    # like x, of the gradient alone
     const Axis* rows
@@ -87,7 +87,7 @@ cdef int set_pooling(Pooling* p, ndarray x, ndarray y, Windows rows, Windows col
     p.columns = &columns.forward
     p.largest = largest
     p.x = elements(x, p.N * p.rows.inputs * p.columns.inputs * p.C, "x")
-    p.y = elements_out(y, p.N * p.rows.outputs * p.columns.outputs * p.C, "y")
+    p.y = <real*>elements(y, p.N * p.rows.outputs * p.columns.outputs * p.C, "y")
     p.dy = NULL
     p.dx = NULL
     return 0
@@ -98,6 +98,7 @@ def pool(ndarray x not None, ndarray y not None, Windows rows not None, Windows 
     cdef Pooling p
     cdef long work
     set_pooling(&p, x, y, rows, columns, largest)
+    p.y = elements_out(y, cnp.PyArray_SIZE(y), "y")
     work = cnp.PyArray_SIZE(y) * rows.taps * columns.taps
     run(pooling_part, &p, 1 if work < SMALL_WORK else max(1, min(threads, p.N * p.rows.outputs)), work)
 

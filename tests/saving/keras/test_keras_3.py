@@ -129,7 +129,7 @@ class TestFromKeras:
     def test_a_lambda(self, tmp_path):
         theirs = keras.Sequential([keras.Input((6, 3)), keras.layers.Lambda(lambda x: x * 2), keras.layers.LSTM(2)])
         theirs.save(tmp_path / "m.keras")
-        with pytest.raises(ModelFileError, match="Lambda layers are not loaded"):
+        with pytest.raises(ModelFileError, match="Lambda .* holds a program, which is never run"):
             load_model(tmp_path / "m.keras")
 
     def test_numbers_that_fastrnn_has_not(self, tmp_path):
