@@ -56,7 +56,7 @@ from fastrnn.backend.arrays import (
     zeros,
     zeros_like,
 )
-from fastrnn.backend.ctc import ctc_decode
+from fastrnn.backend.ctc import ctc_batch_cost, ctc_decode
 from fastrnn.backend.drawing import (
     dropout,
     random_bernoulli,
@@ -145,7 +145,6 @@ from fastrnn.ops import (
     transpose,
     var,
 )
-from fastrnn.ops.ctc import ctc_batch_cost
 from fastrnn.registry import absent
 
 #: What Keras 2 has and fastrnn has not, and the way out.

@@ -5,8 +5,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from fastrnn.graph.tape import is_box
+from fastrnn.losses.ctc import ctc_batch_cost_and_gradient
 from fastrnn.losses.ctc_decoding import ctc_decode_probabilities
-from fastrnn.ops.dispatch import op, values
+from fastrnn.ops.ctc import shapes_alone, with_gradient
+from fastrnn.ops.dispatch import op, tensor, values
+
+
+@op
+def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
+    """The CTC loss of probabilities, the last class the blank; see `fastrnn.losses.ctc.ctc_batch_cost`.
+
+    >>> ctc_batch_cost([[0]], [[[0.5, 0.5]]], [[1]], [[1]]).round(4)
+    array([[0.6931]], dtype=float32)
+    """
+    if shapes_alone():
+        return np.zeros((len(values(y_pred)), 1), values(y_pred).dtype)
+    arguments = values(y_true), values(y_pred), values(input_length), values(label_length)
+    return with_gradient(y_pred, *ctc_batch_cost_and_gradient(*arguments, gradient=is_box(tensor(y_pred))))
 
 
 @op

@@ -10,7 +10,7 @@ import numpy as np
 from fastrnn.graph.eager import current, tape
 from fastrnn.graph.tape import is_box
 from fastrnn.losses import ctc_decoding
-from fastrnn.losses.ctc import ctc_batch_cost_and_gradient, ctc_loss_and_gradient
+from fastrnn.losses.ctc import ctc_loss_and_gradient
 from fastrnn.ops.dispatch import op, tensor, values
 
 
@@ -21,32 +21,19 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     >>> ctc_loss([[1]], [[[0.0, 0.0]]], [1], [1]).round(4)
     array([0.6931], dtype=float32)
     """
-    if _shapes_alone():
+    if shapes_alone():
         return np.zeros(len(values(output)), values(output).dtype)
     arguments = values(target), values(output), values(target_length), values(output_length), mask_index
-    return _with_gradient(output, *ctc_loss_and_gradient(*arguments, gradient=is_box(tensor(output))))
+    return with_gradient(output, *ctc_loss_and_gradient(*arguments, gradient=is_box(tensor(output))))
 
 
-@op
-def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
-    """The CTC loss of probabilities, the last class the blank; see `fastrnn.losses.ctc.ctc_batch_cost`.
-
-    >>> ctc_batch_cost([[0]], [[[0.5, 0.5]]], [[1]], [[1]]).round(4)
-    array([[0.6931]], dtype=float32)
-    """
-    if _shapes_alone():
-        return np.zeros((len(values(y_pred)), 1), values(y_pred).dtype)
-    arguments = values(y_true), values(y_pred), values(input_length), values(label_length)
-    return _with_gradient(y_pred, *ctc_batch_cost_and_gradient(*arguments, gradient=is_box(tensor(y_pred))))
-
-
-def _shapes_alone() -> bool:
+def shapes_alone() -> bool:
     """Whether labels are zeros, which may be no labels."""
     running = current()
     return running is not None and running.shapes_alone
 
 
-def _with_gradient(output: Any, losses: Any, gradient: Any) -> Any:
+def with_gradient(output: Any, losses: Any, gradient: Any) -> Any:
     """Losses of sequences, as a step of the trace that the outputs are in."""
     running = tape()
     if gradient is None or running is None:

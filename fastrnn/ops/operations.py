@@ -15,8 +15,8 @@ from fastrnn.layers.table import operations, register
 from fastrnn.ops.sizes import ELEMENTS, broadcast
 
 #: Keras's names of classes that are not made of the function's.
-_CLASSES = {"batch_normalization": "BatchNorm", "layer_normalization": "LayerNorm", "cdist": "CDist", "isin": "IsIn",
-            "svd": "SVD"}
+_CLASSES = {"batch_normalization": "BatchNorm", "layer_normalization": "LayerNorm", "cdist": "CDist",
+            "ctc_decode": "CTCDecode", "ctc_loss": "CTCLoss", "isin": "IsIn", "svd": "SVD"}
 #: Further classes of Keras's for the same function.
 _SAME = {"max": "Amax", "min": "Amin", "bitwise_not": "BitwiseInvert", "left_shift": "BitwiseLeftShift",
          "right_shift": "BitwiseRightShift"}
@@ -27,7 +27,8 @@ _MODULES = {
     **dict.fromkeys(("cast", "convert_to_tensor", "saturate_cast", "scatter", "scatter_update", "slice",
                      "slice_update", "stop_gradient", "unstack"), "core"),
     **dict.fromkeys((
-        "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "elu", "gelu", "hard_sigmoid",
+        "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "ctc_decode", "ctc_loss",
+        "elu", "gelu", "hard_sigmoid",
         "hard_silu", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "moments",
         "multi_hot", "normalize", "one_hot", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
         "softsign", "sparse_categorical_crossentropy"), "nn"),
@@ -37,7 +38,8 @@ _OPERANDS = frozenset((
     "x", "x1", "x2", "xs", "a", "b", "y", "inputs", "operands", "indices", "start_indices", "values", "updates",
     "condition", "target", "output", "targets", "predictions", "variable", "fill_value", "constant_values", "q", "mean",
     "variance", "scale", "gamma", "beta", "rtol", "atol"))
-_MORE_OPERANDS = {"batch_normalization": ("offset",)}
+_MORE_OPERANDS = {"batch_normalization": ("offset",), "ctc_loss": ("target_length", "output_length"),
+                  "ctc_decode": ("sequence_lengths",)}
 
 
 def operation(function: Callable[..., Any]) -> type[FunctionCall]:
