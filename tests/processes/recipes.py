@@ -16,12 +16,14 @@ import numpy as np
 
 import fastrnn
 from fastrnn import _core, layers, runtime
+from fastrnn.losses.ctc import ctc_loss_and_gradient
 
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
 WITHOUT_WORK = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
-                "bind_blas", "force_plan", "planned", "set_blas_mode", "set_long_tape", "threads_each"}
+                "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode", "set_long_tape",
+                "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
 ALONE = {"activate_array"}
 
@@ -74,6 +76,17 @@ def both_directions(dtype: str) -> tuple[layers.Layer, np.ndarray]:
 
 def dense(dtype: str) -> tuple[layers.Layer, np.ndarray]:
     return built(layers.Dense(160, dtype=dtype), numbers(dtype, 300, 128))
+
+
+def over_windows(layer: type[layers.Layer], *arguments: Any) -> Callable[[str], tuple[layers.Layer, np.ndarray]]:
+    """A layer whose outputs are each made of a window of the input."""
+    return lambda dtype: built(layer(*arguments, dtype=dtype), numbers(dtype, 32, 100, 64))
+
+
+def ctc(dtype: str) -> Call:
+    logits, labels = numbers(dtype, 16, 100, 40), rows_of(16 * 20, 39).reshape(16, 20) + 1
+    steps, lengths = np.full(16, 100), np.full(16, 20)
+    return lambda: list(ctc_loss_and_gradient(labels, logits, lengths, steps))
 
 
 def line(dtype: str) -> Call:
@@ -231,6 +244,15 @@ RECIPES: dict[str, Recipe] = {
     "DenseRunner, inference": Recipe("DenseRunner", lambda dtype: inference(*dense(dtype))),
     "DenseRunner, training": Recipe("DenseRunner", lambda dtype: training(*dense(dtype))),
     "DenseRunner, changed weights": Recipe("DenseRunner", rebuilt(dense)),
+    "ConvolutionRunner, inference": Recipe("ConvolutionRunner", lambda dtype: inference(
+        *over_windows(layers.Conv1D, 64, 3)(dtype))),
+    "ConvolutionRunner, training": Recipe("ConvolutionRunner", lambda dtype: training(
+        *over_windows(layers.Conv1D, 64, 3)(dtype))),
+    **{entry: Recipe(entry, lambda dtype: training(*over_windows(layers.DepthwiseConv1D, 5)(dtype)))
+       for entry in ("depthwise", "depthwise_input_gradient", "depthwise_weight_gradient")},
+    **{entry: Recipe(entry, lambda dtype: training(*over_windows(layers.MaxPooling1D, 5, 1)(dtype)))
+       for entry in ("pool", "pool_backward")},
+    "ctc": Recipe("ctc", ctc),
     "activate_array": Recipe("activate_array", activate_array),
     "add": Recipe("add", add),
     "scale_rows": Recipe("scale_rows", scale_rows),
@@ -245,6 +267,14 @@ RECIPES: dict[str, Recipe] = {
                                                       slots=("momentum", "velocity"))),
     "adam_update": Recipe("adam_update", update("adam_update", 0.01, 0.9, 0.999, 1e-7,
                                                 slots=("momentum", "velocity"))),
+    "nadam_update": Recipe("nadam_update", update("nadam_update", 0.01, 0.01, 0.9, 0.999, 1e-7,
+                                                  slots=("momentum", "velocity"))),
+    "adamax_update": Recipe("adamax_update", update("adamax_update", 0.01, 0.9, 0.999, 1e-7,
+                                                    slots=("momentum", "norm"))),
+    "adagrad_update": Recipe("adagrad_update", update("adagrad_update", 0.01, 1e-7, slots=("accumulator",))),
+    "adadelta_update": Recipe("adadelta_update", update("adadelta_update", 0.01, 0.9, 1e-7,
+                                                        slots=("accumulated_grad", "accumulated_delta_var"))),
+    "lion_update": Recipe("lion_update", update("lion_update", 0.01, 0.9, 0.99, slots=("momentum",))),
     "sum_of_squares": Recipe("sum_of_squares", sum_of_squares),
 }
 
