@@ -93,7 +93,7 @@ def __getattr__(name: str) -> Any:
         value: Any = getattr(importlib.import_module(f"fastrnn.{_homes[name]}"), name)
     elif name == "KerasTensor":
         value = importlib.import_module("fastrnn.graph.symbol").Symbol
-    elif name in __all__:
+    elif name in __all__ or name == "sklearn":      # which needs scikit-learn, so that `import *` leaves it out
         value = importlib.import_module(f"fastrnn.{name}")
     elif name in _INSTEAD:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {_INSTEAD[name]}")
