@@ -18,7 +18,7 @@ from fastrnn.layers.recurrent import apart
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.forward import check_sequences
 from fastrnn.layers.recurrent.rnn import RNN
-from fastrnn.layers.recurrent.states import MASK_PASSES_BY, mask_of
+from fastrnn.layers.recurrent.states import mask_of, parted
 from fastrnn.layers.table import deserialize, own_classes, serialize
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
@@ -185,11 +185,7 @@ class Bidirectional(Wrapper):
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None, initial_state: Any = None) -> Any:
         """As a recurrent layer's call; `initial_state` is the forward layer's states, then the backward layer's."""
-        given_apart = initial_state
-        if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
-                has_symbols(x) or all(isinstance(part, np.ndarray) for part in x)):
-            x, initial_state = x[0], list(x[1:])
-        options = None if given_apart is None or mask is not None else MASK_PASSES_BY
+        x, initial_state, options = parted(x, initial_state, mask)
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self._state_count():
             raise ValueError(f"{self} initial_state: expected {self._state_count()} arrays, got {len(given)}")

@@ -25,6 +25,15 @@ def mask_of(call: Call) -> np.ndarray | None:
     return None if "mask_passes_by" in call.options else mask
 
 
+def parted(x: Any, initial_state: Any, mask: Any) -> tuple[Any, Any, Any]:
+    """The input and the initial states of a call, where the input may be a list of both; and the call's options."""
+    options = None if initial_state is None or mask is not None else MASK_PASSES_BY
+    if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
+            has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
+        x, initial_state = x[0], list(x[1:])
+    return x, initial_state, options
+
+
 class States(Layer):
     """A layer over sequences, whose call takes states beside the input."""
 
@@ -60,11 +69,7 @@ class States(Layer):
 
     def _call_with_states(self, x: Any, training: bool | None, mask: Any, initial_state: Any) -> Any:
         """The call of a layer that takes states: `x` may be a list of the input and them."""
-        given_apart = initial_state
-        if isinstance(x, (list, tuple)) and initial_state is None and len(x) > 1 and (
-                has_symbols(x) or all(isinstance(part, np.ndarray) or is_box(part) for part in x)):
-            x, initial_state = x[0], list(x[1:])
-        options = None if given_apart is None or mask is not None else MASK_PASSES_BY
+        x, initial_state, options = parted(x, initial_state, mask)
         given = [] if initial_state is None else flatten(initial_state)
         if initial_state is not None and len(given) != self.state_count:
             raise ValueError(f"{self} initial_state: expected {self.state_count} arrays, got {len(given)}")
