@@ -17,9 +17,9 @@ from tests.conftest import CELLS, make_layer, states_of
 N, T, D, H, V = 4, 3, 5, 6, 8
 
 #: Functions of the kernels that take no arrays.
-WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape", "Runner",
-                  "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode", "set_long_tape",
-                  "threads_each"}  # fmt: skip
+WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape",
+                  "Runner", "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode",
+                  "set_long_tape", "threads_each"}  # fmt: skip
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -203,7 +203,8 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
     yield ("StreamRunner", "feed", streamed(layer),
            (weights_of(layer), {"x": numbers(N, T, D), "y": np.zeros((N, T, H), "f4"), "lengths": np.full(N, T, "i4"),
                                 "slots": np.arange(N, dtype="i4")}))  # fmt: skip
-    yield "scale_features", "", plain("scale_features"), (numbers(N, D), numbers(D), numbers(D), np.zeros((N, D), "f4"), 2)
+    yield ("scale_features", "", plain("scale_features"),
+           (numbers(N, D), numbers(D), numbers(D), np.zeros((N, D), "f4"), 2))  # fmt: skip
     yield ("normalize_rows", "", plain("normalize_rows"),
            (numbers(N, D), numbers(D), numbers(D), 1e-3, True, np.zeros((N, D), "f4"), 2))  # fmt: skip
     yield "LineRunner", "output", in_line, (numbers(D, H), numbers(N, D))
