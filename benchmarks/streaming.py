@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,20 @@ import limit
 from compare import describe_machine, environment
 from contention import busy
 from report import save
-from stepping.cases import CASES, Case, select
-from stepping.child import ENGINES, FIGURES, FROZEN, run
-from stepping.tables import markdown
+from stepping.cases import CASES, select
+from stepping.child import ENGINES, FROZEN, run
+from stepping.own import FROZEN_CASES
+from stepping.tables import OWN, markdown, middle
 
 from fastrnn import runtime
 
 TAILS = "step/lstm/H64"     # of which the slowest of many steps are told
 
 
-def run_engine(name: str, cases: list[Case], threads: int, arguments: argparse.Namespace,
+def run_engine(name: str, cases: Iterable[str], threads: int, arguments: argparse.Namespace,
                calls: int = 0) -> list[dict[str, Any]]:
     """What the engine's process prints, and for each case that it did not come to, why."""
-    command = [sys.executable, __file__, "--child", name, "--cases", ",".join(case.name for case in cases),
+    command = [sys.executable, __file__, "--child", name, "--cases", ",".join(cases),
                "--threads", str(threads), "--seconds", str(arguments.seconds), "--calls", str(calls)]
     try:
         done = subprocess.run(command, env=environment(threads), capture_output=True, text=True, errors="replace",
@@ -49,54 +50,63 @@ def run_engine(name: str, cases: list[Case], threads: int, arguments: argparse.N
     if any("missing" in line for line in lines):
         return lines
     told = {line.get("case") for line in lines}
-    if name == FROZEN:
-        return lines if told else [{"case": FROZEN, "error": reason}]
-    return lines + [{"case": case.name, "error": reason} for case in cases if case.name not in told]
+    return lines + [{"case": case, "error": reason} for case in cases if case not in told]
 
 
-def collect(results: dict[str, Any], where: dict[str, Any], name: str, lines: list[dict[str, Any]]) -> None:
-    """Add a round of an engine: what it is to the results, each case's figures to `where`."""
+def collect(results: dict[str, Any], part: str, kind: int, name: str, lines: list[dict[str, Any]]) -> None:
+    """Add a round of an engine: what it is; and to that part, of so many threads or busy processes, each case's
+    figures."""
     for line in lines:
         case = line.pop("case", None)
         if case is None:
             results["engines"].setdefault(name, {}).update(line)
         else:
-            where.setdefault(case, {}).setdefault(name, []).append(line)
+            results[part].setdefault(str(kind), {}).setdefault(case, {}).setdefault(name, []).append(line)
+
+
+def present(arguments: argparse.Namespace, results: dict[str, Any]) -> list[str]:
+    """The engines that are installed, as far as is known."""
+    return [name for name in arguments.engines if "missing" not in results["engines"].get(name, {})]
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     machine = describe_machine(max(arguments.threads))
     if (machine["load"] or 0) > 0.5:
         print(f"note: the machine is busy (load {machine['load']}): the figures will not be reliable", flush=True)
-    results: dict[str, Any] = {"machine": machine, "engines": {}, "limits": {}, "limit_seconds": {}, "steps": {},
-                               "frozen": {}, "tails": {}, "calls": arguments.calls}
-    for threads in map(str, arguments.threads):
-        for part in ("steps", "frozen"):
-            results[part][threads] = {}
-    limits: dict[str, list[limit.Limit]] = {str(threads): [] for threads in arguments.threads}
+    results: dict[str, Any] = {part: {} for part in ("engines", "limits", "limit_seconds", "steps", "frozen", "tails")}
+    results |= {"machine": machine, "calls": arguments.calls}
+    names = [case.name for case in arguments.cases]
+    limits: dict[int, list[limit.Limit]] = {threads: [] for threads in arguments.threads}
     for number in range(arguments.rounds):
-        for threads in arguments.threads:
-            limits[str(threads)].append(limit.measure(threads=threads))
-            for name in [*arguments.engines, FROZEN]:
-                if "missing" in results["engines"].get(name, {}) or name == FROZEN and "fastrnn" not in arguments.engines:
-                    continue
+        for threads, found in limits.items():
+            found.append(limit.measure(threads=threads, sizes=limit.SMALL_SIZES))
+            for name in present(arguments, results):
                 print(f"round {number + 1} of {arguments.rounds}, {threads} threads: {name}", flush=True)
-                where = results["frozen" if name == FROZEN else "steps"][str(threads)]
-                collect(results, where, name, run_engine(name, arguments.cases, threads, arguments))
+                collect(results, "steps", threads, name, run_engine(name, names, threads, arguments))
+            if OWN in arguments.engines:
+                collect(results, "frozen", threads, FROZEN, run_engine(FROZEN, FROZEN_CASES, threads, arguments))
     for threads, found in limits.items():
-        middle = limit.median(found)
-        results["limits"][threads] = middle._asdict()
-        results["limit_seconds"][threads] = {case.name: case.seconds(middle) for case in arguments.cases}
+        middling = limit.median(found)
+        results["limits"][str(threads)] = middling._asdict()
+        results["limit_seconds"][str(threads)] = {case.name: case.seconds(middling) for case in arguments.cases}
     for load in arguments.loads if arguments.calls else ():
-        results["tails"][str(load)] = {}
         with busy(load):
-            for name in arguments.engines:
-                if "missing" in results["engines"].get(name, {}):
-                    continue
+            for name in present(arguments, results):
                 print(f"{arguments.calls} steps, {load} busy processes: {name}", flush=True)
-                lines = run_engine(name, select(TAILS), max(arguments.threads), arguments, arguments.calls)
-                collect(results, results["tails"][str(load)], name, lines)
+                lines = run_engine(name, [TAILS], threads_of(name, results), arguments, arguments.calls)
+                collect(results, "tails", load, name, lines)
     return results
+
+
+def threads_of(name: str, results: dict[str, Any]) -> int:
+    """The threads with which the slowest of an engine's steps are told: fastrnn's own choice of all that there are; of
+    the others the number that was faster."""
+    if name == OWN:
+        return max(map(int, results["steps"]))
+    medians = {int(threads): middle(cases.get(TAILS, {}).get(name, []), "median")
+               for threads, cases in results["steps"].items()}
+    known = {threads: median for threads, median in medians.items() if median}
+    return min(known, key=lambda threads: known[threads], default=1)
 
 
 def parse() -> argparse.Namespace:

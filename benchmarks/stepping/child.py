@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from workloads import Unsupported
+
 from stepping.cases import NEAR, Case
 from stepping.engine import Step, StreamEngine
 from stepping.mobile import LiteRt, Mnn, Ncnn
 from stepping.own import FastRnn, frozen
 from stepping.peers import OnnxRuntime, OpenVino, Torch
-from workloads import Unsupported
 
 ENGINES: dict[str, type[StreamEngine]] = {
     "fastrnn": FastRnn, "litert": LiteRt, "mnn": Mnn, "ncnn": Ncnn, "onnxruntime": OnnxRuntime, "openvino": OpenVino,
@@ -24,8 +25,8 @@ ENGINES: dict[str, type[StreamEngine]] = {
 FROZEN = "frozen"       # fastrnn's frozen models beside its other ones
 #: What is told of the times of single calls.
 FIGURES: dict[str, Callable[[Any], float]] = {
-    "median": np.median, "p99": lambda times: np.percentile(times, 99), "p999": lambda times: np.percentile(times, 99.9),
-    "max": np.max}
+    "median": np.median, "max": np.max,
+    "p99": lambda found: np.percentile(found, 99), "p999": lambda found: np.percentile(found, 99.9)}
 
 
 def times(run: Callable[[], Any], seconds: float, calls: int) -> np.ndarray:
@@ -61,12 +62,13 @@ def check(case: Case, step: Step) -> None:
 
 
 def run(name: str, cases: list[Case], threads: int, seconds: float, calls: int) -> None:
-    """Print what the engine is, and the figures of each case."""
+    """Print what the engine is, and the figures of each case: of so many calls, wherever the system has them run, or of
+    some seconds if `calls` is 0."""
 
     def tell(line: dict[str, Any]) -> None:
         print("\n" + json.dumps(line), flush=True)      # some print lines of their own, and do not end them
 
-    if hasattr(os, "sched_setaffinity"):        # not every engine can be told a number of threads
+    if hasattr(os, "sched_setaffinity") and not calls:      # not every engine can be told a number of threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     if name == FROZEN:
         for case_name, found in frozen(threads):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from stepping.cases import Case
 
 #: x (N, D) -> y (N, H or O), a step further.

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from workloads import Unsupported
+
 from stepping.cases import Case, blocks
 from stepping.engine import Step, StreamEngine
 from stepping.graphs import onnx_graph
-from workloads import Unsupported
 
 
 class Mnn(StreamEngine):

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stepping.cases import STEPS, Case
-from stepping.engine import Step, StreamEngine
 from turns import in_turn
 from workloads import sentiment_data
 
+from stepping.cases import STEPS, Case
+from stepping.engine import Step, StreamEngine
+
+FROZEN_CASES = ("frozen/reviews/N128", "frozen/reviews/N1", "frozen/small/N1", "frozen/load/100 MB")
 LOAD = """
 import json, sys, time
 import numpy as np
@@ -93,14 +95,13 @@ def frozen(threads: int) -> Iterator[tuple[str, dict[str, float]]]:
     reviews = fastrnn.Sequential([fastrnn.Input((100,), dtype="int32"), layers.Embedding(10000, 128), layers.LSTM(128),
                                   layers.Dense(1, activation="sigmoid")])
     small = fastrnn.Sequential([fastrnn.Input((None, 4)), layers.LSTM(4), layers.Dense(2)])
-    cases = [(f"frozen/reviews/N{N}", reviews, sentiment_data(N)[0]) for N in (128, 1)]
-    cases.append(("frozen/small/N1", small, np.ones((1, 1, 4), "float32")))
-    for name, model, x in cases:
+    inputs = [sentiment_data(128)[0], sentiment_data(1)[0], np.ones((1, 1, 4), "float32")]
+    for name, model, x in zip(FROZEN_CASES, (reviews, reviews, small), inputs):
         still = model.freeze()
         np.testing.assert_allclose(still.predict(x), model.predict_on_batch(x), atol=1e-5)
         yield name, in_turn({"model": lambda model=model, x=x: model.predict_on_batch(x),  # type: ignore[misc]
                              "frozen": lambda still=still, x=x: still.predict(x, batch_size=128)})  # type: ignore[misc]
-    yield "frozen/load/100 MB", {"frozen": loading()}
+    yield FROZEN_CASES[-1], {"frozen": loading()}
 
 
 def loading() -> float:

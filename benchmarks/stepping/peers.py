@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from stepping.cases import Case, blocks
 from stepping.engine import Step, StreamEngine
 from stepping.graphs import onnx_graph

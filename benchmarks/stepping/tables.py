@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from report import duration, table, times
+
 from stepping.cases import CASES, STEPS
 
 BY_NAME = {case.name: case for case in CASES}
@@ -139,8 +140,8 @@ def tails_table(results: dict[str, Any]) -> str:
                 if engine == OWN:
                     told = [goal(told[0], load != "0" or p99 <= P99), goal(told[1], load == "0" or p999 <= P999)]
                 lines.append([name, load, engine, *(duration(value) for value in found.values()), *told])
-    return (f"The slowest of {results['calls']} steps: fastrnn's p99 at most {P99}x its median on an idle machine, p99.9 at "
-            f"most {P999}x beside busy processes.\n\n"
+    return (f"The slowest of {results['calls']} steps: fastrnn's p99 at most {P99}x its median on an idle machine, "
+            f"p99.9 at most {P999}x beside busy processes.\n\n"
             + table(["case", "busy processes", "engine", "median", "p99", "p99.9", "longest", "p99 / median",
                      "p99.9 / median"], lines))
 
@@ -185,7 +186,7 @@ def markdown(results: dict[str, Any]) -> str:
     one, many = ([row for row in rows if (BY_NAME[row.name].N > 1) == several] for several in (False, True))
     limits = "; ".join(f"{threads} threads: {found['peak'] / 1e9:.0f} GFLOP/s, "
                        + ", ".join(f"{rate / 1e9:.0f} GB/s from {int(size) >> 10} KB"
-                                   for size, rate in list(found["bandwidths"].items())[:3]) + " each"
+                                   for size, rate in found["bandwidths"].items()) + " each"
                        for threads, found in results["limits"].items())
     missing = [name for name, told in results["engines"].items() if "missing" in told]
     parts = ["; ".join(told["versions"] for told in results["engines"].values() if "versions" in told) + ".\n",
