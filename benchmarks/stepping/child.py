@@ -88,6 +88,7 @@ def run(name: str, cases: list[Case], threads: int, seconds: float, calls: int) 
             line |= figures(lambda step=step, x=x: step(x), seconds, calls)  # type: ignore[misc]
             if not calls:
                 line["others"] = {other: figures(call, seconds) for other, call in engine.others(case).items()}
+                line["others"] |= {other: {"median": found} for other, found in engine.alone(case, seconds).items()}
         except Unsupported as reason:
             line["unsupported"] = str(reason)
         except Exception as error:              # whatever a peer may raise: it is told in the report

@@ -31,3 +31,7 @@ class StreamEngine:
     def others(self, case: Case) -> dict[str, Callable[[], Any]]:
         """Further calls to be timed beside the step, by name."""
         return {}
+
+    def alone(self, case: Case, seconds: float) -> dict[str, float]:
+        """The seconds of what is timed by itself, for so long, by name."""
+        return {}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 from turns import in_turn
 from workloads import sentiment_data
 
-from stepping.cases import STEPS, Case
+from stepping.cases import Case
 from stepping.engine import Step, StreamEngine
+from stepping.exported import exported
 
 FROZEN_CASES = ("frozen/reviews/N128", "frozen/reviews/N1", "frozen/small/N1", "frozen/load/100 MB")
 LOAD = """
@@ -61,8 +63,11 @@ class FastRnn(StreamEngine):
             made[-1].set_weights(dense)
         return made
 
+    def model(self, case: Case, layers: list[Any]) -> Any:
+        return self.module.Sequential([self.module.Input((None, case.H)), *layers])
+
     def stream(self, case: Case, layers: list[Any]) -> Any:
-        return self.module.Sequential([self.module.Input((None, case.H)), *layers]).freeze().stream(slots=case.N)
+        return self.model(case, layers).freeze().stream(slots=case.N)
 
     def step(self, case: Case) -> Step:
         step: Step = self.stream(case, self.layers(case)).step
@@ -77,13 +82,17 @@ class FastRnn(StreamEngine):
             stream, rows = self.stream(case, layers), np.ascontiguousarray(x[0, half])
             return {"half": lambda: stream.step(rows, slots=half)}
         if len(layers) > 1:
-            parts = [self.stream(case, [layer]) for layer in self.layers(case)]
-            return {f"part {k}": lambda part=part: part.step(x[0]) for k, part in enumerate(parts)}  # type: ignore[misc]
+            steps = [self.stream(case, [layer]).step for layer in self.layers(case)]
+            return {f"part {k}": partial(step, x[0]) for k, step in enumerate(steps)}
         [layer], several = layers, np.ascontiguousarray(x.swapaxes(0, 1))        # (1, STEPS, D)
         stream, one = self.stream(case, self.layers(case)), several[:, :1].copy()
-        assert several.shape == (1, STEPS, case.H)
         return {"layer": lambda: layer(one), "layer of some": lambda: layer(several),
                 "feed": lambda: stream.feed(several)}
+
+    def alone(self, case: Case, seconds: float) -> dict[str, float]:
+        """A step of one session in C."""
+        found = None if case.N > 1 else exported(self.model(case, self.layers(case)), case, seconds)
+        return {} if found is None else {"exported": found}
 
 
 def frozen(threads: int) -> Iterator[tuple[str, dict[str, float]]]:

@@ -81,11 +81,12 @@ def steps_table(rows: list[Row]) -> str:
             beside = f"{duration(sum(parts))} its parts"
             ratio = goal(f"{(row.own - sum(parts)) * 1e6:+.2f} us", row.own <= sum(parts) + OF_PARTS)
         share = f"{row.least / row.own:.0%}" if row.own else ""
-        lines.append([*row.head(), duration(row.p99), beside, ratio, *row.peer(), duration(row.least), share])
+        lines.append([*row.head(), duration(row.p99), beside, ratio, *row.peer(), duration(row.least), share,
+                      duration(row.other("exported"))])
     return (f"A step of one session: at most {OF_LAYER:g}x of `layer(x)` at T = 1, at most {OF_PARTS * 1e6:g} us more "
             "than a stack's parts, and twice as fast as the best peer at H = 32 and 64.\n\n"
             + table(["case", "threads", "fastrnn", "p99", "layer(x)", "step over it", "best peer", "ratio", "limit",
-                     "share of the limit"], lines))
+                     "share of the limit", "exported C"], lines))
 
 
 def sessions_table(rows: list[Row], limits: dict[str, Any]) -> str:
