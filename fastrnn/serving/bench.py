@@ -71,8 +71,8 @@ def measure(frozen: Frozen, batch: int = 32, steps: int = 100, threads: Sequence
     >>> [row.work for row in bench.measure(model.freeze(), threads=[1], steps=5, seconds=0.01)]
     ['one step', 'one sequence of 5 steps', '32 sequences of 5 steps']
     """
-    given = {"batch": [batch], "steps": [steps], "seconds": [seconds], "threads": threads or [1]}
-    for name, value in ((name, value) for name, values in given.items() for value in values):
+    given: dict[str, float] = {"batch": batch, "steps": steps, "seconds": seconds, "threads": min(threads or [1])}
+    for name, value in given.items():
         if not value > 0:
             raise ValueError(f"bench {name}: expected more than 0, got {value!r}")
     before = runtime.get_num_threads()
@@ -116,26 +116,28 @@ def bench(frozen: Frozen, batch: int = 32, steps: int = 100, threads: Sequence[i
 
 
 def report(frozen: Frozen, rows: Sequence[Latency], load: float | None = None) -> str:
-    """The rows as a table, with what they were measured on and what they speak for.
+    """The rows as a table, with what they were measured on and what they speak for. Where too few calls were made for a
+    percentile there is a dash.
 
     Args:
         frozen: the model.
         rows: from `measure`.
         load: of the machine before; None where it is not known.
-
-    A percentile has a dash where there were too few calls for it.
     """
     head = ("", "threads", "median", "p90", "p99", "p99.9", "longest", "per second")
-    table = [head, *((row.work, str(row.threads), _duration(row.median), _duration(row.p90),
-                      *(_duration(value) if row.calls >= least else "-" for value, least in ((row.p99, 100),
-                                                                                            (row.p999, 1000))),
-                      _duration(row.longest), f"{row.samples / row.mean:,.0f}") for row in rows)]
+    table = [head, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) if not column else cell.rjust(width)
                        for column, (cell, width) in enumerate(zip(line, widths))) for line in table]
     processor = _core.cpu.processor_name() or "unknown processor"
     return "\n".join([f"{frozen.network.name}, frozen in {frozen.precision}; random inputs; {processor}, {_core.isa}, "
                       f"{os.cpu_count()} cores", "", *lines, "", *_advice(frozen, rows, load)])
+
+
+def _cells(row: Latency) -> tuple[str, ...]:
+    p99, p999 = (_duration(value) if row.calls >= least else "-" for value, least in ((row.p99, 100), (row.p999, 1000)))
+    return (row.work, str(row.threads), _duration(row.median), _duration(row.p90), p99, p999, _duration(row.longest),
+            f"{row.samples / row.mean:,.0f}")
 
 
 def _advice(frozen: Frozen, rows: Sequence[Latency], load: float | None) -> list[str]:
@@ -233,8 +235,8 @@ def _timed(call: Callable[[], Any], seconds: float) -> np.ndarray:
 
 
 def _latency(work: str, samples: int, threads: int, times: np.ndarray) -> Latency:
-    return Latency(work, threads, samples, len(times), *map(float, np.percentile(times, (50, 90, 99, 99.9))),
-                   float(times.max()), float(times.mean()))
+    median, p90, p99, p999 = np.percentile(times, (50, 90, 99, 99.9)).tolist()
+    return Latency(work, threads, samples, len(times), median, p90, p99, p999, float(times.max()), float(times.mean()))
 
 
 def _duration(seconds: float) -> str:
