@@ -104,12 +104,12 @@ def frozen(threads: int) -> Iterator[tuple[str, dict[str, float]]]:
     reviews = fastrnn.Sequential([fastrnn.Input((100,), dtype="int32"), layers.Embedding(10000, 128), layers.LSTM(128),
                                   layers.Dense(1, activation="sigmoid")])
     small = fastrnn.Sequential([fastrnn.Input((None, 4)), layers.LSTM(4), layers.Dense(2)])
-    inputs = [sentiment_data(128)[0], sentiment_data(1)[0], np.ones((1, 1, 4), "float32")]
-    for name, model, x in zip(FROZEN_CASES, (reviews, reviews, small), inputs):
-        still = model.freeze()
-        np.testing.assert_allclose(still.predict(x), model.predict_on_batch(x), atol=1e-5)
-        yield name, in_turn({"model": lambda model=model, x=x: model.predict_on_batch(x),  # type: ignore[misc]
-                             "frozen": lambda still=still, x=x: still.predict(x, batch_size=128)})  # type: ignore[misc]
+    still = reviews.freeze()
+    cases = [(reviews, still, sentiment_data(128)[0]), (reviews, still, sentiment_data(1)[0]),
+             (small, small.freeze().predict, np.ones((1, 1, 4), "float32"))]
+    for name, (model, call, x) in zip(FROZEN_CASES, cases):
+        np.testing.assert_allclose(call(x), model.predict_on_batch(x), atol=1e-5)
+        yield name, in_turn({"model": partial(model.predict_on_batch, x), "frozen": partial(call, x)})
     yield FROZEN_CASES[-1], {"frozen": loading()}
 
 

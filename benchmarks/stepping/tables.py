@@ -159,8 +159,8 @@ def frozen_table(results: dict[str, Any]) -> str:
             told = duration(still) if model else goal(duration(still), still <= LOADING)
             wanted = f"{OF_MODEL[name]:g}x" if model else f"at most {duration(LOADING)}"
             lines.append([name, threads, duration(model), told, ratio, wanted])
-    return ("Frozen models: `predict` beside `predict_on_batch` of the same model, in turn; loading with a first "
-            "prediction.\n\n"
+    return ("Frozen models beside `predict_on_batch` of the same model, in turn: called, the small one by `predict`; "
+            "loading with a first prediction.\n\n"
             + table(["case", "threads", "predict_on_batch", "frozen", "ratio", "goal"], lines))
 
 
