@@ -109,14 +109,20 @@ cdef inline void crowded(Team* t) noexcept nogil:
 
 
 cdef inline long available(Team* t, long wanted, long long work) except -1:
-    """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own."""
+    """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own. Starts helpers
+    where there are too few."""
+    if wanted > 1 and not t.lost and t.started < min(wanted, <long>MOST_HELPERS + 1) - 1:
+        t.grow(min(wanted, <long>MOST_HELPERS + 1) - 1)
+    return at_hand(t, wanted, work)
+
+
+cdef inline long at_hand(Team* t, long wanted, long long work) noexcept nogil:
+    """The same of the helpers that have been started."""
     cdef long count = 1, k
     cdef bint follows
     if wanted <= 1 or t.lost:
         return 1
     wanted = min(wanted, <long>MOST_HELPERS + 1)
-    if t.started < wanted - 1:
-        t.grow(wanted - 1)
     if t.patience < 0 and t.penalty > 0 and clock_ns() < t.alone_until:
         return 1
     follows = calls_follow(t)
