@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from fastrnn.serving.frozen import Frozen
 
 from fastrnn import _core, runtime
 from fastrnn.layers.core.embedding import Embedding
+from fastrnn.serving.frozen import Frozen
 
 #: Kinds of calls are timed in so many turns, so that what disturbs the machine for a while falls on all of them.
 _TURNS = 5
