@@ -69,33 +69,27 @@ def present(arguments: argparse.Namespace, results: dict[str, Any]) -> list[str]
     return [name for name in arguments.engines if "missing" not in results["engines"].get(name, {})]
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    machine = describe_machine(max(arguments.threads))
-    if (machine["load"] or 0) > 0.5:
-        print(f"note: the machine is busy (load {machine['load']}): the figures will not be reliable", flush=True)
-    results: dict[str, Any] = {part: {} for part in ("engines", "limits", "limit_seconds", "steps", "frozen", "tails")}
-    results |= {"machine": machine, "calls": arguments.calls}
+def measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
+    """All rounds, then the slowest of many steps; what is measured is in the results at once."""
     names = [case.name for case in arguments.cases]
     limits: dict[int, list[limit.Limit]] = {threads: [] for threads in arguments.threads}
     for number in range(arguments.rounds):
         for threads, found in limits.items():
             found.append(limit.measure(threads=threads, sizes=limit.SMALL_SIZES))
+            least = limit.median(found)
+            results["limits"][str(threads)] = least._asdict()
+            results["limit_seconds"][str(threads)] = {case.name: case.seconds(least) for case in arguments.cases}
             for name in present(arguments, results):
                 print(f"round {number + 1} of {arguments.rounds}, {threads} threads: {name}", flush=True)
                 collect(results, "steps", threads, name, run_engine(name, names, threads, arguments))
             if OWN in arguments.engines:
                 collect(results, "frozen", threads, FROZEN, run_engine(FROZEN, FROZEN_CASES, threads, arguments))
-    for threads, found in limits.items():
-        middling = limit.median(found)
-        results["limits"][str(threads)] = middling._asdict()
-        results["limit_seconds"][str(threads)] = {case.name: case.seconds(middling) for case in arguments.cases}
     for load in arguments.loads if arguments.calls else ():
         with busy(load):
             for name in present(arguments, results):
                 print(f"{arguments.calls} steps, {load} busy processes: {name}", flush=True)
                 lines = run_engine(name, [TAILS], threads_of(name, results), arguments, arguments.calls)
                 collect(results, "tails", load, name, lines)
-    return results
 
 
 def threads_of(name: str, results: dict[str, Any]) -> int:
@@ -141,8 +135,17 @@ def main() -> None:
     if arguments.child:
         run(arguments.child, arguments.cases, arguments.threads[0], arguments.seconds, arguments.calls)
         return
-    results = measure(arguments)
-    save("streaming", markdown(results), results, arguments.out)
+    machine = describe_machine(max(arguments.threads))
+    if (machine["load"] or 0) > 0.5:
+        print(f"note: the machine is busy (load {machine['load']}): the figures will not be reliable", flush=True)
+    results: dict[str, Any] = {part: {} for part in ("engines", "limits", "limit_seconds", "steps", "frozen", "tails")}
+    results |= {"machine": machine, "calls": arguments.calls}
+    try:
+        measure(arguments, results)
+    except KeyboardInterrupt:       # a run that is stopped tells what it has
+        print("stopped", flush=True)
+    if results["steps"]:
+        save("streaming", markdown(results), results, arguments.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -42,7 +44,7 @@ class FastRnn(StreamEngine):
     def __init__(self, threads: int) -> None:
         import fastrnn
 
-        self.module = fastrnn
+        self.module, self.threads = fastrnn, threads
         fastrnn.set_num_threads(threads)
 
     def versions(self) -> str:
@@ -90,9 +92,38 @@ class FastRnn(StreamEngine):
                 "feed": lambda: stream.feed(several)}
 
     def alone(self, case: Case, seconds: float) -> dict[str, float]:
-        """A step of one session in C."""
-        found = None if case.N > 1 else exported(self.model(case, self.layers(case)), case, seconds)
-        return {} if found is None else {"exported": found}
+        """A step of one session in C. Of many sessions a step on one thread, and what a step takes where two threads of
+        Python have a stream each."""
+        if case.N == 1:
+            found = exported(self.model(case, self.layers(case)), case, seconds)
+            return {} if found is None else {"exported": found}
+        if self.threads < 2:
+            return {}
+        self.module.set_num_threads(1)
+        try:
+            steps = [partial(self.step(case), case.inputs()[0]) for _ in range(2)]
+            return {"one thread": at_once(steps[:1], seconds), "two threads": at_once(steps, seconds)}
+        finally:
+            self.module.set_num_threads(self.threads)
+
+
+def at_once(calls: list[Callable[[], Any]], seconds: float) -> float:
+    """Seconds that a call takes, all calls of all threads counted, where each has a thread of its own."""
+    counts = [0] * len(calls)
+
+    def run(number: int) -> None:
+        while time.perf_counter() < end:
+            calls[number]()
+            counts[number] += 1
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    start = time.perf_counter()
+    end = start + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - start) / sum(counts)
 
 
 def frozen(threads: int) -> Iterator[tuple[str, dict[str, float]]]:

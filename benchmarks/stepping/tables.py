@@ -97,11 +97,14 @@ def sessions_table(rows: list[Row], limits: dict[str, Any]) -> str:
         def share(seconds: float | None, work: float, peak: float = peak) -> str:
             return goal(f"{work / seconds / peak:.0%}", work / seconds / peak >= OF_PEAK) if seconds else ""
 
-        lines.append([*row.head(), share(row.own, flops), duration(half), share(half, flops / 2), *row.peer()])
+        one, two = row.other("one thread"), row.other("two threads")
+        lines.append([*row.head(), share(row.own, flops), duration(half), share(half, flops / 2), *row.peer(),
+                      times(one / two if one and two else None)])
     return (f"A step of many sessions: {OF_PEAK:.0%} of the peak of multiply-adds or more, of all of them and of a "
-            "random half.\n\n"
+            "random half. The last column: how many times the steps of one thread two threads of Python take, with a "
+            "stream each.\n\n"
             + table(["case", "threads", "fastrnn", "share of the peak", "half", "share of the peak", "best peer",
-                     "ratio"], lines))
+                     "ratio", "two threads"], lines))
 
 
 def feeds_table(rows: list[Row]) -> str:

@@ -151,6 +151,12 @@ class TestCommand:
         with pytest.raises(SystemExit, match="fastrnn: .*nothing"):
             main(["bench", str(tmp_path / "nothing.keras")])
 
+    def test_what_is_not_positive_ends_it(self, tmp_path):
+        path = tmp_path / "m.safetensors"
+        model(LSTM(4)).save(path)
+        with pytest.raises(SystemExit, match="fastrnn: bench threads: expected more than 0, got 0"):
+            main(["bench", str(path), "--threads", "1", "0"])
+
     def test_a_pooling_model(self, tmp_path, capsys):
         path = tmp_path / "m.safetensors"
         model(LSTM(4, return_sequences=True), GlobalAveragePooling1D()).save(path)
