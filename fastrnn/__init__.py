@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         random,
         regularizers,
         saving,
+        serving,
         tree,
         utils,
     )
@@ -55,7 +56,7 @@ __all__ = [
     "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks",
     "config", "constraints", "datasets", "generation", "get_num_threads", "initializers", "layers", "losses", "metrics",
     "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
-    "set_num_threads", "show_config", "tree", "utils", "version",
+    "serving", "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {

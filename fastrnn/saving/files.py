@@ -141,6 +141,12 @@ def existing(path: Any) -> str:
     return path
 
 
+def check_free(path: str, overwrite: bool) -> None:
+    """Raise a FileExistsError where a file is there that must not be replaced."""
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path}: there is a file already; pass overwrite=True to replace it")
+
+
 def write_whole(path: Any, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file such that at any moment, a process killed or not, there is the old one or the new one, whole.
 

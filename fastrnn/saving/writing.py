@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -201,6 +200,5 @@ def _target(model: Any, filepath: Any, overwrite: bool) -> str:
     path = files.with_suffix(filepath)
     if not model.built:
         raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{path}: there is a file already; pass overwrite=True to replace it")
+    files.check_free(path, overwrite)
     return path

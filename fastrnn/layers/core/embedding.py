@@ -98,6 +98,8 @@ class Embedding(Layer):
     input_kind = "index"
     gives_rows = True
     described = ("embeddings",)
+    #: Whether a mask that comes with the indices goes on. In Keras it does not; a frozen model's lengths are one.
+    passes_mask = False
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
@@ -117,7 +119,7 @@ class Embedding(Layer):
 
     @property
     def masks(self) -> str:
-        return "make" if self.mask_zero else "drop"
+        return "make" if self.mask_zero else "pass" if self.passes_mask else "drop"
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"embeddings": (self.input_dim, self.output_dim)}
@@ -134,7 +136,10 @@ class Embedding(Layer):
         return (*input_shapes[0], self.output_dim)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
-        return x != 0 if self.mask_zero else None
+        made = x != 0 if self.mask_zero else None
+        if mask is None or not self.passes_mask:
+            return made
+        return mask if made is None else made & mask
 
     def mask_rank(self, rank: int) -> int:
         return rank
