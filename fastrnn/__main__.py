@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fastrnn._version import __version__
 from fastrnn.runtime import show_config
 from fastrnn.saving.conversion import convert
+from fastrnn.saving.frozen_file import is_frozen, load_frozen
 from fastrnn.saving.inspection import inspect
 from fastrnn.saving.reading import load_model
 from fastrnn.serving.bench import bench
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     conversion.add_argument("--key", metavar="KEY", help="of a checkpoint, that of the state dict: model_state_dict")
     conversion.set_defaults(run=_convert)
     timing = commands.add_parser("bench", help="how long calls of a frozen model take, by the number of threads")
-    timing.add_argument("file", help="a .safetensors, .keras or .h5 file")
+    timing.add_argument("file", help="a .safetensors file, of a frozen model too, or a .keras or .h5 file")
     timing.add_argument("--batch", type=int, default=32, help="sequences of a batch (%(default)s)")
     timing.add_argument("--steps", type=int, default=100, help="time steps, where the model takes any (%(default)s)")
     timing.add_argument("--threads", type=int, nargs="+", metavar="N", help="numbers of threads (1, 2, 4 and so on, up "
@@ -74,7 +75,8 @@ def _convert(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    print(bench(load_model(options.file).freeze(), options.batch, options.steps, options.threads, options.seconds))
+    frozen = load_frozen(options.file) if is_frozen(options.file) else load_model(options.file).freeze()
+    print(bench(frozen, options.batch, options.steps, options.threads, options.seconds))
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def loading() -> float:
     from fastrnn.layers import LSTM, Dense, Embedding
 
     with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("large.frozen", "small.frozen")]
+        paths = [os.path.join(folder, name) for name in ("large.safetensors", "small.safetensors")]
         for path, words, units in zip(paths, (68_000, 10), (512, 4)):
             fastrnn.Sequential([fastrnn.Input((None,)), Embedding(words, 320), LSTM(units),
                                 Dense(words // 20 + 1)]).freeze().save(path)

@@ -147,6 +147,11 @@ class TestCommand:
             assert f"\n{work}" in out
         assert "Recommended for this model on this machine: FASTRNN_NUM_THREADS=1\n" in out
 
+    def test_a_file_of_a_frozen_model(self, tmp_path, capsys):
+        model(LSTM(4), Dense(1)).freeze().save(tmp_path / "meter")
+        main(["bench", str(tmp_path / "meter"), *self.ARGUMENTS])
+        assert capsys.readouterr().out.startswith("meter, frozen in float32")
+
     def test_a_file_that_is_none(self, tmp_path):
         with pytest.raises(SystemExit, match="fastrnn: .*nothing"):
             main(["bench", str(tmp_path / "nothing.keras")])
