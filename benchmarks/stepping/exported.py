@@ -14,7 +14,7 @@ import numpy as np
 
 from stepping.cases import NEAR, Case
 
-BLOCK = 1000        # steps between two looks at the clock
+BLOCK = 50          # steps between two looks at the clock: so few that most blocks are not interrupted
 #: Reads inputs; writes the outputs of their steps, then the seconds of each block.
 TIMER = r"""
 #define _POSIX_C_SOURCE 199309L
