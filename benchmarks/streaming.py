@@ -80,7 +80,7 @@ def measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
             results["limits"][str(threads)] = least._asdict()
             results["limit_seconds"][str(threads)] = {case.name: case.seconds(least) for case in arguments.cases}
             for name in present(arguments, results):
-                print(f"round {number + 1} of {arguments.rounds}, {threads} threads: {name}", flush=True)
+                print(f"round {number + 1} of {arguments.rounds}, threads {threads}: {name}", flush=True)
                 collect(results, "steps", threads, name, run_engine(name, names, threads, arguments))
             if OWN in arguments.engines:
                 collect(results, "frozen", threads, FROZEN, run_engine(FROZEN, FROZEN_CASES, threads, arguments))

@@ -114,6 +114,8 @@ def feeds_table(rows: list[Row]) -> str:
         if feed and layer:
             lines.append([row.name, row.threads, duration(feed), duration(layer),
                           goal(f"{feed / layer:.2f}x", feed <= OF_FEED * layer)])
+    if not lines:
+        return ""
     return (f"{STEPS} steps in one `feed`: at most {OF_FEED:g}x of one `layer(x)` at T = {STEPS}.\n\n"
             + table(["case", "threads", "feed", "layer(x)", "feed over it"], lines))
 
@@ -188,11 +190,11 @@ def markdown(results: dict[str, Any]) -> str:
             for threads, cases in results["steps"].items() for name, found in cases.items()]
     rows.sort(key=lambda row: list(BY_NAME).index(row.name))
     one, many = ([row for row in rows if (BY_NAME[row.name].N > 1) == several] for several in (False, True))
-    limits = "; ".join(f"{threads} threads: {found['peak'] / 1e9:.0f} GFLOP/s, "
+    limits = "; ".join(f"{threads} thread{'s' * (threads != '1')}: {found['peak'] / 1e9:.0f} GFLOP/s, "
                        + ", ".join(f"{rate / 1e9:.0f} GB/s from {int(size) >> 10} KB"
                                    for size, rate in found["bandwidths"].items()) + " each"
                        for threads, found in results["limits"].items())
-    missing = [name for name, told in results["engines"].items() if "missing" in told]
+    missing = [f"{name} ({told['missing']})" for name, told in results["engines"].items() if "missing" in told]
     parts = ["; ".join(told["versions"] for told in results["engines"].values() if "versions" in told) + ".\n",
              f"Limits: {limits}. What is not reached is bold.\n"]
     if missing:
@@ -206,4 +208,4 @@ def markdown(results: dict[str, Any]) -> str:
         parts.append(tails_table(results))
     if any(results["frozen"].values()):
         parts.append(frozen_table(results))
-    return "\n".join([*parts, *reasons(results)])
+    return "\n".join([*filter(None, parts), *reasons(results)])
