@@ -69,6 +69,16 @@ def _padded(part: np.ndarray) -> np.ndarray:
     return np.concatenate([part, np.zeros(-len(part) % (64 // part.itemsize), part.dtype)])
 
 
+def is_frozen(filepath: Any) -> bool:
+    """Whether a file has a frozen model.
+
+    Raises:
+        ModelFileError, FileNotFoundError: it is a broken safetensors file; there is none.
+    """
+    path = files.existing(filepath)
+    return path.endswith(files.NATIVE) and safetensors.read(files.mapped(path), path)[1].get("format") == native.FROZEN
+
+
 def load_frozen(filepath: Any, custom_objects: Objects | None = None) -> Frozen:
     """The frozen model in a file; see `fastrnn.serving.load`."""
     path = files.existing(filepath)
