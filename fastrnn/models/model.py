@@ -77,6 +77,7 @@ class Model(OlderMethods, Network):
     warned: frozenset[int] = frozenset()    # outputs that a warning was given of
     _subclassed = False                 # a `call` of the user's own takes the place of a graph
     _plan: Plan | None = None
+    _shapes: tuple[Any, Any] = (None, None)     # of the last batch's inputs and outputs
     _watch: Watch                       # of single batches
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -97,11 +98,11 @@ class Model(OlderMethods, Network):
 
     def _set_graph(self, graph: Any) -> None:
         super()._set_graph(graph)
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def forget(self) -> None:
         super().forget()
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -535,6 +536,16 @@ class Model(OlderMethods, Network):
             self._plan = make_plan(self)
         return self._plan
 
+    def output_shapes(self, xs: Sequence[np.ndarray]) -> list[Any]:
+        """The shape of each output for these inputs; as long as the inputs' shapes stay, so do these."""
+        shapes = [x.shape for x in xs]
+        of, known = self._shapes
+        if shapes != of:
+            made = self.compute_output_shape(*shapes)
+            known = made if isinstance(made, list) else [made]
+            self._shapes = shapes, known
+        return known
+
     def _results(self, return_dict: bool) -> Results:
         if return_dict:
             return self.objective.logs()
@@ -544,8 +555,8 @@ class Model(OlderMethods, Network):
     def _check_compiled(self, who: str) -> None:
         if not self.compiled:
             raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
-        inner = self._graph is not None and adds_losses(self._graph)
-        if not (self.objective.has_loss or self.added.losses or inner or self._subclassed):
+        if not (self.objective.has_loss or self.added.losses or self._subclassed
+                or (self._graph is not None and adds_losses(self._graph))):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 
