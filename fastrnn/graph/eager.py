@@ -104,6 +104,8 @@ class Eager:
     def call(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any,
              options: Any = None) -> Any:
         """The output of a layer of the library that the code calls: boxes if it is traced, else arrays."""
+        if layer.penalizes_inside:
+            return self._call_by_parts(layer, inputs, training, mask, options)
         training = self.training if training is None else bool(training)
         merges = layer.masks == "merge"
         if mask is None:
@@ -119,9 +121,25 @@ class Eager:
             given = layer.compute_mask(xs if merges else xs[0], mask)
             for one, its in zip(y if isinstance(y, list) else [y], given if isinstance(given, list) else [given]):
                 self.give_mask(one, its)
+        self._penalize(layer, y)
+        return y
+
+    def _call_by_parts(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any, options: Any) -> Any:
+        """As `call`, of a layer that has layers inside with penalties on their outputs."""
+        if not layer.built:
+            layer.build(*(plain(x).shape for x in inputs))
+
+        def run(inner: Any, xs: Sequence[Any], as_its_caller: bool = True) -> list[Any]:
+            y = self.call(inner, xs, training, *((mask, options) if as_its_caller else (None,)))
+            return y if isinstance(y, list) else [y]
+
+        outputs = layer.by_parts(run, list(inputs))
+        self._penalize(layer, outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _penalize(self, layer: Any, y: Any) -> None:
         if layer.activity_regularizer is not None:
             self.losses += [penalty(layer.activity_regularizer, one) for one in (y if isinstance(y, list) else [y])]
-        return y
 
     def _traced(self, layer: Any, inputs: Sequence[Any], xs: list[Any], call: Call, tape: Tape) -> Any:
         call.pass_ = tape.pass_

@@ -18,23 +18,17 @@ from tests.parity.running import on_keras
 #: So many are trained by `make test`; `make test-full` trains the others, too.
 QUICK = 60
 
-ACTIVITY = "the activity regularizer of a layer within Bidirectional adds another amount to the loss than Keras's"
 FIRST_STEP = "at a first step that a mask leaves out a stateful layer gives the state it kept, and Keras zeros"
 REFUSED = "Keras refuses a stateful Bidirectional with these states"
 UNKNOWN = "a weight differs by 1e-3; the cause is not known yet"
 #: Models that do not agree. A mend makes its row fail.
 OPEN = {
-    "Bidirectional LSTM-activity-shared-mae-adagrad-masking-first-none": ACTIVITY,
-    "Bidirectional GRU-activity-two inputs-kl_divergence-adadelta-none-weighted-samples": ACTIVITY,
     "GRU-constrained-shared-mae-ftrl-gaps-weighted-steps": UNKNOWN,
     "GRU-stateful-stack-cosine_similarity-nadam-gaps-weighted-steps": FIRST_STEP,
     "GRU-stateful-time distributed-hinge-centered-gaps-second-classes": FIRST_STEP,
-    "Bidirectional GRU-activity-last-binary logits-amsgrad-masking-none-samples": ACTIVITY,
     "Bidirectional SimpleRNN-stateful-states-mae-lamb-masking-weighted-classes": REFUSED,
-    "Bidirectional LSTM-activity-convolution-categorical logits-sgd-gaps-weighted-classes": ACTIVITY,
     "Bidirectional SimpleRNN-stateful-states-categorical logits-averaged-none-weighted-samples": REFUSED,
     "two kinds-stateful-residual-mae-adamw-gaps-none-samples": FIRST_STEP,
-    "Bidirectional LSTM-activity-normalized-binary-nadam-none-weighted-classes": ACTIVITY,
 }
 
 
