@@ -234,19 +234,20 @@ class Bidirectional(Wrapper):
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
         threads, each = self._threads()
-        ready, calls = [], [call.inner("forward", mask), call.inner("backward", mask)]
+        ready, begun, calls = [], [], [call.inner("forward", mask), call.inner("backward", mask)]
         for inner, out, given, own in zip((one, two), outputs, self._halves(states), calls):
             steps = None
             if self.return_sequences:       # the backward layer's steps are written in the other one's order
                 steps = out[:, ::-1] if inner is two else out
             initial = inner.initial_states(given or None, batch)
+            begun.append(initial[0] is not None)
             ready.append(inner.forward_call(x, steps, initial, own, each, bool(given)))
         ready[0].run(ready[1], threads)
         last: list[np.ndarray] = []
-        for inner, out, done in zip((one, two), outputs, ready):
+        for inner, out, done, with_state in zip((one, two), outputs, ready, begun):
             final = done.final
             if not self.return_sequences:
-                out[...] = inner.last_output(final[0], mask)
+                out[...] = inner.last_output(final[0], mask, with_state)
             inner.keep_states(final)
             last += final
         return self._result(merged if self.merge_mode == "concat" else None, outputs, last, (batch, time), call)
