@@ -17,7 +17,7 @@ class Head:
     """The loss and the metrics of one output, and their averages since the last `reset`.
 
     The loss is averaged over the batches, each weighted by its number of samples. Masked time steps count in neither
-    kind of metric; sample weights count in the loss and in `weighted_metrics`.
+    kind of metric, where it `heeds_masks`; sample weights count in the loss and in `weighted_metrics`.
 
     Args:
         loss: name or instance of a loss, or None.
@@ -118,7 +118,7 @@ class Head:
             if metrics:
                 counted = losses.masked_weight(weighted, mask)
                 for metric in metrics:
-                    update(metric, y, output, counted)
+                    update(metric, y, output, counted if getattr(metric, "heeds_masks", False) else weighted)
 
     def result(self) -> float:
         """The average loss, before its weight."""

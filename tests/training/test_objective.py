@@ -48,7 +48,18 @@ def test_sample_weights_count_in_weighted_metrics_alone():
     assert objective.values()[1:] == [2.0, 1.5]
 
 
-def test_masked_steps_count_in_no_metric():
+def test_masked_steps_count_in_metrics_that_are_no_means_of_a_function():
+    objective = bound("mse", ["mae", metrics.RootMeanSquaredError()], [metrics.RootMeanSquaredError()], shape=(2, 2, 1))
+    y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
+    weight = np.array([[2.0, 1.0], [1.0, 0.0]])
+    update(objective, y, output, weight, np.array([[True, False], [True, True]]), 0.0)
+    _, mae, plain, weighted = objective.values()
+    assert mae == pytest.approx(7 / 3)
+    assert plain == pytest.approx(np.sqrt((1 + 81 + 4 + 16) / 4))
+    assert weighted == pytest.approx(np.sqrt((2 * 1 + 81 + 4) / 4))
+
+
+def test_masked_steps_count_in_no_mean():
     objective = bound("mse", ["mae"], ["mae"], shape=(2, 2, 1))
     y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
     mask = np.array([[True, False], [True, True]])
