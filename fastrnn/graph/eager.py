@@ -48,13 +48,26 @@ def penalty(regularizer: Any, x: Any) -> Any:
     return running.record(value, [x], lambda dy: dy * share * regularizer.gradient(values))
 
 
-def differentiated(function: Callable[..., Any], *xs: np.ndarray) -> tuple[Any, Callable[[np.ndarray], list[Any]]]:
-    """What a user's function gives for arrays, and a function that gives their gradients for that of it, once."""
+#: Functions that nobody expects a gradient of.
+_CONSTANT = frozenset(["full_like", "ndim", "ones_like", "shape", "size", "stop_gradient", "zeros_like"])
+
+
+def differentiated(function: Callable[..., Any], *xs: np.ndarray, who: str = ""
+                   ) -> tuple[Any, Callable[[np.ndarray], list[Any]]]:
+    """What a user's function gives for arrays, and a function that gives their gradients for that of it, once.
+
+    Raises:
+        ValueError: `who` is given, for the error, and a function without a gradient lies on the way.
+    """
     with Eager(traced=True) as running:
         assert running.tape is not None
         trace = running.tape
         boxes = [trace.box(x) for x in xs]
         y = function(*boxes)
+    ends = [name for name in dict.fromkeys(trace.ends) if name not in _CONSTANT]
+    if who and ends and not is_box(y):
+        raise ValueError(f"{who}: nothing can be trained by it: ops.{', ops.'.join(ends)} "
+                         f"{'has' if len(ends) == 1 else 'have'} no gradient; use functions that have one")
     return plain(y), lambda dy: trace.backward([y], [dy], boxes, ())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers, spellings
+from fastrnn import optimizers, saving, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -374,6 +374,7 @@ class Model(OlderMethods, Network):
             raise ValueError(f"{self}: predict: the source gave no batch")
         return self.pack(outputs)
 
+    @accepts({})
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        class_weight: dict[int, float] | None = None,
                        return_dict: bool = False) -> Results:
@@ -403,6 +404,7 @@ class Model(OlderMethods, Network):
         steps.train_step(self, batch)
         return self._results(return_dict)
 
+    @accepts({})
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                       return_dict: bool = False) -> Results:
         """The loss and the metrics of one batch; the weights stay as they are.
@@ -527,6 +529,25 @@ class Model(OlderMethods, Network):
     def load_weights(self, filepath: Any) -> None:
         """Take the weights of a file; see `fastrnn.saving.load_weights`."""
         load_weights(self, filepath)
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None,
+               input_signature: Any = None) -> None:
+        """Write the model for other programs to predict with: as ONNX alone, see `fastrnn.saving.export_onnx`.
+
+        Args:
+            filepath: of the file.
+            format: "onnx". Keras's other formats hold TensorFlow's, OpenVINO's, LiteRT's or PyTorch's programs.
+            verbose, input_signature: without effect; Keras programs pass them.
+
+        Raises:
+            ValueError: another format; it says how to come to one.
+            ImportError: the package onnx is not installed.
+        """
+        if format != "onnx":
+            raise ValueError(f"{self}: export expected format='onnx', got {format!r}, which only the library that it "
+                             "belongs to writes; save the model as a .keras file, and export what keras.saving."
+                             "load_model gives")
+        saving.export_onnx(self, filepath)
 
     # -- what the training asks -------------------------------------------------------------------------------------
 

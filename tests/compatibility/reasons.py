@@ -23,10 +23,6 @@ DIFFERENT: dict[str, str] = {
     "losses.CTC": "takes the layer's mask as the lengths of the predictions",
     "losses.get": "names such as \"accuracy\" are chosen by shapes, which are further arguments",
     "metrics.*IoU": "keeps fractional weights, which Keras cuts down to whole numbers",
-    "metrics.RootMeanSquaredError": "leaves out masked steps in training, as other metrics do; Keras counts them",
-    **dict.fromkeys((f"metrics.{name}" for name in (
-        "AUC", "False*", "Precision*", "Recall*", "S*At*", "True*")),
-        "leaves out masked steps in training, as other metrics do; Keras counts them"),
     "activations.sparsemax": "follows the paper (Martins and Astudillo 2016)",
     "models.Model": "`fit` on a finished generator stops; `train_step` overrides are an error that names "
                     "`train_on_batch` and `add_loss`",
@@ -55,10 +51,6 @@ ARGUMENTS: dict[str, str] = {
     "optional": "every input is given",
     "splines": "the picture is drawn by matplotlib",
     "module_objects": "names are looked up in `custom_objects`",
-    "obj": "the first argument has another name",
-    "name": "the first argument has another name",
-    "y": "the arguments are called `x1`, `x2`",
-    "x": "the arguments are called `x1`, `x2`",
     "upper": "take the transpose",
     "reduction": "the updates replace what is there",
     "skip_mismatch": "shapes must fit",
