@@ -16,7 +16,7 @@ DIFFERENT: dict[str, str] = {
     "layers.StringLookup": "with `invert=True` gives `str`, not bytes",
     "layers.GlobalAveragePooling1D": "gives zeros where no step counts, not NaN",
     "layers.GlobalAvgPool1D": "gives zeros where no step counts, not NaN",
-    "layers.UpSampling2D": "`interpolation` is \"nearest\" alone",
+    "layers.UpSampling2D": "`interpolation` is \"nearest\" or \"bilinear\"",
     "layers.MultiHeadAttention": "`attention_axes` is 1 alone, the axis of the steps",
     "layers.Layer": "a `call` of the user's own trains with the package autograd; arguments are keywords",
     "layers.Lambda": "trains with the package autograd",
