@@ -37,6 +37,9 @@ class Variable(ArrayOperators):
     array([3., 4.], dtype=float32)
     """
 
+    #: Of a table whose rows a batch names: which rows of the gradient may differ from zero; None for all of them.
+    touched_rows: Any = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         stands_for_an_array(cls)

@@ -272,7 +272,7 @@ class Loss(Configurable):
         """The gradient of the sum of the rows' values, each times its factor."""
         gradient = terms.gradient
         assert gradient is not None
-        gradient *= factors if np.ndim(factors) == 0 else \
+        gradient *= factors if isinstance(factors, float) else \
             factors.reshape(factors.shape + (1,) * (gradient.ndim - factors.ndim))
         return gradient
 

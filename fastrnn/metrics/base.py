@@ -49,6 +49,10 @@ class Metric(Configurable):
     # Keras's word for the better direction, "up" or "down", by which callbacks choose it.
     _direction: str | None = None
 
+    #: Whether steps that a mask leaves out of an output do not count in training and evaluation. As in Keras, they do
+    #: in metrics that are no means of a function, as AUC or RootMeanSquaredError, and in a user's own.
+    heeds_masks = False
+
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = "float32" if dtype is None else np.dtype(dtype).name
@@ -213,7 +217,8 @@ class Sum(Metric):
 
 
 class MeanMetricWrapper(Mean):
-    """The weighted mean of what a function gives for targets and predictions.
+    """The weighted mean of what a function gives for targets and predictions. In training and evaluation, steps that a
+    mask leaves out of the output do not count.
 
     Args:
         fn: function of (y_true, y_pred) whose values have the first axes of `y_pred`, or which gives one number, that
@@ -229,6 +234,8 @@ class MeanMetricWrapper(Mean):
     >>> metric.result()
     0.5
     """
+
+    heeds_masks = True
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__)), dtype)
@@ -252,6 +259,7 @@ class LossMean(Mean):
     """
 
     _direction: str | None = "down"
+    heeds_masks = True
 
     def __init__(self, loss: RowLoss, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name or loss.name, dtype)

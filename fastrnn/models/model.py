@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers, spellings
+from fastrnn import optimizers, saving, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -78,6 +78,7 @@ class Model(OlderMethods, Network):
     warned: frozenset[int] = frozenset()    # outputs that a warning was given of
     _subclassed = False                 # a `call` of the user's own takes the place of a graph
     _plan: Plan | None = None
+    _shapes: tuple[Any, Any] = (None, None)     # of the last batch's inputs and outputs
     _watch: Watch                       # of single batches
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -98,11 +99,11 @@ class Model(OlderMethods, Network):
 
     def _set_graph(self, graph: Any) -> None:
         super()._set_graph(graph)
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def forget(self) -> None:
         super().forget()
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -374,6 +375,7 @@ class Model(OlderMethods, Network):
             raise ValueError(f"{self}: predict: the source gave no batch")
         return self.pack(outputs)
 
+    @accepts({})
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        class_weight: dict[int, float] | None = None,
                        return_dict: bool = False) -> Results:
@@ -403,6 +405,7 @@ class Model(OlderMethods, Network):
         steps.train_step(self, batch)
         return self._results(return_dict)
 
+    @accepts({})
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                       return_dict: bool = False) -> Results:
         """The loss and the metrics of one batch; the weights stay as they are.
@@ -548,6 +551,25 @@ class Model(OlderMethods, Network):
         """Take the weights of a file; see `fastrnn.saving.load_weights`."""
         load_weights(self, filepath)
 
+    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None,
+               input_signature: Any = None) -> None:
+        """Write the model for other programs to predict with: as ONNX alone, see `fastrnn.saving.export_onnx`.
+
+        Args:
+            filepath: of the file.
+            format: "onnx". Keras's other formats hold TensorFlow's, OpenVINO's, LiteRT's or PyTorch's programs.
+            verbose, input_signature: without effect; Keras programs pass them.
+
+        Raises:
+            ValueError: another format; it says how to come to one.
+            ImportError: the package onnx is not installed.
+        """
+        if format != "onnx":
+            raise ValueError(f"{self}: export expected format='onnx', got {format!r}, which only the library that it "
+                             "belongs to writes; save the model as a .keras file, and export what keras.saving."
+                             "load_model gives")
+        saving.export_onnx(self, filepath)
+
     # -- what the training asks -------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
@@ -555,6 +577,16 @@ class Model(OlderMethods, Network):
         if self._plan is None:
             self._plan = make_plan(self)
         return self._plan
+
+    def output_shapes(self, xs: Sequence[np.ndarray]) -> list[Any]:
+        """The shape of each output for these inputs; as long as the inputs' shapes stay, so do these."""
+        shapes = [x.shape for x in xs]
+        of, known = self._shapes
+        if shapes != of:
+            made = self.compute_output_shape(*shapes)
+            known = made if isinstance(made, list) else [made]
+            self._shapes = shapes, known
+        return known
 
     def _results(self, return_dict: bool) -> Results:
         if return_dict:
@@ -565,8 +597,8 @@ class Model(OlderMethods, Network):
     def _check_compiled(self, who: str) -> None:
         if not self.compiled:
             raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
-        inner = self._graph is not None and adds_losses(self._graph)
-        if not (self.objective.has_loss or self.added.losses or inner or self._subclassed):
+        if not (self.objective.has_loss or self.added.losses or self._subclassed
+                or (self._graph is not None and adds_losses(self._graph))):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 

@@ -122,9 +122,7 @@ def batch_of(model: Any, x: Any, y: Any, weight: Any, who: str, watch: Watch, cl
         raise ValueError(f"{who}: x has no samples: its shape is {xs[0].shape}")
     objective = model.objective
     heads, outputs = objective.heads, objective.outputs
-    shapes = model.compute_output_shape(*(one.shape for one in xs))
-    if not isinstance(shapes, list):
-        shapes = [shapes]
+    shapes = model.output_shapes(xs)
     if class_weight is not None:
         if weight is not None:
             raise ValueError(f"{who}: pass class_weight or sample_weight, not both")

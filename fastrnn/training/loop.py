@@ -61,7 +61,7 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
             validated = evaluate(model, validation, callbacks, watch, f"the validation of epoch {epoch}")
             if not validation.exhausted or objective.samples:
                 logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
-        callbacks.on_epoch_end(epoch, logs)
+        callbacks.on_epoch_end(epoch, dict(logs))       # what callbacks add to it is the epoch's, not the training's
         if model.stop_training or feed.exhausted:
             break
     if epochs:

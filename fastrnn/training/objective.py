@@ -65,8 +65,8 @@ class Objective:
 
     def bind(self, index: int, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
         """Tell an output's head the shapes of targets and output; see `Head.bind`."""
-        self.heads[index].bind(y_shape, output_shape)
-        self._named = None
+        if self.heads[index].bind(y_shape, output_shape):
+            self._named = None
 
     def add(self, metric: Any) -> None:
         """Have a metric among those of the model; who adds it updates it."""
