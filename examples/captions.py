@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions: a convolution looks at a picture, and an LSTM that begins with what it saw writes what is in it.
+"""Captions: a convolution looks at a picture, and an LSTM that is told what it saw writes what is in it.
 
     a dark three above a pale zero
 
@@ -15,13 +15,13 @@ import numpy as np
 from command_line import need, parse, save_picture, show
 
 from fastrnn import Input
-from fastrnn.layers import LSTM, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
+from fastrnn.layers import LSTM, Concatenate, Conv2D, Dense, Embedding, Flatten, MaxPooling2D, RepeatVector
 from fastrnn.models import Model
 from fastrnn.utils import set_random_seed
 
-EPOCHS = 12
+EPOCHS = 15
 SIZE, DIGIT = 20, 8  # pixels of a picture's side, and of a digit's
-NAMES = "zero one two three four five six seven eight nine".split()
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 WORDS = [".", "a", "pale", "dark", "above", "beside", *NAMES]  # the first ends a caption, and begins it
 LENGTH = 8  # words, the end included
 
@@ -32,20 +32,21 @@ def make_pictures(digits, labels, count, seed):
     pictures = rng.uniform(0, 0.2, (count, SIZE, SIZE, 1)).astype("float32")
     captions = np.zeros((count, LENGTH), dtype="int32")
     for picture, caption in zip(pictures, captions):
-        where, words = ("", "above", "beside")[rng.integers(3)], []
-        for place in range(2 if where else 1):
-            chosen, shade = rng.integers(len(digits)), rng.integers(2)
-            room = [SIZE // 2 if where == name else SIZE for name in ("above", "beside")]
-            top, left = rng.integers(0, np.array(room) - DIGIT + 1) + np.array(room) * place % SIZE
+        axis, words = rng.integers(-1, 2), []  # along which a second digit follows, if not -1
+        corner = rng.integers(0, SIZE - DIGIT + 1, 2)
+        for place in range(1 if axis < 0 else 2):
+            if axis >= 0:
+                corner[axis] = rng.integers(0, SIZE // 2 - DIGIT + 1) + place * SIZE // 2
+            (top, left), chosen, shade = corner, rng.integers(len(digits)), rng.integers(2)
             picture[top : top + DIGIT, left : left + DIGIT, 0] += digits[chosen] * (0.4, 1)[shade]
-            words += [where] * place + ["a", ("pale", "dark")[shade], NAMES[labels[chosen]]]
+            words += ["above", "beside"][axis : axis + place] + ["a", ("pale", "dark")[shade], NAMES[labels[chosen]]]
         caption[: len(words)] = [WORDS.index(word) for word in words]
     return pictures, captions
 
 
 def load(small=False):
     """Pictures and their captions one word behind, and captions: to train on, and others of other digits."""
-    data, count = need("sklearn.datasets", "scikit-learn").load_digits(), 100 if small else 8000
+    data, count = need("sklearn.datasets", "scikit-learn").load_digits(), 100 if small else 12000
     parts = (make_pictures(data.images[half::2] / 16, data.target[half::2], count // (1 + 5 * half), half)
              for half in (0, 1))
     return [([pictures, behind(captions)], captions) for pictures, captions in parts]
@@ -56,14 +57,13 @@ def behind(captions):
 
 
 def make_model(units=128):
-    """A looker, whose result the writer's states begin with; the writer is told the right words, one behind."""
+    """A looker, and a writer that for each word is told what was seen and, in training, the right word before it."""
     picture, words = Input((SIZE, SIZE, 1)), Input((LENGTH,), dtype="int32")
-    seen = picture
-    for filters in (16, 32):
-        seen = MaxPooling2D(2)(Conv2D(filters, 3, padding="same", activation="relu")(seen))
-    seen = Dense(units, activation="relu")(Flatten()(seen))
-    states = [Dense(units, activation="tanh")(seen), Dense(units, activation="tanh")(seen)]
-    written = LSTM(units, return_sequences=True)(Embedding(len(WORDS), 16)(words), initial_state=states)
+    seen = MaxPooling2D(2)(Conv2D(32, 5, padding="same", activation="relu")(picture))
+    seen = MaxPooling2D(2)(Conv2D(64, 3, padding="same", activation="relu")(seen))
+    seen = Dense(2 * units, activation="relu")(Flatten()(seen))
+    told = Concatenate()([Embedding(len(WORDS), 16)(words), RepeatVector(LENGTH)(seen)])
+    written = LSTM(units, return_sequences=True)(told)
     model = Model([picture, words], Dense(len(WORDS), activation="softmax")(written))
     model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     return model
@@ -99,7 +99,8 @@ def results(model, held_out):
 def draw(figure, model, held_out):
     """Eight pictures with their captions, a wrong one in red."""
     (pictures, _), right = held_out
-    for picture, caption, expected, axes in zip(pictures, describe(model, pictures[:8]), right, figure.subplots(2, 4).flat):
+    captions = describe(model, pictures[:8])
+    for picture, caption, expected, axes in zip(pictures, captions, right, figure.subplots(2, 4).flat):
         axes.imshow(picture[:, :, 0], cmap="gray_r")
         axes.set_title(text(caption).replace("above", "above\n").replace("beside", "beside\n"), fontsize=10,
                        color="black" if (caption == expected).all() else "red")

@@ -58,19 +58,22 @@ def kind(pitch, down):
 
 
 def sounding(line):
-    """The notes of a voice: their keys, first eighths and lengths."""
-    starts = [i for i, kind in enumerate(line) if kind != SOUNDS_ON]
-    return [(line[i] - 2 + LOWEST, i, end - i) for i, end in zip(starts, [*starts[1:], len(line)]) if line[i] != SILENT]
+    """The notes of a voice (notes, 3): the key, the first eighth and the length."""
+    starts = np.flatnonzero(line != SOUNDS_ON)
+    notes = np.stack([line[starts] - 2 + LOWEST, starts, np.diff(starts, append=len(line))], axis=-1)
+    return notes[line[starts] != SILENT]
 
 
 def write_midi(path, chorale, ticks=60):
     """Write a chorale as a MIDI file of one track, with `ticks` of time for an eighth."""
-    events = sorted(event for voice, line in enumerate(chorale.T) for key, start, length in sounding(line)
-                    for event in ((start * ticks, 0x90 + voice, key, 80), ((start + length) * ticks, 0x80 + voice, key, 0)))
+    events = []
+    for channel, line in enumerate(chorale.T):
+        for key, start, length in sounding(line).tolist():
+            events += [(start * ticks, 0x90 + channel, key, 80), ((start + length) * ticks, 0x80 + channel, key, 0)]
     track, now = b"", 0
-    for time, *event in events:
+    for time, *event in sorted(events):
         delta, now = time - now, time
-        track += bytes([*(0x80 | delta >> shift & 0x7F for shift in (14, 7)), delta & 0x7F, *map(int, event)])
+        track += bytes([*(0x80 | delta >> shift & 0x7F for shift in (14, 7)), delta & 0x7F, *event])
     track += bytes([0, 0xFF, 0x2F, 0])
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 2 * ticks)
     path.write_bytes(header + b"MTrk" + struct.pack(">I", len(track)) + track)

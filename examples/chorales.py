@@ -69,26 +69,28 @@ def set_melody(model, melody, temperature=0.7, seed=0):
     notes, states = Input((None,), dtype="int32"), [Input((lstm.units,)), Input((lstm.units,))]
     sequences, *after = lstm(model.get_layer("embedding")(notes), initial_state=states)
     step = Model([notes, *states], [model.get_layer("dense")(sequences), *after])
-    state, chorale = [np.zeros((1, lstm.units), dtype="float32")] * 2, np.zeros((len(melody), 4), dtype="int32")
-    chorale[:, 0] = melody
-    for place in np.ndindex(chorale.shape):
-        if place[1]:
+    state, chorale = [np.zeros((1, lstm.units), dtype="float32")] * 2, []
+    for note in melody:
+        for _ in VOICES[1:]:
+            chorale.append(note)
+            likely, *state = step.predict([np.array([[note]], dtype="int32"), *state], verbose=0)
             weights = (likely[0, -1] / likely[0, -1].max()).astype("float64") ** (1 / temperature)
-            chorale[place] = rng.choice(KINDS, p=weights / weights.sum())
-        likely, *state = step.predict([chorale[place].reshape(1, 1), *state], verbose=0)
-    return chorale
+            note = rng.choice(KINDS, p=weights / weights.sum())
+        chorale.append(note)
+        _, *state = step.predict([np.array([[note]], dtype="int32"), *state], verbose=0)
+    return np.array(chorale).reshape(-1, 4)
 
 
 def draw(figure, chorale, bach):
     """A melody as Bach set it, and as the network did: keys over eighths."""
+    bars = {}
     for title, one, axes in zip(("Bach", "LSTM"), (bach, chorale), figure.subplots(2, 1, sharex=True, sharey=True)):
-        for name, line in reversed([*zip(VOICES, one.T)]):
-            for key, start, length in sounding(line):
-                axes.barh(key, length - 0.2, left=start, color=f"C{VOICES.index(name)}", label=name)
+        for name, line in zip(VOICES, one.T):
+            keys, starts, lengths = sounding(line).T
+            bars[name] = axes.barh(keys, lengths - 0.2, left=starts, label=name)
         axes.set(title=title, ylabel="MIDI key")
     axes.set_xlabel("eighth")
-    handles = dict(zip(*axes.get_legend_handles_labels()[::-1]))
-    figure.legend(handles.values(), handles.keys(), loc="outside right center")
+    figure.legend(handles=[bars[name] for name in VOICES], loc="outside right center")
 
 
 def main(arguments=None):

@@ -33,7 +33,7 @@ def series():
 
 
 def load(small=False):
-    """Windows (days, 22, 2) and the day that follows (days, 2), by mean 0 and deviation 1: to train on, and held out."""
+    """Windows (days, 22, 2) and what follows (days, 2), by mean 0 and deviation 1: to train on, and held out."""
     _, days = series()
     known = days[:-HELD_OUT]
     days = ((days - known.mean(axis=0)) / known.std(axis=0)).astype("float32")
@@ -56,7 +56,7 @@ def train(model, training, held_out, epochs, shuffle=True, verbose=1):
 
 
 def explained(forecast, right):
-    """The shares of the variance of the return and the range that a forecast explains, beside the earlier days' mean."""
+    """The shares of the variance of return and range that a forecast explains; the earlier days' mean explains 0."""
     return 1 - np.mean((forecast - right) ** 2, axis=0) / np.mean(right**2, axis=0)
 
 

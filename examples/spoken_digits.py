@@ -3,7 +3,7 @@
 
 The loss, connectionist temporal classification, needs the digits alone, not when each is said. The recordings are those
 that captcha ships for its spoken tests, one of each digit by one voice. Each time a digit is said it has another speed
-and loudness and follows another pause, in noise as strong as the loudest speech. What is tested is hearing through
+and loudness and follows another pause, in noise as loud as the speech. What is tested is hearing through
 noise and telling digits apart that run into each other, not other voices.
 
     python examples/spoken_digits.py
@@ -112,7 +112,8 @@ def draw(figure, model, held_out):
         axes[0].imshow(spectra.T, origin="lower", aspect="auto", cmap="magma")
         axes[0].set_title(f"said {' '.join(map(str, said(right)))}", fontsize=10)
         axes[1].imshow(shares[:, 1:].T, aspect="auto", cmap="Blues", vmin=0, vmax=1)
-        axes[1].set_title(f"heard {' '.join(map(str, row))}", fontsize=10, color="black" if row == said(right) else "red")
+        axes[1].set_title(f"heard {' '.join(map(str, row))}", fontsize=10,
+                          color="black" if row == said(right) else "red")
         axes[1].set(yticks=range(10), xlabel="spectrum")
         axes[0].set_xticks([])
     figure.axes[0].set_ylabel("frequency band")
