@@ -101,7 +101,7 @@ def draw(figure, model, held_out):
     (pictures, _), right = held_out
     captions = describe(model, pictures[:8])
     for picture, caption, expected, axes in zip(pictures, captions, right, figure.subplots(2, 4).flat):
-        axes.imshow(picture[:, :, 0], cmap="gray_r")
+        axes.imshow(picture[:, :, 0], cmap="gray_r", vmin=0, vmax=1.2)
         axes.set_title(text(caption).replace("above", "above\n").replace("beside", "beside\n"), fontsize=10,
                        color="black" if (caption == expected).all() else "red")
         axes.axis("off")
