@@ -5,6 +5,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # Keras 2, whose files the tests load. By itself it would ask for a second build of TensorFlow.
 TF_KERAS ?= tf-keras
+# Packages of which examples read data files alone, so that nothing is installed for them to run on.
+DATA ?= aeon==1.6.0 arch==8.0.0 captcha==0.7.1 music21==10.5.1 py-sblgnt==0.10
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -50,9 +52,15 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/siamese.py --out plots
 	$(BIN)/python examples/two_inputs.py --out plots
 	$(BIN)/python examples/anomalies.py --out plots
+	$(BIN)/python examples/captions.py --out plots
+	$(BIN)/python examples/chorales.py --out plots
 	$(BIN)/python examples/dates.py --out plots
 	$(BIN)/python examples/digits.py --out plots
 	$(BIN)/python examples/docstrings.py --out plots
+	$(BIN)/python examples/part_of_speech.py --out plots
+	$(BIN)/python examples/shares.py --out plots
+	$(BIN)/python examples/speakers.py --out plots
+	$(BIN)/python examples/spoken_digits.py --out plots
 	$(BIN)/python examples/time_series.py --out plots
 	$(BIN)/python examples/tracking.py --out plots
 
@@ -130,7 +138,7 @@ wheel: $(VENV)/.test
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet "$$(echo dist/*.whl)[test]"
-	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps $(TF_KERAS)
+	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps $(TF_KERAS) $(DATA)
 	cp -r tests examples pyproject.toml build/wheel/
 	cd build/wheel && venv/bin/python -m pytest -q
 
@@ -147,12 +155,13 @@ $(VENV)/.base: pyproject.toml
 
 $(VENV)/.demo: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable ".[examples]"
+	$(PIP) --no-deps $(DATA)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
 	$(PIP) $(TORCH)
 	$(PIP) --no-build-isolation --editable ".[test,dev]"
-	$(PIP) --no-deps $(TF_KERAS)
+	$(PIP) --no-deps $(TF_KERAS) $(DATA)
 	@touch $@
 
 # One that this platform has no build of is told in the reports, and keeps nobody from measuring the others.
