@@ -25,6 +25,7 @@ cdef extern from "pythread.h" nogil:
     PyThread_type_lock PyThread_allocate_lock()
     int PyThread_acquire_lock(PyThread_type_lock, int)
     void PyThread_release_lock(PyThread_type_lock)
+    unsigned long PyThread_get_thread_ident()
     unsigned long PyThread_start_new_thread(void (*)(void*) noexcept, void*)
 
 ctypedef void (*Part)(void* call, long i, long team) noexcept nogil
@@ -83,6 +84,7 @@ cdef struct Posted:
 cdef struct Team:
     long started            # helpers, from the first on
     long lost               # they are in the parent process, and there will be none here
+    unsigned long main_thread   # that Python runs handlers of signals on
     int (*grow)(long helpers) except -1
     long long patience      # -1; or, for tests, ns that a thread waits for another in any case
     long long penalty       # ns of the last one

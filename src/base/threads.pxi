@@ -17,13 +17,16 @@ cdef struct Barrier:
     bint alone              # from the last meeting on, thread 0 goes on alone
     bint late               # someone has waited longer than a thread on a free core needs
     bint left               # thread 0 did not wait any longer
+    bint ended              # the call is over before its end: see signals.pxi
+    long* ends              # what says so, or NULL
     long long patience      # ns
 
 
 cdef inline void start_barrier(Barrier* b, long long work) noexcept nogil:
     """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
     b.arrived = b.generation = 0
-    b.alone = b.late = b.left = False
+    b.alone = b.late = b.left = b.ended = False
+    b.ends = NULL
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
 
@@ -48,6 +51,7 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
     arrived = add_fetch(&b.arrived, 1)
     if arrived == all_there or arrived == all_there + LEFT:
         b.alone = b.late or arrived > all_there
+        b.ended = b.ends != NULL and load_acquire(b.ends)       # one thread says it for all: none goes on to wait for others
         store_release(&b.generation, generation + 1)
         return 1 if b.alone else team
     if b.patience == 0:
@@ -83,12 +87,16 @@ cdef struct Share:
 
 
 cdef inline bint meets(Barrier* b, Share* s, long team, long P) noexcept nogil:
-    """Meet the others of a team; False if this thread is to leave. If they all are, thread 0 goes on alone from here on, and
-    where units were shared it has all P vectors of them."""
+    """Meet the others of a team; False if this thread is to leave. If a thread was late, thread 0 goes on alone from here on,
+    and where units were shared it has all P vectors of them; if the call has ended, all leave."""
     cdef long came = meet(b, team, s.may_leave)
-    if team == 1 or came > 1:
+    if team == 1:
         return True
-    if came == 0 or s.i > 0:
+    if came == 0 or b.ended:
+        return False
+    if came > 1:
+        return True
+    if s.i > 0:
         return False
     s.threads = 1
     if s.team > 1:
