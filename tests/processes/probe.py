@@ -7,6 +7,7 @@ has no other library's threads in it, and may fork.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -210,8 +211,52 @@ def _worker(_: int) -> bytes:
     return _work()
 
 
+# training, too -------------------------------------------------------------------------------------------------------
+
+def fit_and_predict(model: Any, x: np.ndarray) -> bytes:
+    """The bits of what a model learns from x, and then makes of it."""
+    losses = model.fit(x, np.sin(x[:, 0, :1]), batch_size=16, epochs=2, verbose=0, shuffle=False).history["loss"]
+    return bits([losses, *model.get_weights(), model.predict(x, batch_size=16, verbose=0)])
+
+
+def trained() -> tuple[Any, np.ndarray]:
+    """A model that has been fitted, and has predicted, with helpers where there may be any."""
+    model, x = make_model()
+    model.compile("adam", "mse")
+    fit_and_predict(model, x)
+    return model, x
+
+
+def fork_and_train(times: str) -> Faults:
+    """So many times: the model was fitted, the process forks, and both fit on and predict: the same bits."""
+    model, x = trained()
+    for time_of in range(int(times)):
+        answer, end = os.pipe()
+        fault = in_child(lambda end=end: os.write(end, hashlib.sha256(fit_and_predict(model, x)).digest()) and "")
+        expected = hashlib.sha256(fit_and_predict(model, x)).digest()
+        os.close(end)
+        found = os.read(answer, 100)
+        os.close(answer)
+        if fault or found != expected:
+            return {"fit": f"fork {time_of}: {fault or 'other bits in the child'}"}
+    return {}
+
+
+def start_method(method: str) -> Faults:
+    """Processes that begin with a copy of a fitted model fit on and predict, as the parent does."""
+    model, x = trained()
+    with multiprocessing.get_context(method).Pool(2) as workers:
+        answers = workers.starmap_async(fit_and_predict, [(model, x)] * 4, chunksize=1)
+        try:
+            found = set(answers.get(6 * DEADLINE))
+        except multiprocessing.TimeoutError:
+            return {method: f"no answer from the workers within {6 * DEADLINE:g} s"}
+    return {} if found == {fit_and_predict(model, x)} else {method: "other bits from the workers"}
+
+
 PROGRAMS: dict[str, Callable[..., Faults]] = {program.__name__: program for program in (
-    threads, fewer_threads, alone, forks, child_of_a_child, while_another_computes, pool)}
+    threads, fewer_threads, alone, forks, child_of_a_child, while_another_computes, pool,
+    fork_and_train, start_method)}
 
 
 def main() -> None:
