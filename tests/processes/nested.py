@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of nested threads run in a process of its own: `python -m tests.processes.nested joblib threading`.
 
-The caller has workers, and each calls a model. Each program prints a JSON object with what is wrong; an empty one is what
-is wanted.
+The caller has workers, and each calls a model. Each program prints a JSON object with what is wrong; an empty one is
+what is wanted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def answer(model: Any, x: np.ndarray, times: int = 20) -> tuple[bytes, int, int]
 
 
 def joblib(backend: str) -> Faults:
-    """Workers of joblib: threads of this process share its helpers; processes have the threads that joblib gives each."""
+    """Workers of joblib: threads of this process share its helpers; processes have what joblib gives each."""
     from joblib import Parallel, delayed
 
     model, x = make_model()
@@ -109,6 +109,6 @@ def openmp(threads: str) -> Faults:
 PROGRAMS: dict[str, Callable[..., Faults]] = {program.__name__: program for program in (joblib, openmp)}
 
 if __name__ == "__main__":
-    from tests.processes import nested      # under its own name, by which workers find what they run
+    from tests.processes import nested  # under its own name, by which workers find what they run
 
     print(json.dumps(nested.PROGRAMS[sys.argv[1]](*sys.argv[2:])), flush=True)

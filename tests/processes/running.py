@@ -40,7 +40,7 @@ def started(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
 
 
 def faults(program: str, *arguments: str, module: str = "probe", **variables: str) -> dict[str, str]:
-    """What a program of `probe.py`, or another module here, finds wrong, run with these variables in its environment."""
+    """What a program of `probe.py`, or of another module here, finds wrong, with these variables in its environment."""
     with started(sys.executable, "-m", f"tests.processes.{module}", program, *arguments, cwd=ROOT,
                  env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, errors = process.communicate(timeout=90)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Callers with workers of their own, threads or processes: no more threads than theirs and the helpers, the same bits."""
+"""Callers with workers of their own, threads or processes: their threads, the helpers and no more; the same bits."""
 
 from __future__ import annotations
 
