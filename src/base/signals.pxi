@@ -1,6 +1,6 @@
-# How Ctrl-C ends a long call. Python runs handlers of signals on its main thread alone, and that thread is in a kernel. So, if a
-# call takes long, the kernel's loops look up now and then, and have Python run what is due: where a handler raises an error,
-# all threads of the call end, and the call raises it. Nothing is looked up, and the GIL not taken, before SIGNAL_NS have passed.
+# How Ctrl-C ends a long call. Python runs handlers of signals on its main thread alone, and that thread is in a kernel. So,
+# if a call takes long, the kernel's loops look at the clock now and then, and have Python run what is due: where a handler
+# raises an error, all threads of the call end, and the call raises it. Before SIGNAL_NS have passed, the GIL is not taken.
 cdef extern from "Python.h":
     int PyErr_CheckSignals()        # declared without an error, which stays set until the call is over
 

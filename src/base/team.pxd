@@ -18,6 +18,8 @@ cdef extern from "base/wait.h" nogil:
     long load_acquire(long*)
     void store_release(long*, long)
     long add_fetch(long*, long)
+    long long load_relaxed(const long long*)
+    void store_relaxed(long long*, long long)
     bint exchange_if(long*, long, long)
 
 cdef extern from "pythread.h" nogil:
@@ -95,19 +97,21 @@ cdef struct Team:
 
 cdef inline long long patience_of(const Team* t, long long work) noexcept nogil:
     """ns after which a thread that has `work` multiply-adds to do, in a team on free cores, is late."""
-    if t.patience >= 0:
-        return t.patience
+    cdef long long patience = load_relaxed(&t.patience)
+    if patience >= 0:
+        return patience
     return HOT_NS + work // WORK_PER_NS
 
 
 cdef inline void crowded(Team* t) noexcept nogil:
     """Other processes want the cores: have calls run alone for a while."""
-    cdef long long time = clock_ns()
-    if time > t.alone_until + max(<long long>PROBATION_NS, t.penalty):
-        t.penalty = FIRST_PENALTY
-    elif time > t.alone_until:
-        t.penalty = min(<long long>LONGEST_PENALTY * 1000000000, GROWTH * t.penalty)
-    t.alone_until = time + t.penalty
+    cdef long long time = clock_ns(), penalty = load_relaxed(&t.penalty), until = load_relaxed(&t.alone_until)
+    if time > until + max(<long long>PROBATION_NS, penalty):
+        penalty = FIRST_PENALTY
+    elif time > until:
+        penalty = min(<long long>LONGEST_PENALTY * 1000000000, GROWTH * penalty)
+    store_relaxed(&t.penalty, penalty)
+    store_relaxed(&t.alone_until, time + penalty)
 
 
 cdef inline long available(Team* t, long wanted, long long work) except -1:
@@ -119,7 +123,7 @@ cdef inline long available(Team* t, long wanted, long long work) except -1:
     wanted = min(wanted, <long>MOST_HELPERS + 1)
     if t.started < wanted - 1:
         t.grow(wanted - 1)
-    if t.patience < 0 and t.penalty > 0 and clock_ns() < t.alone_until:
+    if load_relaxed(&t.patience) < 0 and load_relaxed(&t.penalty) > 0 and clock_ns() < load_relaxed(&t.alone_until):
         return 1
     follows = calls_follow(t)
     for k in range(t.started):
@@ -132,10 +136,10 @@ cdef inline long available(Team* t, long wanted, long long work) except -1:
 cdef inline bint is_at_hand(Team* t, Helper* h, long long work, bint follows) noexcept nogil:
     """Whether a helper is there for so much work. One that sleeps through less is woken for what comes next."""
     cdef long state = load_acquire(&h.state)
-    while t.patience > 0 and state == ABSENT:
+    while load_relaxed(&t.patience) > 0 and state == ABSENT:
         give_way()
         state = load_acquire(&h.state)
-    if state == ASLEEP and work < WAKE_WORK and t.patience < 0:
+    if state == ASLEEP and work < WAKE_WORK and load_relaxed(&t.patience) < 0:
         if follows and exchange_if(&h.state, ASLEEP, ABSENT):
             wake(t, h)
         return False
@@ -144,8 +148,8 @@ cdef inline bint is_at_hand(Team* t, Helper* h, long long work, bint follows) no
 
 cdef inline bint calls_follow(Team* t) noexcept nogil:
     """Whether calls come so soon after each other that a helper who was awake would not fall asleep between them."""
-    cdef long long time = clock_ns(), before = t.last_wanted
-    t.last_wanted = time
+    cdef long long time = clock_ns(), before = load_relaxed(&t.last_wanted)
+    store_relaxed(&t.last_wanted, time)
     return time - before < WATCH_NS
 
 
@@ -155,7 +159,8 @@ cdef inline void wake(Team* t, Helper* h) noexcept nogil:
     cdef long long start = clock_ns()
     h.cpu = this_cpu()
     PyThread_release_lock(h.bed)
-    if clock_ns() - start > LATE_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
+    if clock_ns() - start > LATE_NS and (before < 0 or times_interrupted() > before) \
+            and load_relaxed(&t.patience) < 0:
         crowded(t)
 
 
@@ -233,6 +238,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     may_leave: return False before helpers that are late; both belong to them then until job.unfinished is 0.
     """
     cdef Posted posted[MOST_HELPERS]
+    cdef long long patience = load_relaxed(&t.patience)
     cdef long count = 0, k, came = 0
     cdef bint asleep, woken = False
     job.part = part
@@ -251,7 +257,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
             woken = woken or asleep
     if at_once:
         for k in range(count):
-            if begins(&posted[k], t.patience if t.patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
+            if begins(&posted[k], patience if patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
                     or not take_back(job, &posted[k]):
                 came += 1
                 if job.team == 0:

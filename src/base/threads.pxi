@@ -15,7 +15,7 @@ cdef struct Barrier:
     long apart[15]          # the two counters on cache lines of their own
     long generation         # meetings that are over
     bint alone              # from the last meeting on, thread 0 goes on alone
-    bint late               # someone has waited longer than a thread on a free core needs
+    long long late          # someone has waited longer than a thread on a free core needs
     bint left               # thread 0 did not wait any longer
     bint ended              # the call is over before its end: see signals.pxi
     long* ends              # what says so, or NULL
@@ -25,7 +25,8 @@ cdef struct Barrier:
 cdef inline void start_barrier(Barrier* b, long long work) noexcept nogil:
     """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
     b.arrived = b.generation = 0
-    b.alone = b.late = b.left = b.ended = False
+    b.alone = b.left = b.ended = False
+    b.late = 0
     b.ends = NULL
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
@@ -50,12 +51,12 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
     all_there = (generation + 1) * team
     arrived = add_fetch(&b.arrived, 1)
     if arrived == all_there or arrived == all_there + LEFT:
-        b.alone = b.late or arrived > all_there
-        b.ended = b.ends != NULL and load_acquire(b.ends)       # one thread says it for all: none goes on to wait for others
+        b.alone = load_relaxed(&b.late) != 0 or arrived > all_there
+        b.ended = b.ends != NULL and load_acquire(b.ends)       # one says it for all: none goes on to wait for others
         store_release(&b.generation, generation + 1)
         return 1 if b.alone else team
     if b.patience == 0:
-        b.late = True
+        store_relaxed(&b.late, 1)
         if may_leave and leaves(b, all_there):
             return 0
     while load_acquire(&b.generation) == generation:
@@ -66,7 +67,7 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
         if start == 0:
             start = clock_ns()
         elif clock_ns() - start > b.patience:
-            b.late = True
+            store_relaxed(&b.late, 1)
             if may_leave and leaves(b, all_there):
                 return 0
         give_way()

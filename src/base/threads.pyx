@@ -139,12 +139,12 @@ def at_hand():
 def set_patience(long long ns=-1):
     """For tests: how long a thread waits for another of its team before it goes on alone. 0: not at all; more: calls also wait
     until all helpers have started; -1: as the work says. It changes no result."""
-    the_team.patience = ns
+    store_relaxed(&the_team.patience, ns)
 
 
 def after_fork():
-    """A child has none of its parent's helpers, and gets none of its own: OpenMP's state is its parent's. Its main thread is the
-    one that forked."""
+    """A child has none of its parent's helpers, and gets none of its own: OpenMP's state is its parent's. Its main thread is
+    the one that forked."""
     cdef long k
     the_team.main_thread = threading.get_ident()
     the_team.lost = the_team.lost or the_team.started > 0
