@@ -17,9 +17,9 @@ from tests.conftest import CELLS, make_layer, states_of
 N, T, D, H, V = 4, 3, 5, 6, 8
 
 #: Functions of the kernels that take no arrays.
-WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
-                  "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode", "set_long_tape",
-                  "threads_each"}  # fmt: skip
+WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape",
+                  "Runner", "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode",
+                  "set_long_tape", "threads_each"}  # fmt: skip
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -163,6 +163,15 @@ def dense_arguments(kernels: Any) -> dict[str, np.ndarray]:
             "scratch": line(size)[:size]}
 
 
+def streamed(layer: Any) -> Callable[..., Any]:
+    def run(kernels: Any, weights: Any, given: dict[str, np.ndarray]) -> None:
+        program = kernels.Program(D, 0)
+        program.recurrent(layer.kernel_runner(), 0, "layer")
+        kernels.StreamRunner(program, V, 2).feed(**given)
+
+    return run
+
+
 def in_line(kernels: Any, w: np.ndarray, x: np.ndarray) -> None:
     kernels.LineRunner([kernels.DenseRunner(Variable(w, "kernel"), None, 0)], (-1, D)).output(x, 2)
 
@@ -190,6 +199,14 @@ def calls() -> Iterator[tuple[str, str, Callable[..., Any], tuple[Any, ...]]]:
         yield "RecurrentRunner", f"{cell} output", output(layer), (weights_of(layer), numbers(N, T, D))
     yield "DenseRunner", "output", dense, (numbers(D, H), numbers(H), numbers(N, D))
     yield "DenseRunner", "back", dense_back, (numbers(D, H), dense_arguments(kernels))
+    layer = recurrent_layer("GRU")
+    yield ("StreamRunner", "feed", streamed(layer),
+           (weights_of(layer), {"x": numbers(N, T, D), "y": np.zeros((N, T, H), "f4"), "lengths": np.full(N, T, "i4"),
+                                "slots": np.arange(N, dtype="i4")}))  # fmt: skip
+    yield ("scale_features", "", plain("scale_features"),
+           (numbers(N, D), numbers(D), numbers(D), np.zeros((N, D), "f4"), 2))  # fmt: skip
+    yield ("normalize_rows", "", plain("normalize_rows"),
+           (numbers(N, D), numbers(D), numbers(D), 1e-3, True, np.zeros((N, D), "f4"), 2))  # fmt: skip
     yield "LineRunner", "output", in_line, (numbers(D, H), numbers(N, D))
     yield "same_largest", "", plain("same_largest"), (numbers(N, H), numbers(N, H), np.zeros(N, bool), 2)
     yield ("crossentropy_rows", "", plain("crossentropy_rows"),

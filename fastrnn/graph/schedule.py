@@ -12,7 +12,7 @@ import numpy as np
 from fastrnn import _core, runtime
 from fastrnn.graph.call import INFERENCE, INFERENCE_ROWS, Call, Pass
 from fastrnn.graph.graph import Graph
-from fastrnn.graph.steps import Step, steps_of
+from fastrnn.graph.steps import Rewrite, Step, steps_of
 
 Arrays = Sequence[Any]
 _UNKNOWN = object()         # what is found out when it is first needed
@@ -32,6 +32,7 @@ class Schedule:
         wanted: by index, the outputs that have gradients; None for all.
         dropout: whether dropout acts in `forward`.
         trainable: whether there is anything to train.
+        rewrite: of steps and the slots of the outputs makes steps to take their place, and changes the slots.
 
     Attributes:
         takers: for each input the layers that read it.
@@ -40,10 +41,11 @@ class Schedule:
     """
 
     def __init__(self, graph: Graph, masked: frozenset[int] = frozenset(), frozen: bool = False,
-                 wanted: frozenset[int] | None = None, dropout: bool = True, trainable: bool = True) -> None:
+                 wanted: frozenset[int] | None = None, dropout: bool = True, trainable: bool = True,
+                 rewrite: Rewrite | None = None) -> None:
         self._dropout, self._trainable = dropout, trainable
         self.graph = graph
-        table = steps_of(graph, masked)
+        table = steps_of(graph, masked, rewrite)
         self.steps, self._size = table.steps, table.size
         self.outputs, self.ranks = table.outputs, table.ranks
         self._masks = [table.masked[slot] for slot in table.outputs]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,7 +97,11 @@ class Steps:
         return self.size - 1
 
 
-def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
+#: Makes steps of steps, and of the slots of the outputs, which it changes in their list.
+Rewrite = Callable[[list[Step], list[int]], list[Step]]
+
+
+def steps_of(graph: Graph, masked: frozenset[int], rewrite: Rewrite | None = None) -> Steps:
     """The steps of a graph; `masked` says which inputs come with a mask."""
     table = Steps(len(graph.inputs))
     for index, symbol in enumerate(graph.inputs):
@@ -105,6 +109,8 @@ def steps_of(graph: Graph, masked: frozenset[int]) -> Steps:
         table.dtypes.append(symbol.dtype)
         table.ranks.append(len(symbol.shape))
     table.outputs = _unroll(graph, list(range(len(graph.inputs))), None, True, table)
+    if rewrite is not None:
+        table.steps = rewrite(table.steps, table.outputs)
     for step in table.steps:
         for index, slot in enumerate(step.inputs):
             if slot < len(graph.inputs):

@@ -115,18 +115,24 @@ cdef inline void crowded(Team* t) noexcept nogil:
 
 
 cdef inline long available(Team* t, long wanted, long long work) except -1:
-    """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own."""
+    """Threads, of those wanted, that a call of so many multiply-adds may count on: 1 is the caller's own. Starts helpers
+    where there are too few."""
+    if wanted > 1 and not t.lost and t.started < min(wanted, <long>MOST_HELPERS + 1) - 1:
+        t.grow(min(wanted, <long>MOST_HELPERS + 1) - 1)
+    return at_hand(t, wanted, work)
+
+
+cdef inline long at_hand(Team* t, long wanted, long long work) noexcept nogil:
+    """The same of the helpers that have been started."""
     cdef long count = 1, k
     cdef bint follows
     if wanted <= 1 or t.lost:
         return 1
     wanted = min(wanted, <long>MOST_HELPERS + 1)
-    if t.started < wanted - 1:
-        t.grow(wanted - 1)
     if load_relaxed(&t.patience) < 0 and load_relaxed(&t.penalty) > 0 and clock_ns() < load_relaxed(&t.alone_until):
         return 1
     follows = calls_follow(t)
-    for k in range(t.started):
+    for k in range(load_acquire(&t.started)):
         if count == wanted:
             break
         count += is_at_hand(t, &t.helpers[k], work, follows)
@@ -248,7 +254,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     job.team = team
     if at_once and team > 2:
         job.team = 0            # of two threads, the helper knows by being there that both are
-    for k in range(t.started):
+    for k in range(load_acquire(&t.started)):
         if count == team - 1:
             break
         if claim(&t.helpers[k], job, count + 1, &asleep):

@@ -51,7 +51,7 @@ cdef int grow(long helpers) except -1:
     # If the system refuses it, its helpers stay absent, and calls go on without them.
     PyThread_start_new_thread(serve, &groups[group_count])
     group_count += 1
-    the_team.started = helpers
+    store_release(&the_team.started, helpers)
     return 0
 
 

@@ -78,6 +78,14 @@ cdef class ConvolutionRunner:
         run(convolution_part, &p, 1 if work < SMALL_WORK else min(threads, p.N * p.rows.outputs * p.columns.outputs), work)
         return 0
 
+    cdef int pack_all(self) except -1:
+        """Pack what has changed, W and b, of a convolution that is not transposed."""
+        if self.W.changed():
+            self.pack(self.W, False, None, None)
+        if self.b is not None and self.b.changed():
+            self.pack_bias(self.O // self.groups)
+        return 0
+
     cdef int check_windows(self, Windows rows, Windows columns) except -1:
         if rows.taps != self.down or columns.taps != self.across:
             raise ValueError(f"kernel argument 'windows': expected ({self.down}, {self.across}) taps, got "

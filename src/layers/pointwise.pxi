@@ -68,7 +68,7 @@ EXPONENTIAL = HARD_SIGMOID + 1      # what activate_array takes beside ACTIVATIO
 
 
 def activate_array(int kind, ndarray x not None, ndarray y not None):
-    """y (M,) = the activation of x (M,): the vector functions of the kernels, to test them. Denormals are kept."""
+    """y (M,) = the activation of x (M,): the vector functions of the kernels. Denormals are kept."""
     cdef long M = cnp.PyArray_SIZE(x), m = 0
     cdef const real* x_ = elements(x, M, "x")
     cdef real* y_ = elements_out(y, M, "y")

@@ -70,7 +70,7 @@ cdef bint next_block(const Rnn* p, const Step* s, Block* b, const real* h, long 
                 n = singly(b.rows[r])
                 b.x[r] = input_row(p, s.t, n)
                 b.h[r] = h + n * ldh
-                b.z[r] = s.z + n * p.J
+                b.z[r] = row_ahead_of(p, s, n)
             return True
         b.n = b.n0
         b.u += b.vectors
@@ -180,7 +180,9 @@ cdef inline void expect(const Rnn* p, const Step* s, const Block* b, long ahead)
     for r in range(b.R):
         if p.y != NULL:
             prefetch_to_write(s.y + b.rows[r] * p.y_n + p.y_t, p.H)
-        if next < p.T:
+        if next < p.T and p.folded != NULL:
+            prefetch(p.folded + p.index[b.rows[r] * p.index_n + next * p.index_t] * p.J, p.J)
+        elif next < p.T:
             prefetch(input_row(p, next, b.rows[r]), p.D)
         if p.training and p.cell.keeps_gates and not p.long_tape:
             prefetch_to_write(s.z + (b.rows[r] + p.N) * p.J, p.J)

@@ -73,7 +73,8 @@ cdef Rnn problem(const Cell* cell, long N, long T, long D, long H, int activatio
     p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = p.dpeephole = NULL
     p.mask = NULL
     p.watch = NULL
-    p.index = NULL
+    p.index = p.slots = NULL
+    p.folded = NULL
     p.index_n = p.index_t = 0
     p.x_n = p.x_t = p.y_n = p.y_t = p.dy_n = p.dy_t = p.dx_n = p.dx_t = p.mask_n = p.mask_t = 0
     return p

@@ -34,7 +34,10 @@ cdef bint all_steps(const Rnn* p, const real* h0, const real* c0, long chunk, co
     for t in range(p.T):
         if t == ahead and chunk > 0:
             ahead = min(p.T, t + chunk)
-            if w == NULL:
+            if p.folded != NULL:
+                if not p.cell.has_recurrent_kernel:
+                    take_folded(p, t, ahead, s.n0, s.n1, s.u0, s.u1)
+            elif w == NULL:
                 project(p, t, ahead, s.n0, s.n1, s.u0, s.u1)
             else:
                 meet(everyone, s.threads, False)
@@ -85,6 +88,7 @@ cdef int take_forward(RecurrentRunner r, Forward* f, ndarray x, ndarray index, b
     a tape. What it points to belongs to the runner and the arrays."""
     cdef const Cell* cell = r.cell
     cdef long N, T, D = r.D, H = r.H, x_n = 0, x_t = 0
+    cdef bint folded = index is not None and x is r.table and not training
     cdef const real* x_
     if index is None:
         N = extent(x, 0)
@@ -97,13 +101,21 @@ cdef int take_forward(RecurrentRunner r, Forward* f, ndarray x, ndarray index, b
     if dropout and not cell.has_recurrent_kernel:
         raise ValueError("kernel argument 'h_drop': this cell has no recurrent kernel, whose input it would scale")
     pack_changed(r)
+    if folded:
+        D = 0                   # for the plan: there is nothing to multiply
     f.how = plan_now(cell, N, T, D, H, from_zero, threads)
+    if folded:
+        f.how.fused = False
     f.meets = f.how.split_units and cell.has_recurrent_kernel
     f.w = <const real*>cnp.PyArray_DATA(r.W.source)
     f.blas = index is None and (x_n >= D or x_t >= D) and max(x_n, x_t) <= BLAS_LARGEST \
         and goes_to_blas(FORWARD, N * T, cell.gates * H, D)
     f.chunk = steps_ahead(&f.how, f.blas, N, T)
-    f.p = problem(cell, N, T, D, H, r.activation, r.recurrent_activation, zero_output, training, f.chunk)
+    if folded and cell.has_recurrent_kernel:
+        f.chunk = 1
+    f.p = problem(cell, N, T, r.D, H, r.activation, r.recurrent_activation, zero_output, training, f.chunk)
+    if folded:
+        f.p.folded = r.folded_at
     f.p.from_zero = from_zero
     f.p.regions = threads
     f.p.x = x_

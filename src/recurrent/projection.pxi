@@ -37,6 +37,19 @@ cdef void project(const Rnn* p, long t0, long t1, long n0, long n1, long u0, lon
         q += columns
 
 
+cdef void take_folded(const Rnn* p, long t0, long t1, long n0, long n1, long u0, long u1) noexcept nogil:
+    """The same from the folded table, for a cell whose gates stay in z."""
+    cdef long t, n, g
+    cdef const real* row
+    cdef real* z = z_rows(p, t0)
+    for t in range(t0, t1):
+        for n in range(n0, n1):
+            row = p.folded + p.index[n * p.index_n + t * p.index_t] * p.J
+            for g in range(p.G):
+                memcpy(z + (t * p.N + n) * p.J + g * p.HP + u0 * VL, row + g * p.HP + u0 * VL,
+                       (u1 - u0) * VL * sizeof(real))
+
+
 cdef inline long blas_steps(long N, long T) noexcept nogil:
     """Steps whose input is projected at a time: never of the number of threads."""
     return max(1, min(T, BLAS_ROWS // max(1, N)))

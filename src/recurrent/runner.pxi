@@ -25,6 +25,9 @@ cdef class RecurrentRunner(Runner):
     cdef Packed peephole        # [P][3][VL], or None
     cdef Packed WT              # [D / VL][G * HP][VL], rows in the order of z's blocks
     cdef Packed UT              # for each phase [P][its blocks * HP][VL], or None
+    cdef ndarray table          # (V, D), or None: what has been folded, see `fold`
+    cdef ndarray folded         # [V][J]: of each row of it b + x W, as z has it
+    cdef real* folded_at        # where that begins
     cdef list idle              # tapes of inference, one for each thread that predicts at the moment
 
     def __init__(self, long cell, int activation, int recurrent_activation, kernel not None, recurrent_kernel, bias,
@@ -58,6 +61,29 @@ cdef class RecurrentRunner(Runner):
             pack_state_gradient(self)
 
     # inference -------------------------------------------------------------------------------------------------------
+
+    def fold(self, ndarray table not None, long threads):
+        """Compute b + x W once for each row x of a table (V, D). Calls of inference whose input is rows of that table
+        read the sums from then on, to the same bits; neither the table nor the weights may change."""
+        cdef Rnn p
+        cdef long V = extent(table, 0)
+        pack_changed(self)
+        p = problem(self.cell, V, 1, self.D, self.H, self.activation, self.recurrent_activation, False, False, 1)
+        p.x = matrix(table, V, self.D, "table")
+        p.x_n = self.D
+        take_weights(self, &p)
+        self.folded = buffer(V * p.J)
+        p.z = self.folded_at = aligned(<real*>cnp.PyArray_DATA(self.folded))
+        run(fold_part, &p, threads, <long long>V * self.D * p.G * self.H)
+        self.table = table
+
+    def has_folded(self, ndarray table):
+        """Whether that is the table."""
+        return table is not None and table is self.table
+
+    def folded_size(self, long V):
+        """Bytes that `fold` takes for a table of V rows."""
+        return V * problem(self.cell, 1, 1, self.D, self.H, 0, 0, False, False, 1).J * <long>sizeof(real)
 
     cdef ndarray infer(self, ndarray x, long threads):
         cdef Forward f
@@ -164,6 +190,11 @@ cdef class RecurrentRunner(Runner):
         call.threads = threads
         tape.end()
         return call
+
+
+cdef void fold_part(void* call, long i, long team) noexcept nogil:
+    cdef Rnn* p = <Rnn*>call
+    project(p, 0, 1, share(p.N, i, team), share(p.N, i + 1, team), 0, p.P)
 
 
 cdef class RecurrentTape:

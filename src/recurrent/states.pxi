@@ -17,6 +17,8 @@ cdef struct Rnn:
     long x_n, x_t
     const int* index            # (N, T) or NULL: of which these are the rows
     long index_n, index_t
+    const real* folded          # (V, J) or NULL: of the table's rows what z has of them, b + x W
+    const int* slots            # (N,) or NULL: the row of the first and final states that is row n's
     real* y                     # (N, T, H) or NULL
     long y_n, y_t
     const unsigned char* mask   # (N, T) or NULL: 0 is a masked step
@@ -139,6 +141,18 @@ cdef inline const real* input_row(const Rnn* p, long t, long n) noexcept nogil:
     return p.x + p.index[n * p.index_n + t * p.index_t] * p.D
 
 
+cdef inline const real* row_ahead_of(const Rnn* p, const Step* s, long n) noexcept nogil:
+    """b + x W of row n, J elements, where that is known before the step."""
+    if p.folded == NULL:
+        return s.z + n * p.J
+    return p.folded + p.index[n * p.index_n + s.t * p.index_t] * p.J
+
+
+cdef inline long state_row(const Rnn* p, long n) noexcept nogil:
+    """The row of the first and the final states that is row n's."""
+    return n if p.slots == NULL else p.slots[n]
+
+
 cdef inline bint is_active(const Rnn* p, const Step* s, long n) noexcept nogil:
     return s.mask == NULL or s.mask[n * p.mask_n] != 0
 
@@ -160,7 +174,7 @@ cdef inline int next_rows(const Rnn* p, const Step* s, long* n, long end, int mo
 
 
 cdef void prepare(const Rnn* p, const real* h0, const real* c0, long n0, long n1, long u0, long u1) noexcept nogil:
-    """The initial states, (N, H) or NULL for zeros. Padded units start, and therefore stay, at zero."""
+    """The initial states, of H elements a row, or NULL for zeros. Padded units start, and therefore stay, at zero."""
     cdef Step s = step_at(p, 0)
     cdef long n, u
     for n in range(n0, n1):
@@ -178,7 +192,7 @@ cdef inline void begin(const Rnn* p, real* state, real* tape, const real* initia
     cdef long w = unit_width(p, u), at = n * p.HP + u * VL
     cdef vf value = vzero()
     if initial != NULL:
-        value = vload_part(initial + n * p.H + u * VL, w)
+        value = vload_part(initial + state_row(p, n) * p.H + u * VL, w)
         if drop != NULL:
             value = value * vload_part(drop + n * p.H + u * VL, w)
     vstore(state + at, value)
@@ -187,15 +201,15 @@ cdef inline void begin(const Rnn* p, real* state, real* tape, const real* initia
 
 
 cdef void finish(const Rnn* p, real* hT, real* cT, long n0, long n1, long u0, long u1) noexcept nogil:
-    """The final states, (N, H)."""
+    """The final states, of H elements a row."""
     cdef Step s = step_at(p, p.T)
     cdef long n, u
     for n in range(n0, n1):
         for u in range(u0, u1):
             if hT != NULL:
-                vstore_part(hT + n * p.H + u * VL, vload(s.h + n * p.HP + u * VL), unit_width(p, u))
+                vstore_part(hT + state_row(p, n) * p.H + u * VL, vload(s.h + n * p.HP + u * VL), unit_width(p, u))
             if cT != NULL:
-                vstore_part(cT + n * p.H + u * VL, vload(s.c + n * p.HP + u * VL), unit_width(p, u))
+                vstore_part(cT + state_row(p, n) * p.H + u * VL, vload(s.c + n * p.HP + u * VL), unit_width(p, u))
 
 
 cdef inline real* z_rows(const Rnn* p, long t0) noexcept nogil:

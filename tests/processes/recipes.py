@@ -21,7 +21,7 @@ from fastrnn.losses.ctc import ctc_loss_and_gradient
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
-WITHOUT_WORK = {"BackwardCall", "ForwardCall", "Lent", "Packed", "RecurrentCall", "RecurrentTape", "Runner",
+WITHOUT_WORK = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape", "Runner",
                 "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode", "set_long_tape",
                 "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
@@ -192,6 +192,19 @@ def softmax_rows(dtype: str) -> Call:
     return filled(dtype, "softmax_rows", numbers(dtype, 2000, 60), shape=(2000, 60))
 
 
+def over_rows(name: str, *more: Any) -> Callable[[str], Call]:
+    return lambda dtype: filled(dtype, name, numbers(dtype, 2000, 60), numbers(dtype, 60), numbers(dtype, 60), *more,
+                                shape=(2000, 60))
+
+
+def stream(dtype: str) -> Call:
+    """Time steps of many slots, each time from the beginning; made anew, as the threads are known from then on."""
+    model = fastrnn.Sequential([fastrnn.Input((None, 20)), layers.LSTM(64, dtype=dtype),
+                                layers.Dense(60, "softmax", dtype=dtype)])
+    frozen, x = model.freeze(), numbers(dtype, 100, 8, 20)
+    return lambda: [frozen.stream(100).feed(x)]
+
+
 def softmax_rows_backward(dtype: str) -> Call:
     return filled(dtype, "softmax_rows_backward", probabilities(dtype, 2000, 60), numbers(dtype, 2000, 60),
                   shape=(2000, 60))
@@ -260,6 +273,9 @@ RECIPES: dict[str, Recipe] = {
     "scatter_rows": Recipe("scatter_rows", scatter_rows),
     "softmax_rows": Recipe("softmax_rows", softmax_rows),
     "softmax_rows_backward": Recipe("softmax_rows_backward", softmax_rows_backward),
+    "scale_features": Recipe("scale_features", over_rows("scale_features")),
+    "normalize_rows": Recipe("normalize_rows", over_rows("normalize_rows", 1e-3, True)),
+    "StreamRunner": Recipe("StreamRunner", stream),
     "crossentropy_rows": Recipe("crossentropy_rows", crossentropy_rows),
     "same_largest": Recipe("same_largest", same_largest),
     "sgd_update": Recipe("sgd_update", update("sgd_update", 0.01, 0.9, True, slots=("momentum",))),

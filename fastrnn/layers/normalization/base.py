@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import arrays
+from fastrnn import _core, arrays, runtime
 from fastrnn.layers.base import Layer
+from fastrnn.layers.variable import Variable
 
 
 class OverAxes(Layer):
@@ -69,6 +70,17 @@ class OverAxes(Layer):
     def normalized_axes(self) -> tuple[int, ...]:
         """The axes, counted from the front, of an input like that which the layer was built for."""
         return self.normalized(self._rank)
+
+    def infer_rows(self, x: np.ndarray, scale: Variable | None, shift: Variable | None, epsilon: float,
+                   centered: bool) -> np.ndarray | None:
+        """What the kernels make of rows, see `normalize_rows`; None where the axes are not just the last one."""
+        if self.normalized(x.ndim) != (x.ndim - 1,) or not arrays.is_ready(x, self.dtype):
+            return None
+        y = np.empty_like(x)
+        _core.kernels(self.dtype).normalize_rows(x, None if scale is None else scale.data,
+                                                 None if shift is None else shift.data, epsilon, centered, y,
+                                                 runtime.get_num_threads())
+        return y
 
     def broadcast(self, weight: np.ndarray, rank: int | None = None) -> np.ndarray:
         """A weight with the axes of an input of that rank (of the rank that the layer was built for, if not given)."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from fastrnn import initializers
+from fastrnn import _core, arrays, initializers, runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.base import Layer
@@ -137,6 +137,10 @@ class BatchNormalization(Layer):
         own = call.training and self.trainable and x.size
         if not own and not call.taped:
             scale, shift = self.scale_and_shift()
+            if self.feature_axis(x.ndim) == x.ndim - 1 and arrays.is_ready(x, self.dtype):
+                rows = np.empty_like(x)
+                _core.kernels(self.dtype).scale_features(x, scale, shift, rows, runtime.get_num_threads())
+                return rows
             y: np.ndarray = x * self.broadcast(scale, x.ndim)
             y += self.broadcast(shift, x.ndim)
             return y

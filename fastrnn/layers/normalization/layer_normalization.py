@@ -67,6 +67,8 @@ class LayerNormalization(OverAxes):
         self.built = True
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
+        if not call.taped and (rows := self.infer_rows(x, self.gamma, self.beta, self.epsilon, True)) is not None:
+            return rows
         axes = self.normalized(x.ndim)
         centered = x - x.mean(axes, keepdims=True)
         variance = np.square(centered).mean(axes, keepdims=True)
