@@ -213,10 +213,25 @@ def _worker(_: int) -> bytes:
 
 # training, too -------------------------------------------------------------------------------------------------------
 
+def step_on(stream: Any, x: np.ndarray) -> bytes:
+    """The bits of a stream's next step, and of some more."""
+    return bits([stream.step(x[:, 0]), stream.feed(x)])
+
+
 def fit_and_predict(model: Any, x: np.ndarray) -> bytes:
     """The bits of what a model learns from x, and then makes of it."""
     losses = model.fit(x, np.sin(x[:, 0, :1]), batch_size=16, epochs=2, verbose=0, shuffle=False).history["loss"]
     return bits([losses, *model.get_weights(), model.predict(x, batch_size=16, verbose=0)])
+
+
+def make_stream() -> Any:
+    """A stream that has begun, with work for helpers in a step."""
+    layers = fastrnn.layers
+    fastrnn.utils.set_random_seed(2)
+    model = fastrnn.Sequential([layers.Input((None, 52)), layers.LSTM(64, return_sequences=True), layers.Dense(8)])
+    stream = model.freeze().stream(32)
+    stream.feed(np.random.default_rng(1).standard_normal((32, 5, 52)).astype("float32"))
+    return stream
 
 
 def trained() -> tuple[Any, np.ndarray]:
@@ -228,12 +243,16 @@ def trained() -> tuple[Any, np.ndarray]:
 
 
 def fork_and_train(times: str) -> Faults:
-    """So many times: the model was fitted, the process forks, and both fit on and predict: the same bits."""
-    model, x = trained()
+    """So many times: the model was fitted, the process forks, and both fit on, predict and step: the same bits."""
+    (model, x), stream = trained(), make_stream()
+
+    def go_on() -> bytes:
+        return hashlib.sha256(fit_and_predict(model, x) + step_on(stream, x)).digest()
+
     for time_of in range(int(times)):
         answer, end = os.pipe()
-        fault = in_child(lambda end=end: os.write(end, hashlib.sha256(fit_and_predict(model, x)).digest()) and "")
-        expected = hashlib.sha256(fit_and_predict(model, x)).digest()
+        fault = in_child(lambda end=end: os.write(end, go_on()) and "")
+        expected = go_on()
         os.close(end)
         found = os.read(answer, 100)
         os.close(answer)

@@ -98,6 +98,25 @@ def failures(kind: str, every: str = "1") -> dict[str, str]:
     def from_nothing() -> Any:
         return small_model()[0].predict_on_batch(x)
 
+    streaming = fastrnn.Sequential([
+        layers.Input((None,), dtype="int32"), layers.Embedding(9, 4), layers.LSTM(6, return_sequences=True),
+        layers.LayerNormalization(), layers.Conv1D(3, 2, padding="causal"), layers.GRU(5), layers.Dense(2)])
+    frozen = streaming.freeze()
+    stream, words, bytes_of_slot = frozen.stream(3), x[:3], frozen.stream(1).dumps(0)
+
+    def as_a_new_one() -> str:
+        """The stream, from the beginning, is one that was just made."""
+        stream.reset()
+        same = np.array_equal(stream.feed(words), frozen.stream(3).feed(words))
+        return "" if same else "the stream gives something else"
+
+    def open_and_close() -> None:
+        stream.close(stream.open())
+
+    def to_and_from_bytes() -> None:
+        stream.loads(stream.dumps(1), 2)
+        stream.loads(bytes_of_slot, 0)
+
     def layer_answers() -> str:
         return "" if np.isfinite(layer(z)).all() else "numbers that are not finite"
 
@@ -125,6 +144,14 @@ def failures(kind: str, every: str = "1") -> dict[str, str]:
             "a layer, forward and back": (forward_and_back, layer_answers),
             "a layer's first call": (first_call, next_layer),
             "a new model": (from_nothing, same),
+            "freeze": (lambda: streaming.freeze()(words), same),
+            "a frozen model": (lambda: frozen(words), same),
+            "a new stream": (lambda: frozen.stream(2).step(words[:2, 0]), as_a_new_one),
+            "step": (lambda: stream.step(words[:, 0]), as_a_new_one),
+            "step of some": (lambda: stream.step(words[:2, 0], slots=[2, 0]), as_a_new_one),
+            "feed": (lambda: stream.feed(words, lengths=[1, 5, 0]), as_a_new_one),
+            "open and close": (open_and_close, as_a_new_one),
+            "dumps and loads": (to_and_from_bytes, as_a_new_one),
             "train_on_batch": (lambda: model.train_on_batch(x, y), finite),
             "fit": (lambda: model.fit(x, y, batch_size=3, verbose=0), finite),
         }
@@ -160,6 +187,14 @@ def growth(share: str) -> dict[str, str]:
     x_one = np.ones((1, 1, 4), "float32")
     stateful = fastrnn.Sequential([layers.Input(batch_shape=(1, 1, 4)), layers.LSTM(8, stateful=True), layers.Dense(1)])
     layer, dy = layers.GRU(5), np.ones((1, 5), "float32")
+    forward = fastrnn.Sequential([layers.Input((None, 4)), layers.LSTM(8), layers.Dense(1)])
+    stream, frozen = forward.freeze().stream(1), forward.freeze()
+
+    def sessions() -> None:
+        slot = stream.open()
+        stream.loads(stream.dumps(0), slot)
+        stream.step(x_one[:, 0], slots=[slot])
+        stream.close(slot)
 
     def train() -> None:
         layer(x_one, training=True)
@@ -170,7 +205,12 @@ def growth(share: str) -> dict[str, str]:
         path = Path(folder, "model.safetensors")
         model.save(path)
         tried: dict[str, tuple[Work, int]] = {
-            "steps": (lambda: stateful.predict_on_batch(x_one), 1_000_000),
+            "steps": (lambda: stream.step(x_one[0]), 1_000_000),
+            "chunks": (lambda: stream.feed(x_one), 50_000),
+            "frozen": (lambda: frozen(x_one), 50_000),
+            "freeze": (forward.freeze, 1_000),
+            "sessions": (sessions, 10_000),
+            "stateful predictions": (lambda: stateful.predict_on_batch(x_one), 100_000),
             "predictions": (lambda: model.predict_on_batch(x), 100_000),
             "predict": (lambda: model.predict(x, verbose=0), 5_000),
             "forward and back": (train, 20_000),

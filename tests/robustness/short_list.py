@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make valgrind` runs: each cell forward and back on odd sizes, with masks, dropout and states; other layers and a
-short training."""
+"""What `make valgrind` runs: each cell forward and back on odd sizes, with masks, dropout and states; other layers, a
+short training, a stream."""
 
 from __future__ import annotations
 
@@ -26,3 +26,6 @@ for N, T, D, H in [(1, 1, 1, 1), (3, 4, 7, 5), (9, 2, 3, 17)]:
 model = fastrnn.Sequential([layers.Embedding(9, 3, mask_zero=True), layers.LSTM(5), layers.Dense(3, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(rng.integers(0, 9, (7, 4)), rng.integers(0, 3, 7), epochs=2, batch_size=3, verbose=0)
+stream = model.freeze().stream(3)
+stream.feed(rng.integers(0, 9, (3, 4)), lengths=[4, 0, 2])
+stream.step(rng.integers(0, 9, 2), slots=[2, 0])

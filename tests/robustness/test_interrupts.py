@@ -109,6 +109,37 @@ def test_fit(after):
     assert np.isfinite(model.predict(x[:, :20], verbose=0)).all()
 
 
+#: Models as streams: many chunks in a second, and one whose layers take seconds for a chunk.
+STREAMS = {
+    "small": lambda: [layers.LSTM(32, return_sequences=True), layers.Dense(1)],
+    "wide": lambda: [layers.LSTM(2048, return_sequences=True, recurrent_initializer="zeros"),
+                     layers.GRU(2048, return_sequences=True, recurrent_initializer="zeros"), layers.Dense(1)],
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("inside", STREAMS.values(), ids=STREAMS)
+def test_a_feed(inside, threads):
+    """No slot has gone on."""
+    fastrnn.set_num_threads(threads)
+    stream = fastrnn.Sequential([layers.Input((None, 1)), *inside()]).freeze().stream(2)
+    stream.feed(wave(2, 5, 1))
+    before, other = stream.state, stream.copy()
+    assert seconds_to_end(lambda: stream.feed(np.zeros((2, 4_000_000, 1), "float32"))) < 1
+    for name, state in stream.state.items():
+        np.testing.assert_array_equal(state, before[name])
+    np.testing.assert_array_equal(stream.feed(wave(2, 5, 1)), other.feed(wave(2, 5, 1)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_frozen_model(threads):
+    fastrnn.set_num_threads(threads)
+    frozen, x = fastrnn.Sequential([layers.Input((None, 1)), layers.GRU(256)]).freeze(), wave(2, 10, 1)
+    expected, long = frozen(x).tobytes(), np.zeros((2, 4_000_000, 1), "float32")
+    assert seconds_to_end(lambda: frozen(long)) < 1
+    assert frozen(x).tobytes() == expected
+
+
 @pytest.mark.parametrize("shape", [(1, 120_000, 256), (8, 120_000, 64)], ids=str)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_handler_that_raises_nothing_changes_nothing(threads, shape):

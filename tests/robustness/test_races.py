@@ -86,6 +86,30 @@ def test_threads_that_train_layers_of_their_own(threads, rng):
         list(pool.map(repeated, calls, expected, range(2)))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_threads_with_streams_of_one_frozen_model(threads, rng):
+    """Each has a stream of its own, and they share the model, and call it as well."""
+    model = fastrnn.Sequential([layers.Input((None, 20)), layers.LSTM(64, return_sequences=True),
+                                layers.LayerNormalization(), layers.GRU(48, return_sequences=True), layers.Dense(8)])
+    frozen, x = model.freeze(), rng.standard_normal((32, 9, 20), "float32")
+    fastrnn.set_num_threads(1)
+    expected = frozen(x)
+    fastrnn.set_num_threads(threads)
+
+    def serve(seed: int) -> None:
+        stream, own, end = frozen.stream(32), np.random.default_rng(seed), time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            team.set_patience(int(own.integers(-1, 30000)))
+            stream.reset()
+            at = int(own.integers(1, 8))
+            parts = stream.feed(x[:, :at]), stream.step(x[:, at])[:, None], stream.feed(x[:, at + 1:])
+            assert np.array_equal(np.concatenate(parts, axis=1), expected)
+            assert np.array_equal(frozen(x), expected)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(serve, range(3)))
+
+
 def test_predictions_while_weights_change(rng):
     """Each answer is that of some of the weights as a whole, packed anew by whichever call comes first."""
     layer, x = layers.GRU(64), rng.standard_normal((4, 5, 64), "float32")
