@@ -154,6 +154,8 @@ def model_config(model: Any) -> dict[str, Any]:
             raise ValueError(f"its configuration takes {len(text)} bytes, at most {MAX_TEXT} can be read again; limit "
                              "vocabularies by max_tokens")
         found = entries.read_model(json.loads(text), str(model), 3, own_classes(model))
+    except MemoryError:
+        raise
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model}: cannot be saved whole: {error}; save its weights by save_weights") from None
     lost = {place.native for place in locations.places(found)} ^ {place.native for place in locations.places(model)}

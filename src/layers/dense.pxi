@@ -120,6 +120,7 @@ cdef Gradients one_step(const real* dz, long M, long O) noexcept nogil:
     d.mask = NULL
     d.mask_n = d.mask_t = 0
     d.from_zero = False
+    d.watch = NULL
     return d
 
 

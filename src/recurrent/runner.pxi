@@ -202,6 +202,7 @@ cdef class RecurrentRunner(Runner):
             if index is not None:
                 raise ValueError("kernel argument 'index': training takes the rows themselves")
             carve(&f.p, tape.begin(f, x, mask, x_drop, h_drop), h_drop is not None)
+            call.tape = tape
             call.memory = tape.memory
         call.runner = self
         call.arrays = (x, index, mask, h0, c0, y, h_drop)
@@ -250,11 +251,11 @@ cdef class RecurrentTape:
     cdef public bint given      # the caller's mark: the first states were inputs, whose gradients are wanted
 
     cdef real* begin(self, Forward* f, ndarray x, ndarray mask, ndarray x_drop, ndarray h_drop) except NULL:
-        """A forward pass fills it. Returns where."""
+        """A forward pass is to fill it. Returns where."""
         if self.memory is None or cnp.PyArray_DIM(self.memory, 0) < f.tape:
             self.memory = None          # before there is a larger one
             self.memory = buffer(f.tape)
-        self.cell = f.p.cell
+        self.cell = NULL
         self.D = f.p.D
         self.H = f.p.H
         self.x = x
@@ -303,7 +304,8 @@ cdef class ForwardCall(RecurrentCall):
 
     cdef Forward f
     cdef RecurrentRunner runner
-    cdef ndarray memory         # the tape of training
+    cdef RecurrentTape tape     # of training
+    cdef ndarray memory         # it has
     cdef readonly list final    # the final states that are wanted, (N, H)
     cdef readonly long tape_size    # elements that it takes beside its arrays
 
@@ -316,10 +318,19 @@ cdef class ForwardCall(RecurrentCall):
         if other is not None and other.memory is None:
             second = other.runner.borrow(&other.f)
         run_forward(&self.f, NULL if other is None else &other.f, threads, (self, other))
+        self.fill()
+        if other is not None:
+            other.fill()
         if tape is not None:
             self.runner.idle.append(tape)
         if second is not None:
             other.runner.idle.append(second)
+
+    cdef int fill(self) except -1:
+        """The tape of training is filled: a call that has ended before its end leaves none."""
+        if self.tape is not None:
+            self.tape.cell = self.f.p.cell
+        return 0
 
 
 cdef class BackwardCall(RecurrentCall):

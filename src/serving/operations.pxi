@@ -17,6 +17,7 @@ cdef struct Split:
     # what threads share that share the units of a call, see recurrent/split.pxi; nobody touches it before all have ended
     Forward f
     Job job
+    Watch watch
     real* tape              # of `room` elements
     long room
 
@@ -35,6 +36,7 @@ cdef struct Frames:
     long room                   # its elements
     void* errors                # a list of Python's, for those that layers in Python raise
     Split* splits               # [SPLITS], or NULL: no layer's units are shared out
+    Watch* watch                # the call's, or NULL
 
 ctypedef int (*Operate)(const Operation*, const Frames*) noexcept nogil
 ctypedef long (*Work)(const Operation*, long N, long T, long threads) noexcept nogil
@@ -139,9 +141,15 @@ cdef bint run_frames_split(const Frames* k, Forward* f, long long work) noexcept
         if load_acquire(&s.job.unfinished) == 0 and carve(&f.p, NULL, False) <= s.room:
             s.f = f[0]
             s.f.may_leave = True
+            if k.watch != NULL:
+                s.watch = k.watch[0]
+                s.f.p.watch = &s.watch
+                s.f.barrier.ends = &s.watch.ended
             carve(&s.f.p, s.tape, False)
             share_out(TEAM, &s.job, forward_part, &s.f, f.how.team, True, work, True)
-            if s.f.barrier.left:
+            if k.watch != NULL and s.watch.ended:
+                k.watch.ended = 1
+            elif s.f.barrier.left:
                 carve(&f.p, k.work, False)
                 forward_part(f, 0, 1)
             return True
@@ -166,6 +174,7 @@ cdef void give_arrays(const Operation* o, const Frames* k, Forward* f) noexcept 
     f.p.index_n = k.T
     f.p.index_t = 1
     f.p.slots = k.slots
+    f.p.watch = k.watch
     f.p.mask = k.zeros if o.masked else k.mask
     if f.p.mask != NULL:
         f.p.mask_n = k.T
@@ -177,6 +186,10 @@ cdef void give_arrays(const Operation* o, const Frames* k, Forward* f) noexcept 
     f.c0 = f.cT = k.states[o.state + 1] if o.cell.states == 2 else NULL
 
 
+cdef inline int interrupted(const Frames* k) noexcept nogil:
+    return INTERRUPTED if k.watch != NULL and k.watch.ended else NO_FAILURE
+
+
 cdef int recurrent_frames(const Operation* o, const Frames* k) noexcept nogil:
     cdef Forward f
     cdef long long work = call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False)
@@ -184,13 +197,13 @@ cdef int recurrent_frames(const Operation* o, const Frames* k) noexcept nogil:
     give_arrays(o, k, &f)
     if f.meets:
         if run_frames_split(k, &f, work):
-            return NO_FAILURE
+            return interrupted(k)
         ready_recurrent(o, k.N, k.T, 1, &f)
         give_arrays(o, k, &f)
     if carve(&f.p, k.work, False) > k.room:
         return NO_ROOM
     run_parts(forward_part, &f, f.how.team, False, work)
-    return NO_FAILURE
+    return interrupted(k)
 
 
 # layers of one time step ----------------------------------------------------------------------------------------------

@@ -2,14 +2,10 @@
 
 cimport cython
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() noexcept       # leaves the error set, for who returns -1
-
 cdef enum:
     FRAME_ROWS = 2048       # rows times steps that go through all operations at a time: what lies between them stays in cache
     WORK_ROWS = 1024        # as many are reserved for at least
     SPLIT_ROWS = 8          # for each thread, from which on `plan` shares no units out
-    POLL_NS = 50000000      # from one look at Python's signals to the next
 
 
 cdef struct StreamMemory:
@@ -37,7 +33,7 @@ cdef struct StreamMemory:
     int* lengths            # [rows]
     unsigned char* mask     # [rows]
     unsigned char* zeros    # [rows]
-    bint polls              # for Python's signals, between chunks
+    bint polls              # for Python's signals, if it takes long
     long busy               # somebody is inside
 
 
@@ -50,7 +46,7 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
     """
     cdef Frames f
     cdef long t = 0, chunk = max(1, FRAME_ROWS // max(1, N)), steps, n
-    cdef long long polled = clock_ns() if m.polls and T > chunk else 0
+    cdef Watch watch
     cdef int failure, output = m.values_count - 1
     cdef bint whole = T <= chunk or N == 1
     cdef bint own = not whole or (m.splits != NULL and N < SPLIT_ROWS * m.threads)     # late threads read no memory of the caller's
@@ -63,6 +59,10 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
     f.room = m.room
     f.errors = m.errors
     f.splits = m.splits
+    f.watch = NULL
+    if m.polls:
+        start_watch(&watch)
+        f.watch = &watch
     while t < T:
         steps = min(chunk, T - t)
         if N * steps > m.rows:
@@ -99,17 +99,9 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
                 memset(y + (n * T + max(t, lengths[n])) * m.output_width, 0,
                        (t + steps - max(t, lengths[n])) * m.output_width * sizeof(real))
         t += steps
-        if m.polls and t < T and clock_ns() - polled > POLL_NS:
-            if signals_raise():
-                return INTERRUPTED
-            polled = clock_ns()
+        if t < T and ends(f.watch):
+            return INTERRUPTED
     return NO_FAILURE
-
-
-cdef bint signals_raise() noexcept nogil:
-    """Whether a handler of Python's, as that of Ctrl-C, raises."""
-    with gil:
-        return PyErr_CheckSignals() != 0
 
 
 cdef inline int operate(const StreamMemory* m, const Frames* f) noexcept nogil:
