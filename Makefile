@@ -17,8 +17,9 @@ OTHER_ISAS = $(filter-out $(ISA),$(ISAS))
 # The parts of `make test`: the sanitized kernels, what the kernels compute with each further instruction set against
 # the plain NumPy cells, and the tests of each folder, those of saving, which take longest, not last. JOBS of them run at
 # once, each shown as a whole when it is done. Tests that are marked `alone` run after all others; those marked `slow`
-# are left to `make test-full`.
+# are left to `make test-full`. ALSO names further targets to run beside them, as .ci/run does.
 JOBS ?= 2
+ALSO ?=
 FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -ru)
 KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 AT_ONCE := -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
@@ -34,6 +35,7 @@ help:
 	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests but those that only take larger samples"
 	@echo "make test-full  lint, then all tests for each instruction set of this processor"
+	@echo "make test-arm64 the kernels for 64-bit Arm, cross-built and emulated (Debian, Ubuntu)"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
 	@echo "make fuzz       a million changed files for each reader of models (RUNS=... for another number)"
 	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
@@ -57,7 +59,8 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/tracking.py --out plots
 
 test: lint
-	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)
+	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized $(ALSO) $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) \
+	    ISAS=$(ISA)
 	@echo "== tests that run alone"
 	@$(PYTEST) -m "alone and not slow"
 
@@ -99,6 +102,8 @@ sanitized:
 	    cd $(CURDIR)/build/sanitize && FASTRNN_ISA=$$isa ASAN_OPTIONS=detect_leaks=0 \
 	    LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(abspath $(BIN))/python -m pytest -q --capture=sys \
 	    -p no:cacheprovider $(SANITIZED_TESTS) || exit 1; done
+
+include tests/arm64/arm64.mk
 
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx
