@@ -55,7 +55,10 @@ $(ARM64)/.packages: tests/arm64/packages
 $(ARM64)/.root: $(ARM64)/.packages tests/arm64/python
 	rm -rf $(ARM64_ROOT)
 	. /etc/os-release && mmdebstrap --quiet --architectures=arm64 --variant=extract \
-	    --include=python3,libpython3-dev,libgomp1,libstdc++6 $$VERSION_CODENAME $(ARM64_ROOT)
+	    --include=python3,libpython3-dev,libgomp1,libstdc++6 $$VERSION_CODENAME $(ARM64_ROOT).tar
+	mkdir $(ARM64_ROOT)
+	tar --extract --file $(ARM64_ROOT).tar --directory $(ARM64_ROOT) --exclude ./dev
+	rm $(ARM64_ROOT).tar
 	cp tests/arm64/python $(ARM64_ROOT)/usr/bin/python
 	mkdir -p $(ARM64)/sysconfig
 	cp $(ARM64_ROOT)/usr/lib/python3.*/_sysconfigdata__aarch64-linux-gnu.py $(ARM64)/sysconfig/
