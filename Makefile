@@ -19,8 +19,9 @@ OTHER_ISAS = $(filter-out $(ISA),$(ISAS))
 # The parts of `make test`: the sanitized kernels, what the kernels compute with each further instruction set against
 # the plain NumPy cells, and the tests of each folder, those of saving, which take longest, not last. JOBS of them run at
 # once, each shown as a whole when it is done. Tests that are marked `alone` run after all others; those marked `slow`
-# are left to `make test-full`.
+# are left to `make test-full`. ALSO names further targets to run beside them, as .ci/run does.
 JOBS ?= 2
+ALSO ?=
 FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -ru)
 KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 AT_ONCE := -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
@@ -37,6 +38,7 @@ help:
 	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests but those that only take larger samples"
 	@echo "make test-full  lint, then all tests for each instruction set of this processor"
+	@echo "make test-arm64 the kernels for 64-bit Arm, cross-built and emulated (Debian, Ubuntu)"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
 	@echo "make sanitize-threads   the tests of concurrency under ThreadSanitizer"
 	@echo "make valgrind   a few of the kernels' tests under valgrind, which has to be installed"
@@ -69,7 +71,8 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/tracking.py --out plots
 
 test: lint
-	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized sanitized-threads $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)
+	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized sanitized-threads $(ALSO) $(addprefix kernels-,$(OTHER_ISAS)) \
+	    tests $(FOLDERS) ISAS=$(ISA)
 	@echo "== tests that run alone"
 	@$(PYTEST) -m "alone and not slow"
 
@@ -145,6 +148,8 @@ fuzz-kernels: $(VENV)/.test
 	@$(MAKE) --no-print-directory install
 	@for isa in $(ISAS); do echo "== kernels for $$isa, $(CASES) cases"; \
 	    FASTRNN_ISA=$$isa FASTRNN_FUZZ=$(CASES) $(PYTEST) tests/layers/test_kernel_fuzz.py || exit 1; done
+
+include tests/arm64/arm64.mk
 
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
-import importlib.metadata
 import inspect
 import os
 import pkgutil
@@ -283,24 +282,6 @@ class TestDocstrings:
     @pytest.mark.parametrize("method", METHODS)
     def test_methods_of_a_model(self, method):
         self.check(getattr(fastrnn.Sequential, method))
-
-
-class TestInstallation:
-    def test_version(self):
-        assert fastrnn.__version__ == importlib.import_module("fastrnn._version").__version__
-        try:
-            installed = importlib.metadata.version("fastrnn")
-        except importlib.metadata.PackageNotFoundError:
-            pytest.skip("run from the source tree, not installed")
-        assert fastrnn.__version__ == installed
-
-    def test_typed(self):
-        assert (PACKAGE / "py.typed").is_file()
-        assert (PACKAGE / "_core" / "cpu.pyi").is_file()
-
-    def test_kernels_for_both_scalar_types(self):
-        for dtype in ("float32", "float64"):
-            assert _core.kernels(dtype).__name__ == f"fastrnn._core.kernels_{_core.isa}_{dtype}"
 
 
 class TestCommandLine:
