@@ -30,7 +30,7 @@ def dense(source: Source, layer: Dense, xs: Sequence[Value]) -> list[Value]:
 def embedding(source: Source, layer: Embedding, xs: Sequence[Value]) -> list[Value]:
     """A row of the table, where it lies: what reads it is given its address. The step has checked the index."""
     (x,) = xs
-    if not x.index:
+    if not x.indices:
         raise ValueError(f"{layer}: expected indices from an input of the model, got what another layer computes")
     table: Any = source.constant(layer, "embeddings", layer.embeddings.data, "(indices, features)")
     width = layer.output_dim

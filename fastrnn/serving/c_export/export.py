@@ -66,6 +66,9 @@ def export_c(model: Any, path: Any, prefix: str | None = None) -> tuple[str, str
     elif not _IDENTIFIER.fullmatch(prefix):
         raise ValueError(f"export_c prefix: expected a name in C, of letters, digits and _, got {prefix!r}")
     plan = plan_of(model)
+    if not any(port.sequence for port in plan.inputs):
+        raise ValueError(f"{model}: expected an input with a time axis, (batch, time, features), got "
+                         f"{', '.join(str(symbol.shape) for symbol in model.inputs)}; put it into a TimeDistributed")
     source = Source(prefix)
     inputs = [layers.Value(name, port.width, port.sequence, port.rows is not None)
               for name, port in zip(source.arguments("x", [port.name for port in plan.inputs]), plan.inputs)]

@@ -78,17 +78,18 @@ static void @product(float *restrict z, int m, const float *restrict x, int n, c
             z[j] += x[i] * w[j];
 }
 """),
-    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. What is
-    # computed has no branch, so that loops over it become vector instructions. NaN stays NaN.
+    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. Adding 1.5 *
+    # 2^23 rounds to a whole number, k, in the low bits. There is no branch and no conversion that NaN could not take, so
+    # loops over it become vector instructions, and NaN stays NaN. Its callers keep x in bounds by a loop before: in the
+    # same one, GCC makes a branch of that.
     "exp_less": Helper("""\
-/* exp(x) - less, for less = 0 or 1 within a rounding or two; exp(88) from there on, exp(-87) down from there */
+/* exp(x) - less, for x from -87 to 88 and less = 0 or 1 */
 static inline float @exp_less(float x, float less)
 {
-    const float above = x > -87.0f ? x : -87.0f;
-    const float within = above < 88.0f ? above : 88.0f;
-    const float halvings = within * 1.44269504f;
-    const int32_t k = (int32_t)(halvings + (halvings < 0.0f ? -0.5f : 0.5f));
-    const float r = within - (float)k * 0.693145752f - (float)k * 1.42860677e-6f;
+    const union { float value; uint32_t bits; } shifted = {x * 1.44269504f + 12582912.0f};
+    const union { uint32_t bits; float value; } power = {(shifted.bits + 127u) << 23}; /* 2^k */
+    const float k = (float)(int32_t)(shifted.bits - 0x4B400000u);
+    const float r = x - k * 0.693145752f - k * 1.42860677e-6f;
     float p = 1.98910306e-4f;
     p = p * r + 1.39336859e-3f;
     p = p * r + 8.33331089e-3f;
@@ -96,9 +97,7 @@ static inline float @exp_less(float x, float less)
     p = p * r + 1.66666667e-1f;
     p = p * r + 0.5f;
     p = p * r * r + r;
-    const union { int32_t bits; float value; } power = {(k + 127) << 23}; /* 2^k */
-    const float y = power.value * p + (power.value - less);
-    return x == x ? y : x;
+    return power.value * p + (power.value - less);
 }
 """),
     "softplus_of": Helper("""\
@@ -109,10 +108,19 @@ static inline float @softplus_of(float x)
 }
 """, _MATH),
     # activations, in place ------------------------------------------------------------------------------------------
-    "sigmoid": elementwise("sigmoid", "1.0f / (1.0f + @exp_less(-x, 0.0f))"),
+    "clip": elementwise("clip", "x < low ? low : x > high ? high : x", "float low, float high"),
+    "sigmoid": Helper("""\
+static void @sigmoid(float *restrict z, int n)
+{
+    @clip(z, n, -87.0f, 87.0f);
+    for (int j = 0; j < n; j++)
+        z[j] = 1.0f / (1.0f + @exp_less(-z[j], 0.0f));
+}
+"""),
     "tanh": Helper("""\
 static void @tanh(float *restrict z, int n)
 {
+    @clip(z, n, -10.0f, 10.0f); /* where it is 1 to the last bit */
     for (int j = 0; j < n; j++) {
         const float e = @exp_less(2.0f * z[j], 1.0f);
         z[j] = e / (e + 2.0f);
@@ -120,7 +128,6 @@ static void @tanh(float *restrict z, int n)
 }
 """),
     "relu": elementwise("relu", "x < 0.0f ? 0.0f : x"),
-    "clip": elementwise("clip", "x < low ? low : x > high ? high : x", "float low, float high"),
     "bent_relu": Helper("""\
 /* x above the threshold, from low to high; below it has a slope */
 static void @bent_relu(float *restrict z, int n, float slope, float low, float high, float threshold)
@@ -136,13 +143,20 @@ static void @bent_relu(float *restrict z, int n, float slope, float low, float h
     "elu": elementwise("elu", "x > 0.0f ? x : alpha * expm1f(x)", "float alpha", _MATH),
     "celu": elementwise("celu", "x > 0.0f ? x : alpha * expm1f(x / alpha)", "float alpha", _MATH),
     "selu": elementwise("selu", "x > 0.0f ? 1.05070099f * x : 1.75809934f * expm1f(x)", "", _MATH),
-    "hard_sigmoid": elementwise("hard_sigmoid", "(x < -3.0f ? 0.0f : x > 3.0f ? 6.0f : x + 3.0f) / 6.0f"),
+    "hard_sigmoid": Helper("""\
+static void @hard_sigmoid(float *restrict z, int n)
+{
+    @clip(z, n, -3.0f, 3.0f);
+    for (int j = 0; j < n; j++)
+        z[j] = (z[j] + 3.0f) / 6.0f;
+}
+"""),
     "hard_silu": elementwise("hard_silu", "x * ((x < -3.0f ? 0.0f : x > 3.0f ? 6.0f : x + 3.0f) / 6.0f)"),
     "log_sigmoid": elementwise("log_sigmoid", "-@softplus_of(-x)"),
     "softplus": elementwise("softplus", "@softplus_of(x)"),
     "softsign": elementwise("softsign", "x / (1.0f + fabsf(x))", "", _MATH),
     "exponential": elementwise("exponential", "expf(x)", "", _MATH),
-    "silu": elementwise("silu", "x / (1.0f + @exp_less(-x, 0.0f))"),
+    "silu": elementwise("silu", "x / (1.0f + expf(-x))", "", _MATH),
     "gelu": elementwise("gelu", "0.5f * x * erfcf(-0.707106781f * x)", "", _MATH),
     "gelu_by_tanh": elementwise(
         "gelu_by_tanh", "0.5f * x * (1.0f + tanhf(0.797884561f * (x + 0.044715f * x * x * x)))", "", _MATH),
@@ -163,7 +177,10 @@ static void @softmax(float *restrict z, int n)
     for (int j = 1; j < n; j++)
         largest = z[j] > largest ? z[j] : largest;
     for (int j = 0; j < n; j++)
-        z[j] = @exp_less(z[j] - largest, 0.0f);
+        z[j] -= largest;
+    @clip(z, n, -87.0f, 0.0f);
+    for (int j = 0; j < n; j++)
+        z[j] = @exp_less(z[j], 0.0f);
     for (int j = 0; j < n; j++)
         sum += z[j];
     for (int j = 0; j < n; j++)

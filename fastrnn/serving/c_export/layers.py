@@ -68,7 +68,7 @@ def emit(source: Source, plan: Plan, inputs: Sequence[Value], targets: Sequence[
         ValueError: a layer has no form in C, or cannot run step by step.
     """
     values = dict(enumerate(inputs))
-    free = {value: target for value, target in reversed(list(zip(plan.outputs, targets)))}
+    free = dict(reversed(list(zip(plan.outputs, targets))))       # the first of a value's targets
     for step in plan.steps:
         xs = [values[value] for value in step.inputs]
         with source.into(free.get(step.outputs[0])):

@@ -9,10 +9,7 @@ from typing import Any
 from fastrnn.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from fastrnn.serving.c_export.source import Source, Value, described, literal
 
-#: y with one more input.
-_FOLDS: dict[type, str] = {
-    Add: "y + {x}", Average: "y + {x}", Subtract: "y - {x}", Multiply: "y * {x}", Maximum: "y < {x} ? {x} : y",
-    Minimum: "y > {x} ? {x} : y"}
+_SIGNS: dict[type, str] = {Add: "+", Average: "+", Subtract: "-", Multiply: "*", Maximum: "<", Minimum: ">"}
 
 
 def merge(source: Source, layer: Any, xs: Sequence[Value]) -> list[Value]:
@@ -23,12 +20,17 @@ def merge(source: Source, layer: Any, xs: Sequence[Value]) -> list[Value]:
         raise ValueError(f"{layer}: expected inputs of one width, got {', '.join(str(x.width) for x in xs)}")
     source.line(f"/* {described(layer)} of {len(xs)} */")
     result = source.result(layer, width)
-    with source.block(f"for (int j = 0; j < {width}; j++)"):
-        first, *rest = [f"{x.code}[{'0' if x.width < width else 'j'}]" for x in xs]
-        source.line(f"float y = {first};")
-        for x in rest:
-            source.line(f"y = {_FOLDS[type(layer)].format(x=x)};")
-        source.line(f"{result}[j] = {f'y / {literal(len(xs))}' if type(layer) is Average else 'y'};")
+    parts = [f"{x.code}[{'0' if x.width < width else 'j'}]" for x in xs]
+    sign = _SIGNS[type(layer)]
+    if sign in "<>":
+        with source.block(f"for (int j = 0; j < {width}; j++)"):
+            source.line(f"float found = {parts[0]};")
+            for part in parts[1:]:
+                source.line(f"found = found {sign} {part} ? {part} : found;")
+            source.line(f"{result}[j] = found;")
+    else:
+        total = f" {sign} ".join(parts)
+        source.each(width, f"{result}[j] = {f'({total}) / {literal(len(xs))}' if type(layer) is Average else total};")
     return [Value(result, width, xs[0].sequence)]
 
 

@@ -80,7 +80,8 @@ def batch_normalization(source: Source, layer: BatchNormalization, xs: Sequence[
 def normalization(source: Source, layer: Normalization, xs: Sequence[Value]) -> list[Value]:
     """(x - mean) / deviation, or the other way round. The mean first: it may be large beside the deviation."""
     (x,) = xs
-    mean, variance = (_of_features(layer, "axis", one.data, x) for one in (layer.mean, layer.variance) if one is not None)
+    known = [one.data for one in (layer.mean, layer.variance) if one is not None]
+    mean, variance = (_of_features(layer, "axis", values, x) for values in known)
     deviation = np.maximum(np.sqrt(variance), np.float32(EPSILON))
     y = _begin(source, layer, x)
     if layer.invert:

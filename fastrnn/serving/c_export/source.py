@@ -22,13 +22,13 @@ class Value(NamedTuple):
         code: the expression, a pointer.
         width: how many.
         sequence: there is one of each time step; else of the sequence up to now.
-        index: they are indices.
+        indices: they are whole numbers, of rows of a table.
     """
 
     code: str
     width: int
     sequence: bool
-    index: bool = False
+    indices: bool = False
 
 
 class State(NamedTuple):
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
     type: str
     name: str
-    count: int
+    size: int           # of the array; 0 for a number
     comment: str
 
 
@@ -104,10 +104,10 @@ class Source:
             self.constants.append(_constant(found, values, shape))
         return self._known[key]
 
-    def state(self, layer: Any, name: str, count: int, comment: str, kind: str = "float") -> str:
-        """The expression of a new member of the state: an array, or a number where `count` is 0."""
+    def state(self, layer: Any, name: str, size: int, comment: str, kind: str = "float") -> str:
+        """The expression of a new member of the state: an array, or a number where `size` is 0."""
         found = _new(self._locals, f"{identifier(layer.name)}_{name}")
-        self.states.append(State(kind, found, count, comment))
+        self.states.append(State(kind, found, size, comment))
         return f"state->{found}"
 
     # the step --------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def header_text(source: Source, named: str, plan: Plan, results: list[Value]) ->
     init, step, predict = _prototypes(source, inputs, outputs)
     guard = f"{source.prefix.upper()}_H"
     macros = "\n".join(f"#define {one.macro} {one.width} /* {_said(one)} */" for one in [*inputs, *outputs])
-    members = "\n".join(f"    {one.type} {one.name}{f'[{one.count}]' if one.count else ''}; /* {one.comment} */"
+    members = "\n".join(f"    {one.type} {one.name}{f'[{one.size}]' if one.size else ''}; /* {one.comment} */"
                         for one in source.states) or "    char none; /* no layer keeps anything */"
     shapes = "; ".join(f"{one.name} ({f'steps, {one.macro}' if one.sequence else one.macro})"
                        for one in [*inputs, *outputs])
@@ -105,7 +105,7 @@ def source_text(source: Source, named: str, header: str, plan: Plan, results: li
     unused = "" if source.states else "    (void)state;\n"
     given = ", ".join(one.name for one in [*inputs, *outputs])
     moves = [f"{one.name} += {one.macro}" for one in [*inputs, *outputs] if one.sequence]
-    members = "\n".join(_zeroed(one.name, one.count) for one in source.states) or "    state->none = 0;"
+    members = "\n".join(_zeroed(one.name, one.size) for one in source.states) or "    state->none = 0;"
     lines = "\n".join(source.lines)
     constants = "\n".join(source.constants)
     return f"""\
@@ -144,10 +144,10 @@ def _said(one: _Argument) -> str:
     return f"{every}; an index from 0 to {one.rows - 1}" if one.rows is not None else every
 
 
-def _zeroed(name: str, count: int) -> str:
-    if not count:
+def _zeroed(name: str, size: int) -> str:
+    if not size:
         return f"    state->{name} = 0;"
-    return f"    for (int j = 0; j < {count}; j++)\n        state->{name}[j] = 0.0f;"
+    return f"    for (int j = 0; j < {size}; j++)\n        state->{name}[j] = 0.0f;"
 
 
 def _safe(text: str) -> str:
