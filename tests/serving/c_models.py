@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import fastrnn
 from fastrnn import Input, Model, Sequential, activations
 from fastrnn.layers import (
     ELU,
@@ -162,6 +161,16 @@ def _merges() -> Model:
     return Model(x, Concatenate()(parts))
 
 
+def _operations() -> Model:
+    """Arithmetic on symbols, parts of them, and the last time step by its index."""
+    x = Input((None, 5))
+    y = Dense(5)(x)
+    made = [x + y, 1 - x, x * y * 2, x / (abs(y) + 1), -x, abs(y) ** 1.5, x + np.arange(5, dtype="float32"),
+            x[..., 1:2] * y, x[:, :, 2:] + y[:, :, :-2]]
+    last = LSTM(4, return_sequences=True)(Concatenate()(made))
+    return Model(x, [Dense(2)(last[:, -1]) * last[:, -1, 1:3], x[:, :, 3:], y[:, -1, 3:4]])
+
+
 def _distributed() -> Sequential:
     inner = Sequential([Input((7,)), Dense(5, activation="relu"), LayerNormalization(), Dense(3)])
     return _line(TimeDistributed(Dense(7)), TimeDistributed(inner), TimeDistributed(Activation("softmax")))
@@ -190,8 +199,8 @@ MODELS: dict[str, Callable[[], Any]] = {
     "RNN": lambda: _line(RNN(GRUCell(4), return_sequences=True)), "stack": _stack, "states": _states, "words": _words,
     "words_and_numbers": _words_and_numbers, "activations": _activations, "gates": _gates,
     "layers_of_activations": _layers_of_activations, "normalizations": _normalizations, "convolutions": _convolutions,
-    "residual": _residual, "merges": _merges, "distributed": _distributed, "nothing": _nothing, "shared": _shared,
-    "dense": lambda: _line(Dense(3, use_bias=False)),
+    "residual": _residual, "merges": _merges, "operations": _operations, "distributed": _distributed, "nothing": _nothing,
+    "shared": _shared, "dense": lambda: _line(Dense(3, use_bias=False)),
 }
 
 
@@ -229,6 +238,3 @@ def outputs_by_step(model: Any, xs: list[np.ndarray]) -> list[np.ndarray]:
         for own, y in zip(found, ys if isinstance(ys, list) else [ys], strict=True):
             own.append(y[0, -1] if y.ndim == 3 else y[0])
     return [np.stack(own) for own in found]
-
-
-assert fastrnn

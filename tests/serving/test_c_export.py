@@ -3,19 +3,50 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import fastrnn
+from fastrnn import Input, Model, Sequential
+from fastrnn.__main__ import main
+from fastrnn.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Add,
+    AveragePooling1D,
+    Bidirectional,
+    Concatenate,
+    Conv1D,
+    Dense,
+    Dropout,
+    Embedding,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    Lambda,
+    LayerNormalization,
+    Masking,
+    MultiHeadAttention,
+    PReLU,
+    RepeatVector,
+    Softmax,
+    TimeDistributed,
+)
 from fastrnn.serving import export_c
+from fastrnn.serving.c_export.source import literal
 from tests.serving.c_models import MODELS, outputs_by_step, randomized, sample
 
 COMPILERS = ("gcc", "clang")
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion", "-Wshadow"]
-SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 STEPS = 9
 
 #: Runs a model step by step, then as a whole sequence: what is read are the inputs, what is written the outputs.
@@ -67,7 +98,8 @@ def runner(name: str, model, xs) -> str:
                for kind, x, step, width in zip(kinds, given, steps, widths)]
     buffers += [f"    static float {y}[{'STEPS * ' if len(symbol.shape) == 3 else ''}{size}];"
                 for y, size, symbol in zip(made, sizes, model.outputs)]
-    moved = [f"{identifier(x)} + t * {width}" if step else identifier(x) for x, step, width in zip(given, steps, widths)]
+    moved = [f"{identifier(x)} + t * {width}" if step else identifier(x)
+             for x, step, width in zip(given, steps, widths)]
     return RUN.format(
         name=name, buffers="\n".join(buffers), at_step=", ".join([*moved, *made]),
         written="".join(f"        fwrite({y}, sizeof *{y}, {size}, stdout);\n" for y, size in zip(made, sizes)),
@@ -137,3 +169,282 @@ class TestModels:
     def test_optimized_and_with_fast_math(self, name, exported):
         """A program may ask for it."""
         exported.check(compiled(name, exported.folder, "-O2", "-ffast-math", "main.c"))
+
+
+class Library:
+    """An exported model in this process, by the C compiler that is there."""
+
+    def __init__(self, model, folder, name: str = "m", **options) -> None:
+        source, self.header = export_c(model, folder / f"{name}.c", **options)
+        target = os.path.join(folder, f"{name}.so")
+        subprocess.run([compiler("gcc"), *STRICT, "-O1", "-shared", "-fPIC", source, "-lm", "-o", target], check=True)
+        self.functions, self.prefix = ctypes.CDLL(target), options.get("prefix", name)
+
+    def call(self, name: str, *arguments) -> int:
+        """A function, with arrays as pointers."""
+        function = getattr(self.functions, f"{self.prefix}_{name}")
+        return function(*[one.ctypes.data_as(ctypes.c_void_p) if isinstance(one, np.ndarray) else one
+                          for one in arguments])
+
+    def state(self) -> np.ndarray:
+        """A new state, of random bytes until it begins."""
+        state = np.random.default_rng(0).integers(0, 255, 1 << 12).astype(np.uint8)
+        self.call("init", state)
+        return state
+
+
+def _line(*layers, width=5):
+    return randomized(Sequential([Input((None, width)), *layers]))
+
+
+class TestFunctions:
+    def test_streams_know_nothing_of_each_other(self, tmp_path):
+        library = Library(_line(Conv1D(3, 3, padding="causal"), LSTM(4)), tmp_path)
+        xs = np.random.default_rng(1).normal(0, 1, (2, 6, 5)).astype(np.float32)
+        alone, mixed = np.zeros((2, 6, 4), np.float32), np.zeros((2, 6, 4), np.float32)
+        for x, y in zip(xs, alone):
+            state = library.state()
+            for t in range(6):
+                library.call("step", state, x[t], y[t])
+        states = [library.state(), library.state()]
+        for t in range(6):
+            for state, x, y in zip(states, xs, mixed):
+                library.call("step", state, x[t], y[t])
+        assert np.array_equal(alone, mixed)
+        assert not np.array_equal(alone[0], alone[1])
+
+    @pytest.mark.parametrize("index", [-1, 11, 2 ** 31 - 1, -2 ** 31])
+    def test_an_index_outside_the_table_changes_nothing(self, index, tmp_path):
+        library = Library(randomized(MODELS["words"]()), tmp_path)
+        state, y = library.state(), np.full((3, 11), 7, np.float32)
+        library.call("step", state, np.array([3], np.int32), y)
+        before = state.copy(), y.copy()
+        assert library.call("step", state, np.array([index], np.int32), y) == -1
+        assert np.array_equal(before[0], state) and np.array_equal(before[1], y)
+        assert library.call("step", state, np.array([10], np.int32), y) == 0
+        assert library.call("predict", state, np.array([0, index, 0], np.int32), ctypes.c_size_t(3), y) == -1
+        assert (y[0] != before[1][0]).all() and (y[1:] == 7).all()
+
+    def test_no_steps(self, tmp_path):
+        library = Library(_line(LSTM(4)), tmp_path)
+        state, y = library.state(), np.full(4, 7, np.float32)
+        assert library.call("predict", state, np.zeros(5, np.float32), ctypes.c_size_t(0), y) == 0
+        assert (y == 7).all()
+
+    def test_extreme_inputs(self, tmp_path):
+        """NaN goes on to what it reaches; infinities and large numbers saturate, as in fastrnn."""
+        model = _line(Dense(6), Activation("tanh"), GRU(3, return_sequences=True), Dense(4, "softmax"))
+        library = Library(model, tmp_path)
+        xs = np.zeros((5, 1, 5), np.float32)
+        xs[0, 0, 1], xs[1, 0, 1], xs[2], xs[3, 0, 2], xs[4] = np.nan, np.inf, 1e30, -np.inf, 1e-40
+        for x in xs:
+            state, y = library.state(), np.zeros(4, np.float32)
+            library.call("step", state, x[0], y)
+            np.testing.assert_allclose(y, model.predict_on_batch(x[None])[0, 0], rtol=1e-5, atol=1e-6)
+        assert np.isnan(model.predict_on_batch(xs[:1])).all()
+
+    @pytest.mark.parametrize("name", ["sigmoid", "tanh", "softmax"])
+    def test_activations_over_their_range(self, name, tmp_path):
+        """To two roundings of the value, or of the smallest normal number."""
+        x = np.concatenate([np.linspace(-110, 110, 4001), np.geomspace(1e-38, 1, 500), -np.geomspace(1e-38, 1, 500)])
+        x = x.astype(np.float32)
+        width = 1 if name != "softmax" else 2
+        library = Library(Sequential([Input((None, width)), Activation(name)]), tmp_path)
+        x = np.stack([x, np.zeros_like(x)], 1)[:, :width].copy()
+        state, y = library.state(), np.zeros_like(x)
+        library.call("predict", state, x, ctypes.c_size_t(len(x)), y)
+        wide = x.astype(np.float64)
+        with np.errstate(over="ignore"):
+            exact = {"sigmoid": lambda: 1 / (1 + np.exp(-wide)), "tanh": lambda: np.tanh(wide),
+                     "softmax": lambda: 1 / (1 + np.exp(wide[:, ::-1] - wide))}[name]()
+        assert np.all(np.abs(y - exact) <= 4e-7 * np.abs(exact) + 1.7e-38)
+
+
+class TestFiles:
+    def test_names(self, tmp_path):
+        model = _line(LSTM(4), Dense(2))
+        assert export_c(model, tmp_path / "2-tone.v1") == (f"{tmp_path}/2-tone.v1.c", f"{tmp_path}/2-tone.v1.h")
+        assert sorted(os.listdir(tmp_path)) == ["2-tone.v1.c", "2-tone.v1.h"]
+        header, text = ((tmp_path / f"2-tone.v1.{end}").read_text() for end in "hc")
+        assert "#define N2_TONE_V1_INPUT 5 " in header and "#define N2_TONE_V1_OUTPUT 2 " in header
+        assert "int n2_tone_v1_step(n2_tone_v1_state *state, const float *x, float *y);" in header
+        assert '#include "2-tone.v1.h"' in text
+
+    def test_prefix(self, tmp_path):
+        export_c(_line(LSTM(4)), str(tmp_path / "a.c"), prefix="Gain_2")
+        assert "void Gain_2_init(Gain_2_state *state);" in (tmp_path / "a.h").read_text()
+
+    @pytest.mark.parametrize("prefix", ["", "2a", "a-b", "ä", "a b", "a;"])
+    def test_bad_prefix(self, prefix, tmp_path):
+        with pytest.raises(ValueError, match="export_c prefix: expected a name in C"):
+            export_c(_line(LSTM(4)), tmp_path / "a", prefix=prefix)
+        assert os.listdir(tmp_path) == []
+
+    def test_same_model_same_bytes(self, tmp_path):
+        model = randomized(MODELS["residual"]())
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            export_c(model, tmp_path / folder / "m")
+        assert (tmp_path / "a" / "m.c").read_bytes() == (tmp_path / "b" / "m.c").read_bytes()
+
+    def test_text_is_plain_and_narrow(self, tmp_path):
+        """No name of a layer gets out of its comment, and no line is too long to read."""
+        for name in ("shared", "stack"):
+            export_c(randomized(MODELS[name]()), tmp_path / name)
+            for end in "hc":
+                text = (tmp_path / f"{name}.{end}").read_bytes()
+                assert text.isascii() and b"\r" not in text and text.endswith(b"\n")
+                assert max(map(len, text.splitlines())) <= 140
+                assert text.count(b"/*") == text.count(b"*/")
+
+    def test_nothing_but_the_mathematical_library(self, tmp_path):
+        """No allocation, no state of the program, no names but the three functions'."""
+        export_c(randomized(MODELS["gates"]()), tmp_path / "m")
+        subprocess.run([compiler("gcc"), "-O1", "-c", "m.c"], cwd=tmp_path, check=True)
+        symbols = subprocess.run(["nm", "m.o"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        kinds = {line.split()[-1]: line.split()[-2] for line in symbols.splitlines()}
+        assert {name for name, kind in kinds.items() if kind.isupper() and kind != "U"} == {
+            "m_init", "m_step", "m_predict"}
+        assert not [name for name, kind in kinds.items() if kind in "bBdDC"]
+        assert {name for name, kind in kinds.items() if kind == "U"} <= {
+            "memcpy", "memset", "fabsf", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
+
+    @pytest.mark.parametrize("name", ["gcc", "clang"])
+    def test_header_in_cpp(self, name, tmp_path):
+        export_c(_line(LSTM(4)), tmp_path / "m")
+        (tmp_path / "main.cpp").write_text(
+            '#include "m.h"\n#include "m.h"\nint main() { m_state state; float x[M_INPUT] = {}, y[M_OUTPUT]; '
+            "m_init(&state); return m_step(&state, x, y); }\n")
+        subprocess.run([compiler(name), *STRICT, "-c", "m.c"], cwd=tmp_path, check=True)
+        program = compiled(name, tmp_path, "-x", "c++", "-Wall", "-Wextra", "-Werror", "main.cpp", "-x", "none", "m.o")
+        assert subprocess.run([program]).returncode == 0
+
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="no such folder"):
+            export_c(_line(LSTM(4)), tmp_path / "no" / "m")
+
+    @given(st.integers(0, 2 ** 32 - 1))
+    def test_numbers_read_back(self, bits):
+        value = np.array(bits, np.uint32).view(np.float32)
+        if np.isfinite(value):
+            text = literal(float(value))
+            assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?f", text) and ("." in text or "e" in text)
+            assert np.float32(text[:-1]).tobytes() == value.tobytes()
+
+    def test_numbers_read_back_by_compilers(self, tmp_path):
+        rng = np.random.default_rng(0)
+        weights = rng.integers(0, 2 ** 32, 4000, np.uint32).view(np.float32)
+        weights = np.concatenate([weights[np.isfinite(weights)], np.float32([0, -0.0, 1e-45, 3.4028235e38, 1, 0.1])])
+        model = Sequential([Input((None, 1)), Dense(len(weights))])
+        model.set_weights([np.zeros((1, len(weights))), weights])
+        export_c(model, tmp_path / "m")
+        (tmp_path / "main.c").write_text('#include "m.c"\n#include <stdio.h>\nint main(void) { return '
+                                         "fwrite(m_dense_bias, sizeof m_dense_bias, 1, stdout) != 1; }\n")
+        text = re.sub(r"m_dense\w*_bias", "m_dense_bias", (tmp_path / "m.c").read_text())
+        (tmp_path / "m.c").write_text(text)
+        for name in COMPILERS:
+            run = subprocess.run([compiled(name, tmp_path, *STRICT, "main.c")], capture_output=True, check=True)
+            assert run.stdout == weights.tobytes()
+
+
+def _model(make, *shape, dtype="float32"):
+    x = Input(shape or (None, 5), dtype=dtype)
+    return lambda: Model(x, make(x))
+
+
+class OwnModel(Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = LSTM(4)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def _own():
+    model = OwnModel()
+    model.build((None, 3, 5))
+    return model
+
+
+def _with_weight(value):
+    model = _line(Dense(2, name="out"))
+    model.layers[-1].bias.assign([0, value])
+    return model
+
+
+def _seq2seq(x):
+    _, h, c = LSTM(4, return_state=True)(x)
+    return LSTM(4, name="decoder")(x, initial_state=[h, c])
+
+
+REFUSED = {
+    "both ways": (_model(Bidirectional(LSTM(4), name="two")), "'two': has a direction that begins with the last"),
+    "backwards": (_model(LSTM(4, go_backwards=True, name="l")), "LSTM 'l' go_backwards: .* begins with the last one"),
+    "mask_zero": (_model(lambda x: LSTM(4)(Embedding(9, 4, mask_zero=True, name="e")(x)), None),
+                  "Embedding 'e': masks cannot be exported"),
+    "masking": (_model(lambda x: LSTM(4)(Masking(name="m")(x))), "Masking 'm': masks cannot be exported"),
+    "mean": (_model(GlobalAveragePooling1D(name="p")), "'p': pools over time"),
+    "largest": (_model(GlobalMaxPooling1D(name="p")), "'p': pools over time"),
+    "windows": (_model(AveragePooling1D(name="p")), "'p': pools over time"),
+    "valid": (_model(Conv1D(4, 3, name="c")), "Conv1D 'c' padding: expected 'causal'.*got 'valid'"),
+    "strides": (_model(Conv1D(4, 3, strides=2, padding="causal", name="c")), "Conv1D 'c' strides: expected 1"),
+    "channels first": (_model(Conv1D(4, 2, padding="causal", data_format="channels_first", name="c"), 5, 6),
+                       "Conv1D 'c' data_format"),
+    "states given": (_model(_seq2seq), "LSTM 'decoder': begins with states that another layer gives"),
+    "repeated": (_model(lambda x: RepeatVector(3, name="r")(LSTM(4)(x))), "'r': RepeatVector has no form in C"),
+    "axis of time": (_model(LayerNormalization(axis=1, name="n"), 6, 5), "LayerNormalization 'n' axis: .*the last"),
+    "softmax over time": (_model(Softmax(axis=1, name="s")), "Softmax 's' axis: expected that of the features"),
+    "glu": (_model(Activation("glu", name="a"), None, 4), "Activation 'a' activation: 'glu' has no form in C; .*tanh"),
+    "own activation": (_model(Dense(3, activation=lambda x: x * x, name="d")), "Dense 'd' activation: .*no form in C"),
+    "lambda": (_model(Lambda(lambda x: x * 2, name="l")), "'l': Lambda has no form in C"),
+    "attention": (_model(lambda x: MultiHeadAttention(2, 3, name="a")(x, x)), "'a': .*no form in C"),
+    "own call": (_own, "has a call of its own"),
+    "no time": (_model(Dense(3), 5), "expected an input with a time axis"),
+    "many axes": (_model(TimeDistributed(TimeDistributed(Dense(3))), None, 2, 5), r"expected sequences \(batch, time"),
+    "two of time": (_model(lambda x: Add(name="a")([Dense(4)(x), LSTM(4)(x)])), "Add 'a': merges what there is of each"),
+    "steps side by side": (_model(lambda x: Concatenate(1, name="c")([x, x])), "Concatenate 'c' axis"),
+    "slopes of steps": (_model(PReLU(name="p"), 6, 5), r"PReLU 'p' shared_axes: .*shared_axes=\[1\]"),
+    "a step": (_model(lambda x: x[:, 2]), "key: expected all samples, all time steps or the last"),
+    "every other": (_model(lambda x: x[..., ::2]), "key: expected all samples"),
+    "operands over time": (_model(lambda x: x + np.ones((6, 5), "float32"), 6, 5), "operand: expected one number, or "),
+    "comparison": (_model(lambda x: x < 1), "Less has no form in C"),
+    "training": (_model(lambda x: Dropout(0.5, name="d")(x, training=True)), "Dropout 'd': was called with training"),
+    "float64": (_model(LSTM(4, dtype="float64", name="l"), None, 5, dtype="float64"), "LSTM 'l' dtype: expected float32"),
+    "computed indices": (_model(lambda x: Embedding(4, 3, name="e")(x[:, :, 0])), "'e': expected indices from an input"),
+    "indices twice": (_model(lambda x: [Embedding(4, 3)(x), x + 1], None), "expected indices .* Embeddings alone read"),
+    "nan": (lambda: _with_weight(np.nan), "Dense 'out' bias: expected finite numbers"),
+    "infinity": (lambda: _with_weight(-np.inf), "Dense 'out' bias: expected finite numbers"),
+    "not built": (lambda: Sequential([LSTM(4)]), "build the model before it is exported"),
+}
+
+
+class TestRefused:
+    @pytest.mark.parametrize("name", REFUSED)
+    def test_names_the_layer_and_why(self, name, tmp_path):
+        make, message = REFUSED[name]
+        model = make()
+        with pytest.raises(ValueError, match=message):
+            export_c(model, tmp_path / "m")
+        assert os.listdir(tmp_path) == []
+
+    def test_no_model(self, tmp_path):
+        with pytest.raises(TypeError, match="export_c model: expected a Sequential or a Model, got LSTM"):
+            export_c(LSTM(4), tmp_path / "m")
+
+
+class TestConversion:
+    def test_command(self, tmp_path, capsys):
+        model = _line(LSTM(4, name="lstm"), Dense(2))
+        model.save(tmp_path / "m.safetensors")
+        main(["convert", str(tmp_path / "m.safetensors"), str(tmp_path / "meter.c")])
+        assert "nothing is compared" in capsys.readouterr().out
+        export_c(model, tmp_path / "other", prefix="meter")
+        made, expected = ((tmp_path / name).read_text() for name in ("meter.c", "other.c"))
+        assert made.replace("meter.h", "other.h") == expected
+
+    def test_what_cannot_be_exported(self, tmp_path):
+        Sequential([Input((None, 3)), Bidirectional(LSTM(4))]).save(tmp_path / "m.safetensors")
+        with pytest.raises(SystemExit, match="fastrnn: .*has a direction that begins with the last time step"):
+            main(["convert", str(tmp_path / "m.safetensors"), str(tmp_path / "m.c")])
+        assert fastrnn.saving.load_model(tmp_path / "m.safetensors") is not None

@@ -46,8 +46,9 @@ from fastrnn.layers import (
 )
 from fastrnn.layers.base import Layer
 from fastrnn.layers.network import Network
+from fastrnn.layers.operation import Operation
 from fastrnn.layers.pooling.base import GlobalPooling, Pooling
-from fastrnn.serving.c_export import convolution, dense, merges, normalization, pointwise, recurrent
+from fastrnn.serving.c_export import convolution, dense, merges, normalization, operations, pointwise, recurrent
 from fastrnn.serving.c_export.plan import Plan, plan_of
 from fastrnn.serving.c_export.source import Source, Value
 
@@ -89,6 +90,8 @@ def _emit(source: Source, layer: Layer, xs: Sequence[Value]) -> list[Value]:
         raise ValueError(f"{layer}: {_WHOLE[type(layer)]}")
     if isinstance(layer, (Pooling, GlobalPooling)):
         raise ValueError(f"{layer}: pools over time, and so cannot run step by step")
+    if isinstance(layer, Operation):
+        return operations.operation(source, layer, xs)
     if type(layer) not in _LAYERS:
         raise ValueError(f"{layer}: {type(layer).__name__} has no form in C; there are "
                          f"{', '.join(sorted(cls.__name__ for cls in _LAYERS))}")

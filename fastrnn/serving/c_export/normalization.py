@@ -81,7 +81,7 @@ def normalization(source: Source, layer: Normalization, xs: Sequence[Value]) -> 
     """(x - mean) / deviation, or the other way round. The mean first: it may be large beside the deviation."""
     (x,) = xs
     known = [one.data for one in (layer.mean, layer.variance) if one is not None]
-    mean, variance = (_of_features(layer, "axis", values, x) for values in known)
+    mean, variance = (of_features(layer, "axis", values, x.width) for values in known)
     deviation = np.maximum(np.sqrt(variance), np.float32(EPSILON))
     y = _begin(source, layer, x)
     if layer.invert:
@@ -96,17 +96,17 @@ def normalization(source: Source, layer: Normalization, xs: Sequence[Value]) -> 
 def rescaling(source: Source, layer: Rescaling, xs: Sequence[Value]) -> list[Value]:
     """x scale + offset"""
     (x,) = xs
-    scale, offset = (_of_features(layer, name, value, x)
+    scale, offset = (of_features(layer, name, value, x.width)
                      for name, value in (("scale", layer.scale), ("offset", layer.offset)))
     y = _begin(source, layer, x)
     _scale_and_shift(source, layer, y, scale, offset)
     return [y]
 
 
-def _of_features(layer: Any, argument: str, values: Any, x: Value) -> np.ndarray:
+def of_features(layer: Any, argument: str, values: Any, width: int) -> np.ndarray:
     """Numbers as one for each feature; an error where they are of other axes too."""
     values = np.asarray(values, np.float32)
-    if values.size not in (1, x.width) or values.shape[-1:] not in ((), (1,), (x.width,)):
-        raise ValueError(f"{layer} {argument}: expected one number, or one for each of {x.width} features, since C has "
+    if values.size not in (1, width) or values.shape[-1:] not in ((), (1,), (width,)):
+        raise ValueError(f"{layer} {argument}: expected one number, or one for each of {width} features, since C has "
                          f"one time step at a time, got shape {values.shape}")
-    return np.broadcast_to(values.reshape(-1), (x.width,))
+    return np.broadcast_to(values.reshape(-1), (width,))

@@ -51,7 +51,8 @@ class Source:
         states: the struct's members.
         lines: those of the function for one step.
         helpers: names of the helper functions that are used.
-        floats: how many floats the step has on its stack.
+        headers: the standard headers that the step itself needs.
+        floats, scratch: how many floats the step has on its stack, beside those of a block; those of the largest block.
         inputs, outputs: the names of its arguments.
     """
 
@@ -61,7 +62,8 @@ class Source:
         self.states: list[State] = []
         self.lines: list[str] = []
         self.helpers: set[str] = set()
-        self.floats = 0
+        self.headers: set[str] = set()
+        self.floats = self.scratch = self._in_block = 0
         self.inputs: list[str] = []
         self.outputs: list[str] = []
         self._names = {"init", "step", "predict", "state", "input", *HELPERS}
@@ -128,6 +130,7 @@ class Source:
         self._depth += 1
         yield
         self._depth -= 1
+        self._in_block = 0
         self.line("}")
 
     def each(self, count: int, text: str) -> None:
@@ -136,8 +139,12 @@ class Source:
         self.line(f"    {text}")
 
     def array(self, name: str, count: int) -> str:
-        """An array on the stack, in a block of its own."""
-        self.floats += count
+        """An array on the stack."""
+        if self._depth == 1:
+            self.floats += count
+        else:
+            self._in_block += count
+            self.scratch = max(self.scratch, self._in_block)
         self.line(f"float {name}[{count}];")
         return name
 

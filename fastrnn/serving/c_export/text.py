@@ -75,7 +75,7 @@ typedef struct {source.prefix}_state {{
 /* A sequence begins. */
 {init};
 
-/* One time step, about {_kilobytes(source.floats)} on the stack. Inputs and outputs must not overlap.
+/* One time step, about {_kilobytes(source.floats + source.scratch)} on the stack. Inputs and outputs must not overlap.
    Returns 0, or -1 for an index that a table has not, with nothing changed. */
 {step};
 
@@ -97,7 +97,7 @@ def source_text(source: Source, named: str, header: str, plan: Plan, results: li
     init, step, predict = _prototypes(source, inputs, outputs)
     step = re.sub(r"\*(?=\w)", "*restrict ", step)
     helpers = with_needs(source.helpers)
-    headers = sorted({header for name in helpers for header in HELPERS[name].headers})
+    headers = sorted(source.headers.union(*(HELPERS[name].headers for name in helpers)))
     includes = "".join(f"#include <{name}>\n" for name in headers)
     functions = "\n".join(HELPERS[name].text.replace("@", f"{source.prefix}_") for name in helpers)
     checks = "".join(f"    if (*{one.name} < 0 || *{one.name} >= {one.rows})\n        return -1;\n"
