@@ -56,21 +56,22 @@ OTHERS = ("sparsemax", "glu")
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "softsign", "sparse_sigmoid", "softmax")
 
 
-def _line(*layers: Any, width: int = 5) -> Sequential:
+def line(*layers: Any, width: int = 5) -> Sequential:
+    """Layers in a row on sequences of so many features."""
     return Sequential([Input((None, width)), *layers])
 
 
 def _cell(cls: Any, **options: Any) -> Callable[[], Sequential]:
-    return lambda: _line(cls(7, **options))
+    return lambda: line(cls(7, **options))
 
 
 def _sequence(cls: Any, **options: Any) -> Callable[[], Sequential]:
-    return lambda: _line(cls(7, return_sequences=True, **options), Dense(3, activation="softmax"))
+    return lambda: line(cls(7, return_sequences=True, **options), Dense(3, activation="softmax"))
 
 
 def _stack() -> Sequential:
     """The widths that compilers make vectors of, and some beside them."""
-    return _line(LSTM(32, return_sequences=True), Dropout(0.5), GRU(17, return_sequences=True), MinGRU(
+    return line(LSTM(32, return_sequences=True), Dropout(0.5), GRU(17, return_sequences=True), MinGRU(
         16, return_sequences=True), SimpleRNN(4), Dense(1), width=32)
 
 
@@ -106,7 +107,7 @@ def _activations() -> Model:
 
 
 def _layers_of_activations() -> Sequential:
-    return _line(Activation("tanh"), ELU(0.6), LeakyReLU(0.2), ReLU(1.0, 0.1, 0.2), PReLU(shared_axes=[1]),
+    return line(Activation("tanh"), ELU(0.6), LeakyReLU(0.2), ReLU(1.0, 0.1, 0.2), PReLU(shared_axes=[1]),
                  Softmax(), GRU(4), PReLU(), Softmax(), Activation("linear"))
 
 
@@ -173,11 +174,11 @@ def _operations() -> Model:
 
 def _distributed() -> Sequential:
     inner = Sequential([Input((7,)), Dense(5, activation="relu"), LayerNormalization(), Dense(3)])
-    return _line(TimeDistributed(Dense(7)), TimeDistributed(inner), TimeDistributed(Activation("softmax")))
+    return line(TimeDistributed(Dense(7)), TimeDistributed(inner), TimeDistributed(Activation("softmax")))
 
 
 def _nothing() -> Sequential:
-    return _line(*[cls(0.3) for cls in (Dropout, AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D)],
+    return line(*[cls(0.3) for cls in (Dropout, AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D)],
                  Identity(), ActivityRegularization(0.1))
 
 
@@ -196,11 +197,12 @@ MODELS: dict[str, Callable[[], Any]] = {
         (_cell(cls), _sequence(cls), _cell(cls, use_bias=False), _sequence(cls, activation="relu")))},
     "GRU_before": _cell(GRU, reset_after=False), "GRU_before_1": _sequence(GRU, reset_after=False, use_bias=False),
     "LSTM_peepholes": _cell(LSTM, use_peepholes=True), "LSTM_forget": _sequence(LSTM, unit_forget_bias=False),
-    "RNN": lambda: _line(RNN(GRUCell(4), return_sequences=True)), "stack": _stack, "states": _states, "words": _words,
+    "RNN": lambda: line(RNN(GRUCell(4), return_sequences=True)), "stack": _stack, "states": _states, "words": _words,
     "words_and_numbers": _words_and_numbers, "activations": _activations, "gates": _gates,
     "layers_of_activations": _layers_of_activations, "normalizations": _normalizations, "convolutions": _convolutions,
-    "residual": _residual, "merges": _merges, "operations": _operations, "distributed": _distributed, "nothing": _nothing,
-    "shared": _shared, "dense": lambda: _line(Dense(3, use_bias=False)),
+    "residual": _residual, "merges": _merges, "operations": _operations,
+    "distributed": _distributed, "nothing": _nothing, "shared": _shared,
+    "dense": lambda: line(Dense(3, use_bias=False)),
 }
 
 

@@ -78,10 +78,10 @@ static void @product(float *restrict z, int m, const float *restrict x, int n, c
             z[j] += x[i] * w[j];
 }
 """),
-    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. Adding 1.5 *
-    # 2^23 rounds to a whole number, k, in the low bits. There is no branch and no conversion that NaN could not take, so
-    # loops over it become vector instructions, and NaN stays NaN. Its callers keep x in bounds by a loop before: in the
-    # same one, GCC makes a branch of that.
+    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. Adding
+    # 1.5 * 2^23 rounds to a whole number, k, in the low bits. There is no branch and no conversion that NaN could not
+    # take, so loops over it become vector instructions, and NaN stays NaN. Its callers keep x in bounds by a loop of
+    # its own: in the same one, GCC makes a branch of that.
     "exp_less": Helper("""\
 /* exp(x) - less, for x from -87 to 88 and less = 0 or 1 */
 static inline float @exp_less(float x, float less)
