@@ -75,12 +75,14 @@ def plan_of(model: Any) -> Plan:
 
 def _check(step: Any) -> None:
     layer = step.layer
+    if isinstance(layer, Layer) and layer.takes_arguments:
+        raise ValueError(f"{layer}: has a call of its own, of which no C can be made")
     if step.makes_mask or step.sees_mask:
         raise ValueError(f"{layer}: masks cannot be exported to C, where every step counts; make the layer without "
                          "(an Embedding with mask_zero=False)")
     if step.training:
         raise ValueError(f"{layer}: was called with training=True, and what it does then cannot be exported to C")
-    if step.options or step.arguments:
+    if (step.options or step.arguments) and len(step.inputs) == 1:
         raise ValueError(f"{layer}: its call has arguments of its own, of which no C can be made")
     if isinstance(layer, Layer) and layer.dtype == "float64":
         raise ValueError(f"{layer} dtype: expected float32, the precision of the C, got float64; make the model of "

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import NamedTuple
 
 from fastrnn._version import __version__
@@ -77,11 +78,11 @@ typedef struct {source.prefix}_state {{
 
 /* One time step, about {_kilobytes(source.floats + source.scratch)} on the stack. Inputs and outputs must not overlap.
    Returns 0, or -1 for an index that a table has not, with nothing changed. */
-{step};
+{_wrapped(step)};
 
-/* A whole sequence from its beginning: {shapes}.
+/* {_wrapped(f"A whole sequence from its beginning: {shapes}.", "   ")}
    Without steps it writes nothing. Returns as {source.prefix}_step, and stops at such an index. */
-{predict};
+{_wrapped(predict)};
 
 #ifdef __cplusplus
 }}
@@ -121,22 +122,27 @@ def source_text(source: Source, named: str, header: str, plan: Plan, results: li
 {members}
 }}
 
-{step}
+{_wrapped(step)}
 {{
 {checks}{unused}{lines}
     return 0;
 }}
 
-{predict}
+{_wrapped(predict)}
 {{
     {source.prefix}_init(state);
     for (size_t t = 0; t < steps; t++) {{
-        if ({source.prefix}_step(state, {given}) != 0)
+        {_wrapped(f"if ({source.prefix}_step(state, {given}) != 0)", " " * 12)}
             return -1;
 {"".join(f"        {move};" + chr(10) for move in moves)}    }}
     return 0;
 }}
 """
+
+
+def _wrapped(text: str, indent: str = "    ") -> str:
+    """In lines that can be read; those after the first are indented."""
+    return textwrap.fill(text, 110, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _said(one: _Argument) -> str:
