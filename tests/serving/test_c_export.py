@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -19,11 +18,9 @@ from fastrnn.__main__ import main
 from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Conv1D, Dense
 from fastrnn.serving import export_c
 from fastrnn.serving.c_export.source import literal
+from tests.serving.c_compilers import COMPILERS, SANITIZED, STRICT, compiled, compiler
 from tests.serving.c_models import MODELS, line, outputs_by_step, randomized, sample
 
-COMPILERS = ("gcc", "clang")
-STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion", "-Wshadow"]
-SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 STEPS = 9
 
 #: Runs a model step by step, then as a whole sequence: what is read are the inputs, what is written the outputs.
@@ -43,20 +40,6 @@ static int run_{name}(void)
 {predicted}    return 0;
 }}
 """
-
-
-def compiler(name: str) -> str:
-    path = shutil.which(name)
-    assert path, f"{name} is not installed, and these tests compile by it: apt-get install {name}"
-    return path
-
-
-def compiled(name: str, folder, *arguments: str) -> str:
-    """A program of these files and options; whatever a compiler says is an error."""
-    target = os.path.join(folder, f"program-{name}")
-    run = subprocess.run([compiler(name), *arguments, "-lm", "-o", target], cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0 and not run.stderr, run.stderr[:4000]
-    return target
 
 
 def runner(name: str, model, xs) -> str:
@@ -286,7 +269,7 @@ class TestFiles:
         assert {name for name, kind in kinds.items() if kind == "U"} <= {
             "memcpy", "memset", "fabsf", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
 
-    @pytest.mark.parametrize("name", ["gcc", "clang"])
+    @pytest.mark.parametrize("name", COMPILERS)
     def test_header_in_cpp(self, name, tmp_path):
         export_c(random_line(LSTM(4)), tmp_path / "m")
         (tmp_path / "main.cpp").write_text(
