@@ -9,6 +9,7 @@ import numpy as np
 
 from fastrnn.layers import Conv1D
 from fastrnn.serving.c_export.activations import activate
+from fastrnn.serving.c_export.products import begin
 from fastrnn.serving.c_export.source import Source, Value, described
 
 
@@ -26,10 +27,7 @@ def conv1d(source: Source, layer: Conv1D, xs: Sequence[Value]) -> list[Value]:
     past = (taps - 1) * dilation
     source.line(f"/* {described(layer)}: {taps} of {x.width} to {filters}, {dilation} apart */")
     y = source.result(layer, filters)
-    if layer.bias is None:
-        source.call("fill", y, filters, "0.0f")
-    else:
-        source.call("copy", y, filters, source.constant(layer, "bias", layer.bias.data, "(filters)"))
+    begin(source, layer, "bias", y, filters, None if layer.bias is None else layer.bias.data, "(filters)")
     width, made = x.width // groups, filters // groups
     kernel = layer.kernel.data.reshape(taps, width, groups, made)
     name = source.constant(layer, "kernel", np.moveaxis(kernel, 2, 1),

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastrnn.layers import Dense, Embedding
 from fastrnn.serving.c_export.activations import activate
+from fastrnn.serving.c_export.products import begin, multiply
 from fastrnn.serving.c_export.source import Source, Value, described
 
 
@@ -17,12 +18,8 @@ def dense(source: Source, layer: Dense, xs: Sequence[Value]) -> list[Value]:
     units = layer.units
     source.line(f"/* {described(layer)}: {x.width} to {units} */")
     y = source.result(layer, units)
-    if layer.bias is None:
-        source.call("fill", y, units, "0.0f")
-    else:
-        source.call("copy", y, units, source.constant(layer, "bias", layer.bias.data, "(units)"))
-    kernel = source.constant(layer, "kernel", layer.kernel.data, "(features, units)")
-    source.call("product", y, units, x.code, x.width, kernel)
+    begin(source, layer, "bias", y, units, None if layer.bias is None else layer.bias.data, "(units)")
+    multiply(source, layer, "kernel", y, x.code, layer.kernel.data, "(features, units)")
     activate(source, layer, layer.activation, y, units, 2 + x.sequence)
     return [x._replace(code=y, width=units)]
 

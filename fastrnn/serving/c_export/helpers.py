@@ -78,6 +78,25 @@ static void @product(float *restrict z, int m, const float *restrict x, int n, c
             z[j] += x[i] * w[j];
 }
 """),
+    # A sum over inputs is one chain of additions, each of which waits for the one before: eight chains side by side.
+    "dots": Helper("""\
+/* z (m) += w (m, n) x (n), for few m: each sum in eight parts */
+static void @dots(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
+{
+    for (int j = 0; j < m; j++, w += n) {
+        float sums[8] = {0.0f};
+        int i = 0;
+        for (; i + 8 <= n; i += 8)
+            for (int k = 0; k < 8; k++)
+                sums[k] += x[i + k] * w[i + k];
+        for (; i < n; i++)
+            sums[0] += x[i] * w[i];
+        for (int k = 0; k < 4; k++)
+            sums[k] += sums[k + 4];
+        z[j] += (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    }
+}
+"""),
     # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. Adding
     # 1.5 * 2^23 rounds to a whole number, k, in the low bits. There is no branch and no conversion that NaN could not
     # take, so loops over it become vector instructions, and NaN stays NaN. Its callers keep x in bounds by a loop of

@@ -14,6 +14,7 @@ import numpy as np
 from fastrnn.layers import GRU, LSTM, RNN, MinGRU, SimpleRNN
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.serving.c_export.activations import activate
+from fastrnn.serving.c_export.products import begin, multiply
 from fastrnn.serving.c_export.source import Source, Value, described
 
 
@@ -63,26 +64,12 @@ def _columns(weights: np.ndarray, units: int, gates: Sequence[int]) -> np.ndarra
     return np.concatenate([weights[..., gate * units:(gate + 1) * units] for gate in gates], -1)
 
 
-def _begin(source: Source, layer: Any, name: str, code: str, width: int, bias: np.ndarray | None, shape: str) -> None:
-    """Numbers that begin as a bias, or as zeros."""
-    if bias is None:
-        source.call("fill", code, width, "0.0f")
-    else:
-        source.call("copy", code, width, source.constant(layer, name, bias, shape))
-
-
-def _multiply(source: Source, layer: Any, name: str, code: str, x: str, weights: np.ndarray, shape: str) -> None:
-    """code += x W"""
-    rows, columns = weights.shape
-    source.call("product", code, columns, x, rows, source.constant(layer, name, weights, shape))
-
-
 def _simple_rnn(source: Source, layer: Any, x: Value, h: str) -> list[str]:
     units = layer.units
     z = source.array("z", units)
-    _begin(source, layer, "bias", z, units, None if layer.bias is None else layer.bias.data, "(units)")
-    _multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, units)")
-    _multiply(source, layer, "recurrent_kernel", z, h, layer.recurrent_kernel.data, "(units, units)")
+    begin(source, layer, "bias", z, units, None if layer.bias is None else layer.bias.data, "(units)")
+    multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, units)")
+    multiply(source, layer, "recurrent_kernel", z, h, layer.recurrent_kernel.data, "(units, units)")
     activate(source, layer, layer.activation, z, units, 2)
     source.call("copy", h, units, z)
     return [h]
@@ -94,10 +81,10 @@ def _lstm(source: Source, layer: Any, x: Value, h: str) -> list[str]:
     c = source.state(layer, "c", units, f"{described(layer)}: its cell")
     z = source.array("z", 4 * units)
     bias = None if layer.bias is None else _columns(layer.bias.data, units, order)
-    _begin(source, layer, "bias", z, 4 * units, bias, "(i f o c of units)")
-    _multiply(source, layer, "kernel", z, x.code, _columns(layer.kernel.data, units, order),
+    begin(source, layer, "bias", z, 4 * units, bias, "(i f o c of units)")
+    multiply(source, layer, "kernel", z, x.code, _columns(layer.kernel.data, units, order),
               "(features, i f o c of units)")
-    _multiply(source, layer, "recurrent_kernel", z, h, _columns(layer.recurrent_kernel.data, units, order),
+    multiply(source, layer, "recurrent_kernel", z, h, _columns(layer.recurrent_kernel.data, units, order),
               "(units, i f o c of units)")
     i, f, o, g = "z[j]", f"z[{units} + j]", f"z[{2 * units} + j]", f"z[{3 * units} + j]"
     peepholes = layer.peephole_kernel
@@ -127,17 +114,17 @@ def _gru(source: Source, layer: Any, x: Value, h: str) -> list[str]:
         recurrent_bias = bias[1, 2 * units:]
         bias = np.concatenate([bias[0, :2 * units] + bias[1, :2 * units], bias[0, 2 * units:]])
     U = layer.recurrent_kernel.data
-    _begin(source, layer, "bias", z, 3 * units, bias, "(z r h of units)")
-    _multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, z r h of units)")
-    _multiply(source, layer, "gates_recurrent_kernel", z, h, U[:, :2 * units], "(units, z r of units)")
+    begin(source, layer, "bias", z, 3 * units, bias, "(z r h of units)")
+    multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, z r h of units)")
+    multiply(source, layer, "gates_recurrent_kernel", z, h, U[:, :2 * units], "(units, z r of units)")
     activate(source, layer, layer.recurrent_activation, z, units, 2, 2)
     if after:
-        _begin(source, layer, "candidate_recurrent_bias", s, units, recurrent_bias, "(units)")
-        _multiply(source, layer, "candidate_recurrent_kernel", s, h, U[:, 2 * units:], "(units, units)")
+        begin(source, layer, "candidate_recurrent_bias", s, units, recurrent_bias, "(units)")
+        multiply(source, layer, "candidate_recurrent_kernel", s, h, U[:, 2 * units:], "(units, units)")
         source.each(units, f"z[{2 * units} + j] += z[{units} + j] * s[j];")
     else:
         source.each(units, f"s[j] = z[{units} + j] * {h}[j];")
-        _multiply(source, layer, "candidate_recurrent_kernel", f"z + {2 * units}", s, U[:, 2 * units:],
+        multiply(source, layer, "candidate_recurrent_kernel", f"z + {2 * units}", s, U[:, 2 * units:],
                   "(units, units)")
     activate(source, layer, layer.activation, f"z + {2 * units}", units, 2)
     source.each(units, f"{h}[j] = z[{2 * units} + j] + z[j] * ({h}[j] - z[{2 * units} + j]);")
@@ -148,8 +135,8 @@ def _min_gru(source: Source, layer: Any, x: Value, h: str) -> list[str]:
     """Gates z, h, which do not see the state."""
     units = layer.units
     z = source.array("z", 2 * units)
-    _begin(source, layer, "bias", z, 2 * units, None if layer.bias is None else layer.bias.data, "(z h of units)")
-    _multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, z h of units)")
+    begin(source, layer, "bias", z, 2 * units, None if layer.bias is None else layer.bias.data, "(z h of units)")
+    multiply(source, layer, "kernel", z, x.code, layer.kernel.data, "(features, z h of units)")
     activate(source, layer, layer.recurrent_activation, z, units, 2)
     activate(source, layer, layer.activation, f"z + {units}", units, 2)
     source.each(units, f"{h}[j] += z[j] * (z[{units} + j] - {h}[j]);")
