@@ -126,8 +126,8 @@ def weights_text(model: Any) -> str:
              "gates_recurrent": np.concatenate(np.split(recurrent, 4, 1))}
     arrays = {"lstm_kernel": kernel, "lstm_recurrent": recurrent, "lstm_bias": bias, "dense_kernel": dense_kernel,
               "dense_transposed": dense_kernel.T, "dense_bias": dense_bias, **gates}
-    return "".join(f"static float {name}[] = {{{', '.join(f'{value:.9e}f' for value in values.reshape(-1).tolist())}}};\n"
-                   for name, values in arrays.items())
+    words = {name: ", ".join(f"{value:.9e}f" for value in values.reshape(-1).tolist()) for name, values in arrays.items()}
+    return "".join(f"static float {name}[] = {{{numbers}}};\n" for name, numbers in words.items())
 
 
 def programs(folder: str, options: argparse.Namespace, inputs: int) -> dict[str, str]:
@@ -187,8 +187,8 @@ def main() -> None:
                     took, y = map(float, subprocess.run([program], check=True, capture_output=True).stdout.split())
                     best[name], last[name] = min(best[name], took), y
         for name, took in best.items():
-            print(f"{inputs:4d} -> LSTM({options.units}) -> 1  {name:15s} {took:8.0f}  {took / best['fastrnn']:6.2f} of "
-                  f"fastrnn's, last output {last[name]:.6g}")
+            print(f"{inputs:4d} -> LSTM({options.units}) -> 1  {name:15s} {took:8.0f}  {took / best['fastrnn']:6.2f} "
+                  f"times fastrnn's, last output {last[name]:.6g}")
         apart = max(abs(y - last["fastrnn"]) for y in last.values())
         print(f"     largest difference of the last output: {apart:.2g}")
 

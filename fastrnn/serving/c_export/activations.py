@@ -76,3 +76,14 @@ def activate(source: Source, layer: Any, activation: Any, code: str, width: int,
     for part in range(parts):
         place = f"{code} + {part * width}" if part else code
         source.call(helper, place, width, *map(literal, numbers))
+
+
+def inline(source: Source, activation: Any, code: str) -> str | None:
+    """The expression of an activation of a number, for a loop that has more to do; None of those without."""
+    if type(activation) is type(activations.linear):
+        return code
+    if type(activation) not in (type(activations.tanh), type(activations.sigmoid)):
+        return None
+    helper = f"{activation.name}_of"
+    source.helpers.add(helper)
+    return f"{source.prefix}_{helper}({code})"

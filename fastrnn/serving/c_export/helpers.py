@@ -32,7 +32,7 @@ def elementwise(name: str, expression: str, parameters: str = "", headers: tuple
         headers: as in `Helper`.
     """
     return Helper(f"""\
-static void @{name}(float *restrict z, int n{", " if parameters else ""}{parameters})
+static inline void @{name}(float *restrict z, int n{", " if parameters else ""}{parameters})
 {{
     for (int j = 0; j < n; j++) {{
         const float x = z[j];
@@ -47,7 +47,7 @@ _MATH = ("math.h",)
 HELPERS: dict[str, Helper] = {
     "copy": Helper("""\
 /* y (n) = x (n) */
-static void @copy(float *restrict y, int n, const float *restrict x)
+static inline void @copy(float *restrict y, int n, const float *restrict x)
 {
     for (int j = 0; j < n; j++)
         y[j] = x[j];
@@ -55,23 +55,25 @@ static void @copy(float *restrict y, int n, const float *restrict x)
 """),
     "fill": Helper("""\
 /* y (n) = value */
-static void @fill(float *restrict y, int n, float value)
+static inline void @fill(float *restrict y, int n, float value)
 {
     for (int j = 0; j < n; j++)
         y[j] = value;
 }
 """),
-    # Four rows at a time: an element of z is loaded and stored once for four products, and each is one chain of sums
+    # Eight rows at a time: an element of z is loaded and stored once for eight products, and each is one chain of sums
     # in the order of the rows. The innermost loop has no sum across its turns, so it needs no -ffast-math.
     "product": Helper("""\
 /* z (m) += x (n) w (n, m), row by row */
-static void @product(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
+static inline void @product(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
 {
     int i = 0;
-    for (; i + 4 <= n; i += 4, w += 4 * m) {
+    for (; i + 8 <= n; i += 8, w += 8 * m) {
         const float a = x[i], b = x[i + 1], c = x[i + 2], d = x[i + 3];
+        const float e = x[i + 4], f = x[i + 5], g = x[i + 6], h = x[i + 7];
         for (int j = 0; j < m; j++)
-            z[j] = z[j] + a * w[j] + b * w[m + j] + c * w[2 * m + j] + d * w[3 * m + j];
+            z[j] = z[j] + a * w[j] + b * w[m + j] + c * w[2 * m + j] + d * w[3 * m + j]
+                   + e * w[4 * m + j] + f * w[5 * m + j] + g * w[6 * m + j] + h * w[7 * m + j];
     }
     for (; i < n; i++, w += m)
         for (int j = 0; j < m; j++)
@@ -81,7 +83,7 @@ static void @product(float *restrict z, int m, const float *restrict x, int n, c
     # A sum over inputs is one chain of additions, each of which waits for the one before: eight chains side by side.
     "dots": Helper("""\
 /* z (m) += w (m, n) x (n), for few m: each sum in eight parts */
-static void @dots(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
+static inline void @dots(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
 {
     for (int j = 0; j < m; j++, w += n) {
         float sums[8] = {0.0f};
@@ -97,25 +99,30 @@ static void @dots(float *restrict z, int m, const float *restrict x, int n, cons
     }
 }
 """),
-    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2. Adding
-    # 1.5 * 2^23 rounds to a whole number, k, in the low bits. There is no branch and no conversion that NaN could not
-    # take, so loops over it become vector instructions, and NaN stays NaN. Its callers keep x in bounds by a loop of
-    # its own: in the same one, GCC makes a branch of that.
+    # Minimum as whole numbers, whose order that of magnitudes is: of floats GCC would make a branch, and no vectors.
+    "bounded": Helper("""\
+/* x from -bound to bound; NaN is the bound */
+static inline float @bounded(float x, float bound)
+{
+    union { float value; uint32_t bits; } number = {x}, most = {bound};
+    const uint32_t size = number.bits & 0x7FFFFFFFu;
+    number.bits = (number.bits & 0x80000000u) | (size < most.bits ? size : most.bits);
+    return number.value;
+}
+"""),
+    # x = k ln 2 + r with |r| <= ln(2) / 2; the polynomial is a near-minimax one of (exp(r) - 1 - r) / r^2, in pairs, as
+    # one term does not wait for the other. Adding 1.5 * 2^23 rounds to a whole number, k, in the low bits. There is no
+    # branch and no conversion that NaN could not take, so loops over it become vector instructions.
     "exp_less": Helper("""\
-/* exp(x) - less, for x from -87 to 88 and less = 0 or 1 */
+/* exp(x) - less, for x from -87 to 88 and less = 0, 1 or NaN */
 static inline float @exp_less(float x, float less)
 {
     const union { float value; uint32_t bits; } shifted = {x * 1.44269504f + 12582912.0f};
     const union { uint32_t bits; float value; } power = {(shifted.bits + 127u) << 23}; /* 2^k */
     const float k = (float)(int32_t)(shifted.bits - 0x4B400000u);
-    const float r = x - k * 0.693145752f - k * 1.42860677e-6f;
-    float p = 1.98910306e-4f;
-    p = p * r + 1.39336859e-3f;
-    p = p * r + 8.33331089e-3f;
-    p = p * r + 4.16664646e-2f;
-    p = p * r + 1.66666667e-1f;
-    p = p * r + 0.5f;
-    p = p * r * r + r;
+    const float r = x - k * 0.693145752f - k * 1.42860677e-6f, r2 = r * r;
+    const float high = (1.98910306e-4f * r + 1.39336859e-3f) * r2 + (8.33331089e-3f * r + 4.16664646e-2f);
+    const float p = (high * r2 + (1.66666667e-1f * r + 0.5f)) * r2 + r;
     return power.value * p + (power.value - less);
 }
 """),
@@ -128,24 +135,24 @@ static inline float @softplus_of(float x)
 """, _MATH),
     # activations, in place ------------------------------------------------------------------------------------------
     "clip": elementwise("clip", "x < low ? low : x > high ? high : x", "float low, float high"),
-    "sigmoid": Helper("""\
-static void @sigmoid(float *restrict z, int n)
+    "sigmoid_of": Helper("""\
+static inline float @sigmoid_of(float x)
 {
-    @clip(z, n, -87.0f, 87.0f);
-    for (int j = 0; j < n; j++)
-        z[j] = 1.0f / (1.0f + @exp_less(-z[j], 0.0f));
+    const float nan_or_0 = x == x ? 0.0f : x;
+    return 1.0f / (1.0f + @exp_less(-@bounded(x, 87.0f), nan_or_0));
 }
 """),
-    "tanh": Helper("""\
-static void @tanh(float *restrict z, int n)
+    "tanh_of": Helper("""\
+/* from 10 on 1 to the last bit */
+static inline float @tanh_of(float x)
 {
-    @clip(z, n, -10.0f, 10.0f); /* where it is 1 to the last bit */
-    for (int j = 0; j < n; j++) {
-        const float e = @exp_less(2.0f * z[j], 1.0f);
-        z[j] = e / (e + 2.0f);
-    }
+    const float nan_or_1 = x == x ? 1.0f : x;
+    const float e = @exp_less(2.0f * @bounded(x, 10.0f), nan_or_1);
+    return e / (e + 2.0f);
 }
 """),
+    "sigmoid": elementwise("sigmoid", "@sigmoid_of(x)"),
+    "tanh": elementwise("tanh", "@tanh_of(x)"),
     "relu": elementwise("relu", "x < 0.0f ? 0.0f : x"),
     "bent_relu": Helper("""\
 /* x above the threshold, from low to high; below it has a slope */

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastrnn.layers import GRU, LSTM, RNN, MinGRU, SimpleRNN
 from fastrnn.layers.recurrent.base import Recurrent
-from fastrnn.serving.c_export.activations import activate
+from fastrnn.serving.c_export.activations import activate, inline
 from fastrnn.serving.c_export.products import begin, multiply
 from fastrnn.serving.c_export.source import Source, Value, described
 
@@ -93,7 +93,14 @@ def _lstm(source: Source, layer: Any, x: Value, h: str) -> list[str]:
         source.each(2 * units, f"z[j] += {name}[j] * {c}[j < {units} ? j : j - {units}];")
     activate(source, layer, layer.recurrent_activation, z, units, 2, 3 if peepholes is None else 2)
     activate(source, layer, layer.activation, f"z + {3 * units}", units, 2)
-    source.each(units, f"{c}[j] = {f} * {c}[j] + {i} * {g};")
+    cell, output = f"{f} * {c}[j] + {i} * {g}", inline(source, layer.activation, "cell")
+    if output is not None and peepholes is None:
+        with source.block(f"for (int j = 0; j < {units}; j++)"):
+            source.line(f"const float cell = {cell};")
+            source.line(f"{c}[j] = cell;")
+            source.line(f"{h}[j] = {o} * {output};")
+        return [h, c]
+    source.each(units, f"{c}[j] = {cell};")
     if peepholes is not None:
         source.each(units, f"{o} += {name}[{2 * units} + j] * {c}[j];")
         activate(source, layer, layer.recurrent_activation, f"z + {2 * units}", units, 2)
