@@ -6,7 +6,8 @@
     python benchmarks/c_export.py --keras2c keras2c --rtneural RTNeural
 
 A peer whose folder is not given is left out; RTNeural runs with each backend that its folder has. All have the same
-weights and options, and their last output must be the same. The programs take turns; a time is the least of some rounds.
+weights and compiler options, and their last output must be the same. The programs take turns; a time is the least of
+some rounds.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def weights_text(model: Any) -> str:
              "gates_recurrent": np.concatenate(np.split(recurrent, 4, 1))}
     arrays = {"lstm_kernel": kernel, "lstm_recurrent": recurrent, "lstm_bias": bias, "dense_kernel": dense_kernel,
               "dense_transposed": dense_kernel.T, "dense_bias": dense_bias, **gates}
-    words = {name: ", ".join(f"{value:.9e}f" for value in values.reshape(-1).tolist()) for name, values in arrays.items()}
+    words = {name: ", ".join(f"{value:.9e}f" for value in values.reshape(-1).tolist())
+             for name, values in arrays.items()}
     return "".join(f"static float {name}[] = {{{numbers}}};\n" for name, numbers in words.items())
 
 

@@ -61,8 +61,8 @@ static inline void @fill(float *restrict y, int n, float value)
         y[j] = value;
 }
 """),
-    # Eight rows at a time: an element of z is loaded and stored once for eight products, and each is one chain of sums
-    # in the order of the rows. The innermost loop has no sum across its turns, so it needs no -ffast-math.
+    # Eight rows at a time: an element of z is loaded and stored once for eight products, summed in two chains. The
+    # innermost loop has no sum across its turns, so it needs no -ffast-math.
     "product": Helper("""\
 /* z (m) += x (n) w (n, m), row by row */
 static inline void @product(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
@@ -72,8 +72,8 @@ static inline void @product(float *restrict z, int m, const float *restrict x, i
         const float a = x[i], b = x[i + 1], c = x[i + 2], d = x[i + 3];
         const float e = x[i + 4], f = x[i + 5], g = x[i + 6], h = x[i + 7];
         for (int j = 0; j < m; j++)
-            z[j] = z[j] + a * w[j] + b * w[m + j] + c * w[2 * m + j] + d * w[3 * m + j]
-                   + e * w[4 * m + j] + f * w[5 * m + j] + g * w[6 * m + j] + h * w[7 * m + j];
+            z[j] = (z[j] + a * w[j] + b * w[m + j] + c * w[2 * m + j] + d * w[3 * m + j])
+                   + (e * w[4 * m + j] + f * w[5 * m + j] + g * w[6 * m + j] + h * w[7 * m + j]);
     }
     for (; i < n; i++, w += m)
         for (int j = 0; j < m; j++)

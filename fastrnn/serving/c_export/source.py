@@ -189,15 +189,16 @@ def literal(number: float) -> str:
     >>> literal(0.5), literal(1), literal(1e-10)
     ('0.5f', '1.0f', '1e-10f')
     """
-    text = f"{float(np.float32(number)):.9g}"
-    short = f"{float(np.float32(number)):.7g}"
-    if np.float32(float(short)) == np.float32(number):
-        text = short
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+    return _literals(np.array([number], np.float32))[0]
+
+
+def _literals(values: np.ndarray) -> list[str]:
+    """NumPy's shortest text that reads back as the same float."""
+    return [f"{text}f" for text in values.astype("U32").tolist()]
 
 
 def _constant(name: str, values: np.ndarray, shape: str) -> str:
-    words = [literal(value) for value in values.tolist()]
+    words = _literals(values)
     rows = [", ".join(words[start:start + _NUMBERS_A_LINE]) for start in range(0, len(words), _NUMBERS_A_LINE)]
     return f"/* {shape} */\nstatic const float {name}[{len(words)}] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
