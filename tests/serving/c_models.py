@@ -87,7 +87,7 @@ def _words() -> Sequential:
 
 
 def _words_and_numbers() -> Model:
-    words, numbers, constant = Input((None,)), Input((None, 3)), Input((2,))
+    words, numbers, constant = Input((None,), name="words"), Input((None, 3), name="Words"), Input((2,), name="ü")
     rows = Embedding(9, 4)(words)
     also = Embedding(7, 3)(words)
     found = GRU(4)(Concatenate()([rows, numbers, also]))

@@ -34,7 +34,8 @@ def export_c(model: Any, path: Any, prefix: str | None = None) -> tuple[str, str
     that the table has not, before anything is changed. A model of several inputs or outputs has an argument for each,
     in their order, `x_name` and `y_name`.
 
-    Layers that act in training alone are left out. Build it with ``-O3`` and the processor named, as in
+    Layers that act in training alone are left out; sequences begin with zeros as states, those of stateful layers too.
+    Build it with ``-O3`` and the processor named, as in
     ``-march=native``: the loops are written to become vector instructions.
 
     Args:
@@ -62,7 +63,7 @@ def export_c(model: Any, path: Any, prefix: str | None = None) -> tuple[str, str
     """
     stem = os.fspath(path).removesuffix(".c")
     if prefix is None:
-        prefix = identifier(os.path.basename(stem)) or "model"
+        prefix = identifier(os.path.basename(stem), "model")
     elif not _IDENTIFIER.fullmatch(prefix):
         raise ValueError(f"export_c prefix: expected a name in C, of letters, digits and _, got {prefix!r}")
     plan = plan_of(model)

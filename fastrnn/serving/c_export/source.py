@@ -76,7 +76,8 @@ class Source:
 
     def arguments(self, letter: str, names: Sequence[str]) -> list[str]:
         """Of the inputs or outputs: the letter alone if there is one, else with their names."""
-        found = [letter] if len(names) == 1 else [_new(self._locals, f"{letter}_{identifier(name)}") for name in names]
+        found = [letter] if len(names) == 1 else [_new(
+            self._locals, f"{letter}_{identifier(name).lower()}") for name in names]
         (self.inputs if letter == "x" else self.outputs)[:] = found
         return found
 
@@ -168,14 +169,18 @@ class Source:
         return found
 
 
-def identifier(name: str) -> str:
-    """A name with what C allows in one; empty if nothing is left.
+def identifier(name: str, otherwise: str = "layer") -> str:
+    """A name with what C allows in one.
 
-    >>> identifier("my-model 2"), identifier("2 layers"), identifier("_x")
-    ('my_model_2', 'n2_layers', 'x')
+    Args:
+        name: any text.
+        otherwise: where nothing is left of it.
+
+    >>> identifier("my-model 2"), identifier("2 layers"), identifier("_x"), identifier("*")
+    ('my_model_2', 'n2_layers', 'x', 'layer')
     """
-    found = re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_")
-    return f"n{found}" if found[:1].isdigit() else found
+    found = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or otherwise
+    return f"n{found}" if found[0].isdigit() else found
 
 
 def described(layer: Any) -> str:
