@@ -116,9 +116,9 @@ class TestModels:
         exported.check(compiled(name, exported.folder, *STRICT, *SANITIZED, "main.c"))
 
     @pytest.mark.parametrize("name", COMPILERS)
-    def test_optimized_and_with_fast_math(self, name, exported):
+    def test_as_vectors_and_with_fast_math(self, name, exported):
         """A program may ask for it."""
-        exported.check(compiled(name, exported.folder, "-O2", "-ffast-math", "main.c"))
+        exported.check(compiled(name, exported.folder, "-O3", "-march=native", "-ffast-math", "main.c"))
 
 
 def random_line(*layers):

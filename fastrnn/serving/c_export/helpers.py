@@ -83,6 +83,9 @@ static inline void @product(float *restrict z, int m, const float *restrict x, i
     # A sum over inputs is one chain of additions, each of which waits for the one before: eight chains side by side.
     "dots": Helper("""\
 /* z (m) += w (m, n) x (n), for few m: each sum in eight parts */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+__attribute__((always_inline)) /* with its sizes known it is a few instructions */
+#endif
 static inline void @dots(float *restrict z, int m, const float *restrict x, int n, const float *restrict w)
 {
     for (int j = 0; j < m; j++, w += n) {

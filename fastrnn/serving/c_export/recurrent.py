@@ -43,20 +43,15 @@ def recurrent(source: Source, layer: Any, xs: Sequence[Value]) -> list[Value]:
 
 def _run(source: Source, layer: Any, x: Value) -> tuple[Value, list[Value]]:
     """One layer's step: its output, and its states."""
+    if type(layer) not in _CELLS:
+        raise ValueError(f"{layer}: {type(layer).__name__} has no form in C; there are "
+                         f"{', '.join(cls.__name__ for cls in _CELLS)}")
     units = layer.units
     h = source.state(layer, "h", units, f"{described(layer)}: its output")
     source.line(f"/* {described(layer)}: {x.width} to {units} */")
     with source.block():
-        states = _CELLS[_class_of(layer)](source, layer, x, h)
+        states = _CELLS[type(layer)](source, layer, x, h)
     return Value(h, units, True), [Value(state, units, False) for state in states]
-
-
-def _class_of(layer: Any) -> type[Recurrent]:
-    for cls in _CELLS:
-        if type(layer) is cls:
-            return cls
-    raise ValueError(f"{layer}: {type(layer).__name__} has no form in C; there are "
-                     f"{', '.join(cls.__name__ for cls in _CELLS)}")
 
 
 def _columns(weights: np.ndarray, units: int, gates: Sequence[int]) -> np.ndarray:
