@@ -23,6 +23,8 @@ TORCH = (".pt", ".pth", ".bin")
 OF_TORCH = "PyTorch's files hold weights without a model; make layers of them by fastrnn.saving.from_torch"
 #: Graphs of operators.
 ONNX = ".onnx"
+#: A model as C, which is written alone.
+SOURCE = ".c"
 #: TensorFlow's: a SavedModel's folder, its graph, TensorFlow Lite's.
 TENSORFLOW = (".tf", ".pb", ".tflite")
 

@@ -3,10 +3,11 @@
 
 from typing import Any
 
+from fastrnn.serving.c_export import export_c
 from fastrnn.serving.frozen import Frozen, files
 from fastrnn.serving.streaming import Stream
 
-__all__ = ["Frozen", "Stream", "load"]
+__all__ = ["Frozen", "Stream", "export_c", "load"]
 
 
 def load(filepath: Any, custom_objects: Any = None) -> Frozen:

@@ -17,7 +17,7 @@ ARM64_TESTS ?= $(addprefix tests/,test_pointwise.py test_kernel_arrays.py test_b
     layers/test_recurrent_gradients.py layers/test_recurrent_properties.py layers/test_contract.py layers/test_threads.py \
     layers/test_bad_input.py layers/convolution/test_kernels.py losses/test_crossentropy_kernel.py \
     losses/test_ctc_kernel.py optimizers/test_optimizers.py models/test_line.py saving/test_files.py \
-    saving/test_round_trips.py)
+    saving/test_round_trips.py serving/test_streaming.py)
 ARM64_EVERY ?= 1
 
 ARM64 := build/arm64
