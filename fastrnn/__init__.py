@@ -54,9 +54,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
     "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks",
-    "config", "constraints", "datasets", "distribution", "generation", "get_num_threads", "initializers", "layers", "losses",
-    "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
-    "set_num_threads", "show_config", "tree", "utils", "version",
+    "config", "constraints", "datasets", "distribution", "generation", "get_num_threads", "initializers", "layers",
+    "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
+    "regularizers", "saving", "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {

@@ -15,20 +15,21 @@ from fastrnn.distribution.steps import Steps
 from fastrnn.distribution.tally import Tally
 from fastrnn.training.feeds import Batch, SourceBatches
 from fastrnn.training.objective import Objective
+from fastrnn.training.watch import Watch
 
 
 class DataParallel:
     """Processes that MPI has started, the ranks, train one model together.
 
     Every rank runs the same program on the same data, or on its part of them. Of each batch a rank takes its share,
-    computes gradients of it with its own threads, and all gradients are added up by MPI, so that every rank makes the same
-    update: `w = w - f(sum over r of n_r / n * g_r)`, with g_r the mean gradient over the n_r samples of rank r, and n
-    those of the batch. So `batch_size` is that of all ranks together, as in Keras. `evaluate` and `predict` are shared out,
-    too. Files, progress and messages come from rank 0 alone.
+    computes gradients of it with its own threads, and all gradients are added up by MPI, so that every rank makes the
+    same update: `w = w - f(sum over r of n_r / n * g_r)`, with g_r the mean gradient over the n_r samples of rank r,
+    and n those of the batch. So `batch_size` is that of all ranks together, as in Keras. `evaluate` and `predict` are
+    shared out, too. Files, progress and messages come from rank 0 alone.
 
     Without `shards` sums are formed as MPI is fastest, and their last bits depend on the number of ranks. With `shards`
-    each batch is cut into that many parts, whose gradients, losses and metrics are added up in a fixed order, and dropout
-    is drawn for each part by itself: training gives the same bits on any number of ranks and threads.
+    each batch is cut into that many parts, whose gradients, losses and metrics are added up in a fixed order, and
+    dropout is drawn for each part by itself: training gives the same bits on any number of ranks and threads.
 
     A mean over the samples that a mask leaves in is that of the whole batch. What else a layer or a loss takes from the
     batch as a whole, as `BatchNormalization` does in training, it takes from a share of it, or from a shard.
@@ -80,7 +81,7 @@ class DataParallel:
             with self._agreement.checks():
                 self._check(model, who)
                 yield
-                self._agreement.facts["the model's weights"] = [v.shape for v in model.weights] if model.built else None
+                self._agreement.facts["the shapes of the model's weights"] = [v.shape for v in model.weights]
         finally:
             self._agreement = None
 
@@ -89,22 +90,26 @@ class DataParallel:
             raise ValueError(f"{who}: {model} is stateful, which DataParallel does not know how to share out: the next "
                              "batch need not go on where the last one stopped; train it in one process")
 
-    def _note(self, **facts: Any) -> None:
-        if self._agreement is not None:
-            self._agreement.facts.update(facts)
-
     def arrays(self, samples: Batch, batch_size: int, shuffle: bool | str) -> SharedArrays:
         """The rank's share of the batches of arrays."""
-        count = len(samples.x[0])
-        of = "fit's" if self._agreement is None or "the number of samples" not in self._agreement.facts else "the next"
-        self._note(**{"the number of samples" if of == "fit's" else "the number of samples for validation": count,
-                      "batch_size": batch_size, "shuffle": shuffle})
+        if self._agreement is not None:     # lists, since validation has arrays of its own
+            if batch_size < self.size and self._agreement.who == "fit":
+                raise ValueError(f"DataParallel: batch_size={batch_size} is that of all {self.size} ranks together, "
+                                 "and leaves some without a sample; pass a larger one, or start fewer ranks")
+            self._agreement.facts.setdefault("the number of samples", []).append(len(samples.x[0]))
+            self._agreement.facts.setdefault("batch_size", []).append(batch_size)
         return SharedArrays(samples, batch_size, shuffle, self._cut)
 
     def source(self, source: Any, convert: Callable[[Any, Any, Any], Batch], shuffle: bool | str) -> SharedSource:
         """The rank's share of the batches of a source."""
         return SharedSource(SourceBatches(source, convert, shuffle), self._cut, self.auto_shard_dataset,
                             self._comm.allgather)
+
+    def share(self, model: Any, batch: Batch) -> Any:
+        """The rank's share of a whole batch, for a model that need not have begun a training."""
+        if self._steps.plan is not model.plan():
+            self.begin(model)
+        return self._cut.share(batch)
 
     def begin(self, model: Any) -> None:
         """Let every rank have what rank 0 has."""
@@ -123,16 +128,16 @@ class DataParallel:
         if wrong:
             raise failure.of_all(RuntimeError(
                 f"DataParallel: at the end of an epoch the model of rank {', '.join(map(str, wrong))} has drifted: its "
-                "weights, its optimizer or its random numbers are not those of the other ranks; what changes them, as a "
-                "callback may, must do so on all ranks alike"))
+                "weights, its optimizer or its random numbers are not those of the other ranks; what changes them, as "
+                "a callback may, must do so on all ranks alike"))
 
-    def train_step(self, model: Any, share: Any, watch: Any) -> None:
+    def train_step(self, model: Any, share: Any, watch: Watch | None = None) -> None:
         """One update of the weights."""
-        self._steps.train(model, share, watch)
+        self._steps.train(model, share, watch or Watch(str(model)))
 
-    def test_step(self, model: Any, share: Any, watch: Any) -> None:
+    def test_step(self, model: Any, share: Any, watch: Watch | None = None) -> None:
         """Losses and metrics of a batch."""
-        self._steps.test(model, share, watch)
+        self._steps.test(model, share, watch or Watch(str(model)))
 
     def predict_step(self, model: Any, share: Any) -> list[Any]:
         """The outputs of a batch, gathered."""
@@ -145,6 +150,10 @@ class DataParallel:
     def logs(self, objective: Objective) -> dict[str, Any]:
         """The averages since, over all ranks."""
         return self._tally.logs(objective)
+
+    def total(self, objective: Objective) -> None:
+        """Have the objective give the averages over all ranks."""
+        self._tally.logs(objective)
 
     def any(self, flag: bool) -> bool:
         """Whether it is true on any rank."""
@@ -179,11 +188,11 @@ def _check_shards(shards: Any, size: int, whole: bool) -> None:
         raise ValueError(f"DataParallel: expected shards to be a power of two, got {shards!r}")
     if shards % size or size & (size - 1):
         fitting = ", ".join(str(1 << i) for i in range(shards.bit_length()))
-        raise ValueError(f"DataParallel: shards={shards} cannot be dealt out to {size} ranks alike; start {fitting} ranks, "
-                         "or leave shards out")
+        raise ValueError(f"DataParallel: shards={shards} cannot be dealt out to {size} ranks alike; start {fitting} "
+                         "ranks, or leave shards out")
     if not whole:
-        raise ValueError("DataParallel: shards are parts of whole batches, got auto_shard_dataset=False; leave one of the "
-                         "two out")
+        raise ValueError("DataParallel: shards are parts of whole batches, got auto_shard_dataset=False; leave one of "
+                         "the two out")
 
 
 def _share_cores(comm: Any) -> None:

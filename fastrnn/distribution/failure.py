@@ -56,7 +56,7 @@ class Agreement:
     """
 
     def __init__(self, comm: Any, who: str) -> None:
-        self._comm, self._who = comm, who
+        self._comm, self.who = comm, who
         self.facts: dict[str, Any] = {}
 
     @contextlib.contextmanager
@@ -73,13 +73,13 @@ class Agreement:
             self._comm.allgather((f"{type(error).__name__}: {error}", None))
             raise of_all(error) from None
         found = self._comm.allgather((None, self.facts))
-        for rank, (error, _) in enumerate(found):
-            if error is not None:
-                raise of_all(RuntimeError(f"{self._who}: rank {rank} has failed: {error}"))
+        for rank, (failed, _) in enumerate(found):
+            if failed is not None:
+                raise of_all(RuntimeError(f"{self.who}: rank {rank} has failed: {failed}"))
         for name in found[0][1]:
             values = [facts.get(name) for _, facts in found]
             others = [rank for rank, value in enumerate(values) if value != values[0]]
             if others:
                 raise of_all(ValueError(
-                    f"{self._who}: {name} must be the same on all ranks, and is {values[0]} on rank 0 and "
+                    f"{self.who}: {name} must be the same on all ranks, and is {values[0]} on rank 0 and "
                     f"{values[others[0]]} on rank {others[0]}; have each rank run the same program on the same data"))

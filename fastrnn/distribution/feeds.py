@@ -30,7 +30,7 @@ class Cut(NamedTuple):
 
     shards: int
     first: int
-    count: int
+    own: int
 
     def places(self, samples: int) -> list[tuple[int, int]]:
         """Where each of the rank's shards of a batch begins and ends.
@@ -39,7 +39,7 @@ class Cut(NamedTuple):
         [(5, 7), (7, 10)]
         """
         return [(i * samples // self.shards, (i + 1) * samples // self.shards)
-                for i in range(self.first, self.first + self.count)]
+                for i in range(self.first, self.first + self.own)]
 
     def share(self, batch: Batch) -> Share:
         """The rank's share of a batch."""
@@ -83,8 +83,8 @@ class SharedArrays(ArrayBatches):
 
 
 class SharedSource:
-    """The batches of a source. Either that of each rank gives whole batches, the same as that of every other, or it gives
-    the rank's share of them.
+    """The batches of a source. Either that of each rank gives whole batches, the same as that of every other, or it
+    gives the rank's share of them.
 
     Args:
         batches: those of this rank's source.
@@ -119,7 +119,7 @@ class SharedSource:
             if len(set(sizes)) > 1 or batch is None:
                 other = next(rank for rank, size in enumerate(sizes) if size != sizes[0])
                 raise ValueError(
-                    f"DataParallel: the source of rank {other} gave a batch of {sizes[other]} samples where that of rank "
-                    f"0 gave one of {sizes[0]}; have each give the same whole batches, or pass "
+                    f"DataParallel: the source of rank {other} gave a batch of {sizes[other]} samples where that of "
+                    f"rank 0 gave one of {sizes[0]}; have each give the same whole batches, or pass "
                     "DataParallel(auto_shard_dataset=False) if each gives the batches of its rank")
             yield self._cut.share(batch)

@@ -16,8 +16,8 @@ _ALIGNED = 64       # bytes
 
 
 class Gradients:
-    """The gradients of a model's variables, which backward passes write to one flat buffer, so that they are summed over
-    the ranks in one go. Of an `Embedding`'s table the rows that the batch named travel alone, where that is less.
+    """The gradients of a model's variables, which backward passes write to one flat buffer, so that they are summed
+    over the ranks in one go. Of an `Embedding`'s table the rows that the batch named travel alone, where that is less.
 
     Args:
         variables: those that a backward pass fills.

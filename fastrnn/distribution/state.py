@@ -25,8 +25,8 @@ def generators(model: Any) -> list[np.random.Generator]:
 
 
 def send(comm: Any, model: Any) -> None:
-    """Give every rank's model what that of rank 0 has: weights, what the optimizer keeps, where the generators of random
-    numbers stand, and the epoch to begin with."""
+    """Give every rank's model what that of rank 0 has: weights, what the optimizer keeps, where the generators of
+    random numbers stand, and the epoch to begin with."""
     optimizer = model.optimizer
     rate = optimizer._learning_rate
     built, batches, rate, random, model.first_epoch = comm.bcast((
@@ -75,8 +75,8 @@ def drifted(digests: list[bytes]) -> list[int]:
 
 @contextlib.contextmanager
 def drawn_for(model: Any, layers: list[Any], shard: int) -> Iterator[None]:
-    """Within it what is drawn, as dropout is, depends on the shard and the number of updates so far, and not on what other
-    shards draw; after it the generators stand where they stood before."""
+    """Within it what is drawn, as dropout is, depends on the shard and the number of updates so far, and not on what
+    other shards draw; after it the generators stand where they stood before."""
     shared, own = runtime.rng(), [layer._rng for layer in layers]
     key = [model.optimizer.batches, shard]
     runtime.use_generator(_derived(shared, key))

@@ -33,23 +33,24 @@ class Steps:
         tree: sum gradients in the order of the tree.
 
     Attributes:
+        plan: of the model that is trained, None before.
         seconds: spent in training steps, sums over ranks included.
     """
 
     def __init__(self, comm: Any, tally: Tally, tree: bool) -> None:
         self._comm, self._tally, self._tree = comm, tally, tree
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         self._gradients: Gradients | None = None
         self.seconds = 0.0
 
     def gradients(self, model: Any) -> Gradients:
         """The gradients of a model, in one piece of memory."""
         plan = model.plan()
-        if self._gradients is None or plan is not self._plan:
+        if self._gradients is None or plan is not self.plan:
             moving = [v for layer in model.walk() if layer.changed_by_calls for v in layer.non_trainable_weights]
             moving = list({id(v): v for v in moving}.values())
             self._gradients = Gradients(plan.schedule.variables, moving, self._comm, self._tree)
-            self._plan = plan
+            self.plan = plan
         return self._gradients
 
     def train(self, model: Any, share: Share, watch: Watch) -> None:
@@ -114,7 +115,8 @@ class Steps:
     # masses --------------------------------------------------------------------------------------------------------
 
     def _by_mass(self, plan: Plan, share: Share) -> bool:
-        """Whether a loss weighs the shards by something else than their samples, which all ranks have to know. Every rank
+        """Whether a loss weighs the shards by something else than their samples, which all ranks have to know. Every
+        rank
         finds the same: it depends on the model, the losses, and on whether there are sample weights."""
         if any(mask for mask in plan.schedule.masked_outputs):
             return True
@@ -125,8 +127,8 @@ class Steps:
 
     def _masses_beforehand(self, model: Any, plan: Plan, share: Share) -> Mapping[int, float] | None:
         """What all shards together weigh in each loss, where that is known before the first is run through: nothing by
-        another measure than samples; else, of several shards, from a pass without gradients. None: it will be known after
-        the forward pass of the only shard."""
+        another measure than samples; else, of several shards, from a pass without gradients. None: it will be known
+        after the forward pass of the only shard."""
         if not self._by_mass(plan, share):
             return {}
         if len(share.shards) == 1:

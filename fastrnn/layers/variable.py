@@ -125,7 +125,8 @@ class Variable(ArrayOperators):
         return gradient
 
     def keep_gradient_in(self, memory: np.ndarray) -> None:
-        """Have backward passes fill this array, of the values' shape and dtype, from now on; there is no gradient yet."""
+        """Have backward passes fill this array, of the values' shape and dtype, from now on; there is no gradient
+        yet."""
         self._gradient = memory
         self.grad = None
 

@@ -233,8 +233,8 @@ class Loss(Configurable):
         return None
 
     def mass(self, y_true: Any, sample_weight: Any, mask: Any) -> float | None:
-        """What the loss of a batch weighs in that of several together, where it is not their number of samples: the part
-        of them that a mask leaves in, or their weights. The loss of all is the mean of theirs by it.
+        """What the loss of a batch weighs in that of several together, where it is not their number of samples: the
+        part of them that a mask leaves in, or their weights. The loss of all is the mean of theirs by it.
 
         Arguments as in a call.
 

@@ -130,15 +130,15 @@ class Metric(Configurable):
         return [*self._own(), *(variable for metric in self._inside() for variable in metric.variables)]
 
     def counted(self) -> list[Any]:
-        """What was counted since the last reset, as numbers and arrays that those of other samples can be added to; None
-        where that is nothing.
+        """What was counted since the last reset, as numbers and arrays that those of other samples can be added to;
+        None where that is nothing.
 
         Raises:
             NotImplementedError: it counts in attributes of its own.
         """
         if not (self._counts or self._own() or any(True for _ in self._inside())):
-            raise NotImplementedError(f"metric {self.name!r}: counts in attributes of its own, which cannot be added to "
-                                      "those of other processes; count in variables, by add_variable")
+            raise NotImplementedError(f"metric {self.name!r}: counts in attributes of its own, which cannot be added "
+                                      "to those of other processes; count in variables, by add_variable")
         inside = [count for metric in self._inside() for count in metric.counted()]
         return [*(getattr(self, name) for name in self._counts), *(v.value.copy() for v in self._own()), *inside]
 

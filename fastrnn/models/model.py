@@ -23,7 +23,7 @@ from fastrnn.models.subclassed import Subclassed
 from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.spellings import OlderMethods, accepts
-from fastrnn.training import arguments, loop, steps
+from fastrnn.training import arguments, loop
 from fastrnn.training.added import Added
 from fastrnn.training.alone import team
 from fastrnn.training.data import Slices, check_count, is_source, on_disk
@@ -401,9 +401,12 @@ class Model(OlderMethods, Network):
         1.0
         """
         self._check_compiled("train_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
-        self.objective.reset()
-        steps.train_step(self, batch)
+        workers = team()
+        with workers.agreement("train_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
+        workers.reset(self.objective)
+        workers.train_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
@@ -429,9 +432,12 @@ class Model(OlderMethods, Network):
         {'loss': 1.0}
         """
         self._check_compiled("test_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
-        self.objective.reset()
-        steps.test_step(self, batch)
+        workers = team()
+        with workers.agreement("test_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
+        workers.reset(self.objective)
+        workers.test_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -25,8 +25,8 @@ from fastrnn.saving.torch.state_files import check_no_state_dict
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Save a model: its layers, its weights, how it was compiled, and how far its training has come.
 
-    The file is written as a whole or not at all: a process that is killed leaves the old file or the new one. Of several
-    processes that train together the first alone writes.
+    The file is written as a whole or not at all: a process that is killed leaves the old file or the new one. Of
+    several processes that train together the first alone writes.
 
     Args:
         model: a built one.

@@ -32,6 +32,10 @@ class Alone:
         """The batches of a source of the user's, as the steps take them."""
         return SourceBatches(source, convert, shuffle)
 
+    def share(self, model: Any, batch: Batch) -> Any:
+        """A whole batch as the steps take it, for a model that need not have begun a training."""
+        return batch
+
     def begin(self, model: Trainable) -> None:
         """A training begins, its callbacks having been told."""
 
@@ -45,6 +49,9 @@ class Alone:
     def logs(self, objective: Objective) -> dict[str, Any]:
         """The averages since, over all processes."""
         return objective.logs()
+
+    def total(self, objective: Objective) -> None:
+        """Have the objective give the averages over all processes."""
 
     def any(self, flag: bool) -> bool:
         """Whether it is true in any process."""
