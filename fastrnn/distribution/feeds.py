@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastrnn.distribution.failure import of_all
 from fastrnn.training.feeds import ArrayBatches, Batch, Samples, SourceBatches
 
 
@@ -118,8 +119,8 @@ class SharedSource:
                 continue
             if len(set(sizes)) > 1 or batch is None:
                 other = next(rank for rank, size in enumerate(sizes) if size != sizes[0])
-                raise ValueError(
+                raise of_all(ValueError(
                     f"DataParallel: the source of rank {other} gave a batch of {sizes[other]} samples where that of "
                     f"rank 0 gave one of {sizes[0]}; have each give the same whole batches, or pass "
-                    "DataParallel(auto_shard_dataset=False) if each gives the batches of its rank")
+                    "DataParallel(auto_shard_dataset=False) if each gives the batches of its rank"))
             yield self._cut.share(batch)

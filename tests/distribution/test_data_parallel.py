@@ -62,11 +62,10 @@ def test_all_ranks_see_the_same_and_one_writes(tmp_path):
 @pytest.mark.parametrize("kind", ["whole", "own"])
 def test_sources(kind):
     found = ranks(2, "sources", kind).result
-    fastrnn.utils.set_random_seed(0)
     one = ranks(1, "sources", kind).result
     np.testing.assert_allclose(found["history"]["loss"], one["history"]["loss"], atol=1e-5)
     for got, expected in zip(found["weights"], one["weights"]):
-        assert np.shape(got) == np.shape(expected)
+        np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 class TestHere:
