@@ -33,7 +33,7 @@ def reviews(dropout: float) -> tuple[Any, tuple[Any, ...]]:
 
 
 def tags(dropout: float) -> tuple[Any, tuple[Any, ...]]:
-    """A class for each word that is there, with weights of samples and a penalty on the kernel; most rows are touched."""
+    """A class for each word that is there, weights of samples, a penalty on the kernel; most rows are touched."""
     rng = np.random.default_rng(1)
     x = _words(rng, 20)
     model = fastrnn.Sequential([Input((None,), dtype="int32"), Embedding(20, 6, mask_zero=True),
@@ -60,8 +60,8 @@ def two_outputs(dropout: float) -> tuple[Any, tuple[Any, ...]]:
 def normalized(dropout: float) -> tuple[Any, tuple[Any, ...]]:
     """Statistics of the batch, which are those of a share; noise from a generator of a layer's own."""
     rng = np.random.default_rng(3)
-    model = fastrnn.Sequential([Input((5,)), Dense(16), BatchNormalization(momentum=0.8), GaussianNoise(dropout, seed=4),
-                                Dense(1)])
+    model = fastrnn.Sequential([Input((5,)), Dense(16), BatchNormalization(momentum=0.8),
+                                GaussianNoise(dropout, seed=4), Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
     x = rng.standard_normal((SAMPLES, 5)).astype("float32")
     return model, (x, x[:, :1] * 2)

@@ -58,7 +58,8 @@ def agree(folder: str) -> Any:
     model.save(os.path.join(folder, "again.keras"), overwrite=False)
     model.summary()
     single = model.train_on_batch(x[:30], y[:30], return_dict=True), model.test_on_batch(x[:30], y[:30])
-    found = team._comm.allgather((seen, history.history, model.stop_training, models.digest(model.get_weights()), single))
+    weights = models.digest(model.get_weights())
+    found = team._comm.allgather((seen, history.history, model.stop_training, weights, single))
     return {"same": all(one == found[0] for one in found), "epochs": len(history.epoch), "files": os.listdir(folder),
             "costs": team.costs()}
 
