@@ -7,6 +7,16 @@ each imports its engine when it is used.
 
 from __future__ import annotations
 
-from fastrnn.distribution.data_parallel import DataParallel, distribution, set_distribution
+import importlib
+from typing import Any
 
-__all__ = ["DataParallel", "distribution", "set_distribution"]
+from fastrnn.distribution.data_parallel import DataParallel, distribution, set_distribution
+from fastrnn.registry import absent
+
+__all__ = ["DataParallel", "distribution", "set_distribution", "dask", "ray", "spark"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise absent(__name__, name, __all__)
+    return importlib.import_module(f"fastrnn.distribution.{name}")

@@ -55,11 +55,11 @@ class Predictor:
 
 
 def _cores() -> int:
-    """The CPUs that Ray has given this actor; those of the process where there is no Ray around it."""
+    """The CPUs that Ray has given this actor; the threads of the process where it is none."""
     try:
         import ray
     except ImportError as error:
         raise ImportError("fastrnn.distribution.ray needs Ray: pip install 'fastrnn[ray]'") from error
-    if not ray.is_initialized():
+    if not ray.is_initialized() or ray.get_runtime_context().get_actor_id() is None:
         return runtime.get_num_threads()
     return max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
