@@ -41,14 +41,17 @@ class Steps:
         self._comm, self._tally, self._tree = comm, tally, tree
         self.plan: Plan | None = None
         self._gradients: Gradients | None = None
+        self._seeded: list[Any] = []        # layers with a generator of random numbers of their own
+        self._changing: list[Any] = []      # layers that forward passes change
         self.seconds = 0.0
 
     def gradients(self, model: Any) -> Gradients:
         """The gradients of a model, in one piece of memory."""
         plan = model.plan()
         if self._gradients is None or plan is not self.plan:
-            moving = [v for layer in model.walk() if layer.changed_by_calls for v in layer.non_trainable_weights]
-            moving = list({id(v): v for v in moving}.values())
+            self._seeded = state.seeded_layers(model)
+            self._changing = [layer for layer in model.walk() if layer.changed_by_calls]
+            moving = list({id(v): v for layer in self._changing for v in layer.non_trainable_weights}.values())
             self._gradients = Gradients(plan.schedule.variables, moving, self._comm, self._tree)
             self.plan = plan
         return self._gradients
@@ -56,22 +59,21 @@ class Steps:
     def train(self, model: Any, share: Share, watch: Watch) -> None:
         """One update of the weights, the same on every rank."""
         began = time.perf_counter()
-        plan, gradients, seeded = model.plan(), self.gradients(model), state.seeded_layers(model)
+        plan, gradients = model.plan(), self.gradients(model)
         if not plan.variables:
             warnings.warn(f"{model}: there are no trainable weights", stacklevel=3)
-        changing = [layer for layer in model.walk() if layer.changed_by_calls]
-        before = [layer.snapshot() for layer in changing]
+        before = [layer.snapshot() for layer in self._changing]
         whole = self._masses_beforehand(model, plan, share)
         for i, (number, batch) in enumerate(share.shards):
             gradients.begin()
-            for layer, snapshot in zip(changing, before):
+            for layer, snapshot in zip(self._changing, before):
                 layer.restore(snapshot)
             if batch is None:
                 if whole is None:
                     self._whole([{}], plan)
                 gradients.take(False, 0.0)
                 continue
-            with state.drawn_for(model, seeded, number):
+            with state.drawn_for(model, self._seeded, number):
                 outputs, masks = plan.schedule.forward(batch.x)
                 mass = _masses(plan, batch, masks)
                 total_mass = self._whole([mass], plan) if whole is None else whole

@@ -36,12 +36,12 @@ class Run(NamedTuple):
 
 
 def ranks(count: int, program: str, *arguments: Any, threads: int = 1) -> Run:
-    """Run a program of `programs.py` on so many ranks."""
+    """Run a program of `programs.py`, or a file, on so many ranks."""
     mpirun = shutil.which("mpirun")
     assert mpirun, "these tests need MPI: apt install openmpi-bin"
     began = time.perf_counter()
-    command = [mpirun, "-n", str(count), sys.executable, "-m", "tests.distribution.programs", program,
-               *map(str, arguments)]
+    what = [program] if program.endswith(".py") else ["-m", "tests.distribution.programs", program]
+    command = [mpirun, "-n", str(count), sys.executable, *what, *map(str, arguments)]
     with started(*command, cwd=ROOT, env=environment(**_MPI, FASTRNN_NUM_THREADS=str(threads)), stdout=subprocess.PIPE,
                  stderr=subprocess.PIPE) as process:
         out, errors = process.communicate(timeout=120)
