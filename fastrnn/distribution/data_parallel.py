@@ -159,6 +159,13 @@ class DataParallel:
         """Whether it is true on any rank."""
         return any(self._comm.allgather(bool(flag)))
 
+    def stops(self, model: Any, watched: bool) -> bool:
+        """Whether to end the epoch after this batch, on all ranks or none: without a callback that is told of batches
+        at the end of the epoch alone."""
+        if watched:
+            model.stop_training = self.any(model.stop_training)
+        return watched and model.stop_training
+
     def failed(self, error: BaseException) -> None:
         """End all ranks, with this one's traceback."""
         failure.end_all(self._comm, error)

@@ -76,7 +76,7 @@ class Agreement:
         for rank, (failed, _) in enumerate(found):
             if failed is not None:
                 raise of_all(RuntimeError(f"{self.who}: rank {rank} has failed: {failed}"))
-        for name in found[0][1]:
+        for name in dict.fromkeys(name for _, facts in found for name in facts):
             values = [facts.get(name) for _, facts in found]
             others = [rank for rank, value in enumerate(values) if value != values[0]]
             if others:

@@ -57,6 +57,10 @@ class Alone:
         """Whether it is true in any process."""
         return flag
 
+    def stops(self, model: Trainable, watched: bool) -> bool:
+        """Whether to end the epoch after this batch; `watched`: a callback is told of batches, in some process."""
+        return model.stop_training
+
     def failed(self, error: BaseException) -> None:
         """A run ends with an error."""
 

@@ -55,8 +55,7 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
             workers.train_step(model, batch, watch)
             if watched:
                 callbacks.on_train_batch_end(step, workers.logs(objective) if read else None)
-                model.stop_training = workers.any(model.stop_training)
-            if model.stop_training:
+            if workers.stops(model, watched):
                 break
         if feed.exhausted and not objective.samples:
             break
