@@ -127,7 +127,8 @@ def main() -> None:
     model = fastrnn.Sequential([Input((None, SHAPE[1])), LSTM(128), Dense(2)])
     x = np.random.default_rng(0).standard_normal((args.samples, *SHAPE)).astype("float32")
     print(f"{args.samples} sequences of {SHAPE}; a chunk is {x.nbytes / CHUNKS / 1e6:.1f} MB\n\n"
-          "| engine | sequences a second | of predict | the same bits | most memory of a worker |\n|---|--:|--:|--:|--:|")
+          "| engine | sequences a second | of predict | the same bits | most memory of a worker |\n"
+          "|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.safetensors")
         model.save(path)
