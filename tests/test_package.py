@@ -28,10 +28,10 @@ PACKAGE = Path(fastrnn.__file__).parent
 RULE = """
 A module imports, at the top of its file, only what comes before it in this list, or what stands beside it between the
 same bars where that closes no circle; imports for types alone count as well:
-`_core`, `arrays`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
+`_core`, `arrays`, `ranks`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
 `activations`, `initializers`, `regularizers`, `constraints` | `layers` | `losses`, `metrics`, `optimizers` | `ops`,
-`tree`, `random`, `backend` | `training` | `callbacks` | `serving`, `distribution` | `models`, `saving` |
-`generation`, `preprocessing`, `utils`, `datasets`, `sklearn`
+`tree`, `random`, `backend` | `training` | `callbacks` | `serving` | `models`, `saving` | `generation`,
+`preprocessing`, `utils`, `datasets`, `sklearn` | `distribution`
 """
 ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
 #: Imports for types alone that point the other way.

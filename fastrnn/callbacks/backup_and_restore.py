@@ -45,6 +45,8 @@ class BackupAndRestore(Callback):
     >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=3, verbose=0, callbacks=[keep])
     """
 
+    writes = True
+
     def __init__(self, backup_dir: str | os.PathLike[str], save_freq: str | int = "epoch",
                  double_checkpoint: bool = False, delete_checkpoint: bool = True) -> None:
         if not backup_dir:

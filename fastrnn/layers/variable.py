@@ -127,6 +127,12 @@ class Variable(ArrayOperators):
         self.grad = gradient
         return gradient
 
+    def keep_gradient_in(self, memory: np.ndarray) -> None:
+        """Have backward passes fill this array, of the values' shape and dtype, from now on; there is no gradient
+        yet."""
+        self._gradient = memory
+        self.grad = None
+
     def add_gradient(self, more: np.ndarray) -> None:
         """Add to `grad`, if a backward pass has made one."""
         if self.grad is not None:

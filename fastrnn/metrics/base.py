@@ -48,6 +48,8 @@ class Metric(Configurable):
 
     # Keras's word for the better direction, "up" or "down", by which callbacks choose it.
     _direction: str | None = None
+    # The attributes that it counts in, beside variables: numbers and arrays, which add up, or None for nothing yet.
+    _counts: tuple[str, ...] = ()
 
     #: Whether steps that a mask leaves out of an output do not count in training and evaluation. As in Keras, they do
     #: in metrics that are no means of a function, as AUC or RootMeanSquaredError, and in a user's own.
@@ -131,6 +133,28 @@ class Metric(Configurable):
         """The variables of `add_variable`, then those of the metrics among the attributes."""
         return [*self._own(), *(variable for metric in self._inside() for variable in metric.variables)]
 
+    def counted(self) -> list[Any]:
+        """What was counted since the last reset, as numbers and arrays that those of other samples can be added to;
+        None where that is nothing.
+
+        Raises:
+            NotImplementedError: it counts in attributes of its own.
+        """
+        if not (self._counts or self._own() or any(True for _ in self._inside())):
+            raise NotImplementedError(f"metric {self.name!r}: counts in attributes of its own, which cannot be added "
+                                      "to those of other processes; count in variables, by add_variable")
+        inside = [count for metric in self._inside() for count in metric.counted()]
+        return [*(getattr(self, name) for name in self._counts), *(v.value.copy() for v in self._own()), *inside]
+
+    def recount(self, counts: Iterator[Any]) -> None:
+        """Set what was counted to the next of what `counted` gave."""
+        for name in self._counts:
+            setattr(self, name, next(counts))
+        for variable in self._own():
+            variable.assign(next(counts))
+        for metric in self._inside():
+            metric.recount(counts)
+
     def _own(self) -> list[MetricVariable]:
         if "_variables" not in vars(self):
             raise RuntimeError(f"{type(self).__name__}: call super().__init__() at the beginning of __init__()")
@@ -162,6 +186,8 @@ class Mean(Metric):
     >>> metric.result()
     1.5
     """
+
+    _counts: tuple[str, ...] = ("total", "count")
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -196,6 +222,8 @@ class Sum(Metric):
     >>> metric.result()
     6.0
     """
+
+    _counts: tuple[str, ...] = ("total",)
 
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers, saving, spellings
+from fastrnn import optimizers, ranks, saving, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -24,8 +24,9 @@ from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.serving.frozen import FOLD_BYTES, Frozen
 from fastrnn.spellings import OlderMethods, accepts
-from fastrnn.training import arguments, loop, steps
+from fastrnn.training import arguments, loop
 from fastrnn.training.added import Added
+from fastrnn.training.alone import team
 from fastrnn.training.data import Slices, check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
 from fastrnn.training.inner import adds_losses
@@ -280,9 +281,10 @@ class Model(OlderMethods, Network):
         (['loss', 'val_loss'], [0, 1, 2])
         """
         self._check_compiled("fit")
-        run = arguments.fit_arguments(
-            self, x, y, batch_size, epochs, validation_split, validation_data, shuffle, class_weight, sample_weight,
-            initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        with team().agreement("fit", self):
+            run = arguments.fit_arguments(
+                self, x, y, batch_size, epochs, validation_split, validation_data, shuffle, class_weight, sample_weight,
+                initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
         watchers = callbacks_of(self, callbacks, verbose, epochs, run.feed.steps, History())
         self.history = next(watcher for watcher in watchers.callbacks if isinstance(watcher, History))
         with Interruptible(self, watchers):
@@ -322,7 +324,8 @@ class Model(OlderMethods, Network):
         """
         self._check_compiled("evaluate")
         watch = Watch("evaluate")
-        feed = arguments.feed_of(self, x, y, sample_weight, batch_size, steps, "evaluate", watch)
+        with team().agreement("evaluate", self):
+            feed = arguments.feed_of(self, x, y, sample_weight, batch_size, steps, "evaluate", watch)
         watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
         with Interruptible(self, watchers):
             loop.evaluate(self, feed, watchers, watch)
@@ -356,18 +359,19 @@ class Model(OlderMethods, Network):
         >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
         (100, 1)
         """
-        if on_disk(x):
-            x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
-        if is_source(x):
-            feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
-        else:
-            inputs = self.prepare(x)
-            if len(inputs[0]) == 0:
-                shapes = self.compute_output_shape(*(x.shape for x in inputs))
-                every = shapes if isinstance(shapes, list) else [shapes]
-                return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
-            feed = arguments.array_feed(self, Batch(inputs, (), ()), batch_size, steps, "predict")
-            samples = len(inputs[0]) if steps is None else None
+        with team().agreement("predict", self):
+            if on_disk(x):
+                x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
+            if is_source(x):
+                feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
+            else:
+                inputs = self.prepare(x)
+                if len(inputs[0]) == 0:
+                    shapes = self.compute_output_shape(*(x.shape for x in inputs))
+                    every = shapes if isinstance(shapes, list) else [shapes]
+                    return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
+                feed = arguments.array_feed(self, Batch(inputs, (), ()), batch_size, steps, "predict")
+                samples = len(inputs[0]) if steps is None else None
         watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
         with Interruptible(self, watchers):
             outputs = loop.predict(self, feed, samples, watchers)
@@ -400,9 +404,12 @@ class Model(OlderMethods, Network):
         1.0
         """
         self._check_compiled("train_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
-        self.objective.reset()
-        steps.train_step(self, batch)
+        workers = team()
+        with workers.agreement("train_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
+        workers.reset(self.objective)
+        workers.train_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
     @accepts({})
@@ -429,9 +436,12 @@ class Model(OlderMethods, Network):
         {'loss': 1.0}
         """
         self._check_compiled("test_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
-        self.objective.reset()
-        steps.test_step(self, batch)
+        workers = team()
+        with workers.agreement("test_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
+        workers.reset(self.objective)
+        workers.test_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -498,6 +508,8 @@ class Model(OlderMethods, Network):
         ...
         Trainable params: 128 ...
         """
+        if print_fn is None and not ranks.is_first():
+            return
         (print_fn or print)("\n".join(self._summary(line_length, positions)))
 
     def _summary(self, line_length: int | None = None, positions: Sequence[float] | None = None) -> list[str]:

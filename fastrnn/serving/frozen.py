@@ -88,6 +88,11 @@ class Frozen:
         """
         files().save_frozen(self, filepath, overwrite)
 
+    @property
+    def name(self) -> str:
+        """That of the model."""
+        return self.network.name
+
     def __repr__(self) -> str:
         return f"<Frozen {self.network.name!r}, precision={self.precision}>"
 
@@ -127,8 +132,12 @@ class Frozen:
             x: inputs, `(samples, ...)`; several in a list or a dictionary.
             batch_size: samples a batch.
         """
-        xs = self.network.prepare(x)
         size = _count(batch_size, "predict batch_size")
+        if isinstance(x, np.ndarray) and 0 < len(x) <= size and (y := self.network.direct(x)) is not None:
+            return y
+        xs = self.network.prepare(x)
+        if 0 < len(xs[0]) <= size:
+            return self.network.pack(self.network.run(xs)[0])
         parts = [self.network.run([one[start:start + size] for one in xs])[0]
                  for start in range(0, max(1, len(xs[0])), size)]
         return self.network.pack([np.concatenate(outputs) for outputs in zip(*parts)])

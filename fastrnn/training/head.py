@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,14 @@ class Head:
                 counted = losses.masked_weight(weighted, mask)
                 for metric in metrics:
                     update(metric, y, output, counted if getattr(metric, "heeds_masks", False) else weighted)
+
+    def counted(self) -> list[Any]:
+        """What was counted since the last reset, to which that of other samples can be added."""
+        return [self._total, self._samples]
+
+    def recount(self, counts: Iterator[Any]) -> None:
+        """Set what was counted to the next of what `counted` gave."""
+        self._total, self._samples = next(counts), next(counts)
 
     def result(self) -> float:
         """The average loss, before its weight."""

@@ -93,6 +93,22 @@ class Objective:
             index = head.index
             head.update(y[index], outputs[index], weights[index], masks[index])
 
+    def counted(self) -> list[Any]:
+        """What was counted since the last `reset`, as numbers and arrays to which those of other samples can be added;
+        None where that is nothing.
+
+        Raises:
+            NotImplementedError: a metric counts in attributes of its own.
+        """
+        return [self._total, self.samples, *(count for one in (*self.heads, *self.metrics) for count in one.counted())]
+
+    def recount(self, counts: Sequence[Any]) -> None:
+        """Set what was counted to what `counted` gave."""
+        left = iter(counts)
+        self._total, self.samples = next(left), next(left)
+        for one in (*self.heads, *self.metrics):
+            one.recount(left)
+
     def values(self) -> list[Any]:
         """The averages, in the order of `names`: numbers, arrays of metrics that give some, and dictionaries."""
         return [self._loss(), *(_plain(one.result()) for one in self._averaged().values())]

@@ -78,7 +78,6 @@ ABSENT: dict[str, str] = {
     "applications": "pictures are not what this library is for",
     "device": "`set_num_threads`: everything runs on the CPU",
     "distillation": "a `Model` whose loss compares with a teacher's predictions",
-    "distribution": "`set_num_threads`",
     "dtype_policies": "`dtype=` of a layer",
     "export": "`saving.export_onnx`",
     "legacy": "`saving` reads Keras 2's files",

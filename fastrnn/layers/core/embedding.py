@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,22 @@ class Table(Variable):
         if self._grad is not None:
             self._grad += more
             self._touched[:] = 1
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of the rows where the gradient is not zero, and copies of these rows."""
+        if self._grad is None:
+            return np.zeros(0, np.intp), self.data[:0].copy()
+        touched = np.flatnonzero(self.touched_rows)
+        return touched, self._grad[touched]
+
+    def set_rows(self, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Let the gradient be the sum of parts as `rows` gives them, added in their order."""
+        gradient, touched = self.sparse_gradient()
+        gradient[touched != 0] = 0
+        touched.fill(0)
+        for indices, rows in parts:
+            gradient[indices] += rows
+            touched[indices] = 1
 
     def add_rows(self, other: Table) -> None:
         """Add the gradient that another call of this pass has, in the rows that it touched."""
