@@ -32,7 +32,7 @@ same bars where that closes no circle; imports for types alone count as well:
 `_core`, `arrays`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
 `activations`, `initializers`, `regularizers`, `constraints` | `layers` | `losses`, `metrics`, `optimizers` | `ops`,
 `tree`, `random`, `backend` | `training` | `callbacks` | `serving`, `distribution` | `models`, `saving` |
-`generation`, `preprocessing`, `utils`, `datasets`, `sklearn`
+`generation`, `preprocessing`, `utils`, `datasets`, `sklearn`, `capi`
 """
 ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
 #: Imports for types alone that point the other way.
