@@ -242,8 +242,12 @@ cdef int predict_last(StreamHandle* h, StreamMemory* m, long N, long T, const in
 cdef inline int capi_run(StreamMemory* m, const void* x, long N, long T, const int32_t* slots, const int32_t* lengths,
                          real* y) noexcept nogil:
     """All that it could want is room, of which there is enough for what was not refused."""
-    cdef const real* numbers = NULL if m.indices > 0 else <const real*>x
-    cdef const int* index = <const int*>x if m.indices > 0 else NULL
+    cdef const real* numbers = NULL
+    cdef const int* index = NULL
+    if m.indices > 0:
+        index = <const int*>x
+    else:
+        numbers = <const real*>x
     if stream_run(m, numbers, index, N, T, <const int*>slots, <const int*>lengths, y) != NO_FAILURE:
         return FASTRNN_MEMORY
     return FASTRNN_OK
