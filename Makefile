@@ -175,7 +175,7 @@ wheel: $(VENV)/.test
 	$(BIN)/python -m build
 	$(BIN)/python -c "import glob, os, zipfile; [path] = glob.glob('dist/*.whl'); size = os.path.getsize(path); \
 	    names = zipfile.ZipFile(path).namelist(); \
-	    extra = [n for n in names if not n.endswith(('.py', '.pyi', '.so', 'py.typed')) and '.dist-info/' not in n]; \
+	    extra = [n for n in names if not n.endswith(('.py', '.pyi', '.pxd', '.h', '.so', 'py.typed')) and '.dist-info/' not in n]; \
 	    print(f'{path}: {size / 1e6:.2f} MB, {len(names)} files'); \
 	    assert size < 3e6, 'a wheel is to be under 3 MB'; assert not extra, f'needless files in the wheel: {extra}'"
 	$(PYTHON) -m venv build/wheel/venv

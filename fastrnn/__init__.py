@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         activations,
         backend,
         callbacks,
+        capi,
         config,
         constraints,
         datasets,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         utils,
     )
     from fastrnn.backend import name_scope
+    from fastrnn.capi import get_include
     from fastrnn.config import DTypePolicy
     from fastrnn.graph.symbol import Symbol as KerasTensor
     from fastrnn.initializers import Initializer
@@ -54,16 +56,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
-    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks",
-    "config", "constraints", "datasets", "distribution", "generation", "get_num_threads", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
-    "regularizers", "saving", "serving", "set_num_threads", "show_config", "tree", "utils", "version",
+    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "capi",
+    "config", "constraints", "datasets", "distribution", "generation", "get_include", "get_num_threads", "initializers",
+    "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "serving", "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {
     "DTypePolicy": "config", "Initializer": "initializers", "Input": "layers", "InputSpec": "layers", "Layer": "layers",
     "Loss": "losses", "Metric": "metrics", "Model": "models", "Operation": "layers", "Optimizer": "optimizers",
-    "Regularizer": "regularizers", "Sequential": "models", "Variable": "layers.variable", "name_scope": "backend",
+    "Regularizer": "regularizers", "Sequential": "models", "Variable": "layers.variable", "get_include": "capi",
+    "name_scope": "backend",
 }  # fmt: skip
 
 #: What programs ask of Keras or TensorFlow, and fastrnn has not; and the way out.

@@ -31,7 +31,7 @@ same bars where that closes no circle; imports for types alone count as well:
 `_core`, `arrays`, `ranks`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
 `activations`, `initializers`, `regularizers`, `constraints` | `layers` | `losses`, `metrics`, `optimizers` | `ops`,
 `tree`, `random`, `backend` | `training` | `callbacks` | `serving` | `models`, `saving` | `generation`,
-`preprocessing`, `utils`, `datasets`, `sklearn` | `distribution`
+`preprocessing`, `utils`, `datasets`, `sklearn`, `capi` | `distribution`
 """
 ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
 #: Imports for types alone that point the other way.
