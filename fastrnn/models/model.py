@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers, ranks, saving, spellings
+from fastrnn import optimizers, ranks, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -565,22 +565,18 @@ class Model(OlderMethods, Network):
 
     def export(self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None,
                input_signature: Any = None) -> None:
-        """Write the model for other programs to predict with: as ONNX alone, see `fastrnn.saving.export_onnx`.
+        """Keras's way to other programs, which is another one here.
 
         Args:
-            filepath: of the file.
-            format: "onnx". Keras's other formats hold TensorFlow's, OpenVINO's, LiteRT's or PyTorch's programs.
-            verbose, input_signature: without effect; Keras programs pass them.
+            filepath, format, verbose, input_signature: Keras's.
 
         Raises:
-            ValueError: another format; it says how to come to one.
-            ImportError: the package onnx is not installed.
+            NotImplementedError: always; it says how to come to the format.
         """
-        if format != "onnx":
-            raise ValueError(f"{self}: export expected format='onnx', got {format!r}, which only the library that it "
-                             "belongs to writes; save the model as a .keras file, and export what keras.saving."
-                             "load_model gives")
-        saving.export_onnx(self, filepath)
+        way_out = ("fastrnn.saving.export_onnx(model, filepath) writes ONNX" if format == "onnx" else
+                   "save the model as a .keras file, and export what keras.saving.load_model gives, or write ONNX by "
+                   "fastrnn.saving.export_onnx(model, filepath)")
+        raise NotImplementedError(f"{self}: export does not write format {format!r}; {way_out}")
 
     # -- what the training asks -------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from fastrnn.optimizers.lion import Lion
 from fastrnn.optimizers.muon import Muon
 from fastrnn.optimizers.nadam import Nadam
 from fastrnn.optimizers.rmsprop import RMSprop
+from fastrnn.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from fastrnn.optimizers.sgd import SGD
 from fastrnn.registry import Registry, absent_from
 
@@ -38,6 +39,7 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "legacy",
@@ -48,7 +50,8 @@ __all__ = [
 if not TYPE_CHECKING:   # for a type checker an absent name is an error as it is
     __getattr__ = absent_from(__name__, __all__)
 
-_classes = [SGD, RMSprop, Adam, AdamW, Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, Muon, Nadam]
+_classes = [SGD, RMSprop, Adam, AdamW, Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, Muon, Nadam,
+            ScheduleFreeAdamW]
 _registry = Registry("optimizer", [], {cls.__name__.lower(): cls for cls in _classes}, module="keras.optimizers")
 _registry.objects.update({cls.__name__: cls for cls in _classes})
 for _cls in _classes:

@@ -112,7 +112,6 @@ ABSENT: dict[str, str] = {
     "optimizers.LossScaleOptimizer": "not needed: weights are float32 or float64",
     "optimizers.MultiOptimizer": "one optimizer; `trainable` chooses what it trains",
     "optimizers.OptimizerMap": "one optimizer; `trainable` chooses what it trains",
-    "optimizers.ScheduleFreeAdamW": "`AdamW` with `use_ema=True`",
     "callbacks.OrbaxCheckpoint": "`ModelCheckpoint` or `BackupAndRestore`",
     # utils
     "utils.Config": "`types.SimpleNamespace`",

@@ -35,6 +35,8 @@ CASES = [
     ("Lion", {"beta_1": 0.8, "beta_2": 0.7, "weight_decay": 0.1}),
     ("Lamb", {}),
     ("Lamb", {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "weight_decay": 0.1}),
+    ("ScheduleFreeAdamW", {}),
+    ("ScheduleFreeAdamW", {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "warmup_steps": 3, "weight_decay": 0.1}),
     ("Adafactor", {}),
     ("Adafactor", {"beta_2_decay": -0.6, "epsilon_1": 1e-3, "epsilon_2": 0.1, "clip_threshold": 0.5,
                    "relative_step": False, "weight_decay": 0.1}),

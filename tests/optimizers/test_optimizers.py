@@ -73,7 +73,7 @@ def test_a_quadratic_is_minimized(name, arguments):
     """Each optimizer finds the lowest point of (w - 3)^2, wherever weight decay does not pull it off."""
     arguments = {k: v for k, v in arguments.items() if k != "weight_decay" and "regularization" not in k}
     w = one(0.0 if name != "Lamb" else 0.1, 0.0)
-    rate = {"Adadelta": 100.0, "Adagrad": 2.0, "Adafactor": 0.5}.get(name, 0.1)
+    rate = {"Adadelta": 100.0, "Adagrad": 2.0, "Adafactor": 0.5, "ScheduleFreeAdamW": 1.0}.get(name, 0.1)
     falling = schedules.CosineDecay(rate, 400) if name != "Ftrl" else 2.0     # which divides by it
     optimizer = getattr(optimizers, name)(falling, **arguments)
     if name in ("AdamW", "Muon"):

@@ -19,7 +19,8 @@ OWN = {
     "Adam": {"amsgrad": True}, "AdamW": {"weight_decay": 0.1}, "Adagrad": {"initial_accumulator_value": 0.01},
     "Adadelta": {"rho": 0.8}, "Adamax": {"beta_1": 0.7}, "Nadam": {"beta_2": 0.9}, "Lion": {"beta_2": 0.8},
     "Ftrl": {"l1_regularization_strength": 0.01, "beta": 0.1}, "Lamb": {"beta_1": 0.8},
-    "Adafactor": {"clip_threshold": 0.5}, "Muon": {"exclude_layers": ["dense"], "nesterov": False},
+    "Adafactor": {"clip_threshold": 0.5}, "ScheduleFreeAdamW": {"warmup_steps": 2},
+    "Muon": {"exclude_layers": ["dense"], "nesterov": False},
 }
 OPTIONS = {
     "plain": {},
