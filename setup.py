@@ -20,7 +20,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-MACHINE = platform.machine().lower()
+# _PYTHON_HOST_PLATFORM: a build for another machine, as CPython's own build and sysconfig name it ("linux-aarch64").
+MACHINE = os.environ.get("_PYTHON_HOST_PLATFORM", platform.machine()).split("-")[-1].lower()
 if os.environ.get("ARCHFLAGS"):  # a macOS build for another architecture than this one
     MACHINE = os.environ["ARCHFLAGS"].split()[-1]
 # instruction set: (vector bytes, flags)

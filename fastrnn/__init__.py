@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         config,
         constraints,
         datasets,
+        distribution,
         generation,
         initializers,
         layers,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         random,
         regularizers,
         saving,
+        serving,
         tree,
         utils,
     )
@@ -55,9 +57,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
     "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "capi",
-    "config", "constraints", "datasets", "generation", "get_include", "get_num_threads", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
-    "regularizers", "saving", "set_num_threads", "show_config", "tree", "utils", "version",
+    "config", "constraints", "datasets", "distribution", "generation", "get_include", "get_num_threads", "initializers",
+    "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "serving", "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {
@@ -72,7 +74,6 @@ _INSTEAD = {
     "GradientTape": "train by fit or train_on_batch; add_loss in a call of your own adds to the loss",
     "StatelessScope": "layers change no state of their own when they are called",
     "device": "everything runs on the CPU; set_num_threads sets its threads",
-    "distribution": "train_on_batch in processes of your own",
     "function": "leave the decorator out: there is nothing to compile",
     "quantizers": "there is no quantized training",
 }

@@ -35,6 +35,7 @@ cdef extern from "simd/simd.h" nogil:
     int nonzeros(vf)
     vf vstep(vf)
     vf vinside(vf, real, real)
+    uint64_t denormals_state()
     uint64_t denormals_off()
     void denormals_restore(uint64_t)
     long singly(long)

@@ -12,6 +12,7 @@ cnp.import_array()
 
 include "base/arrays.pxi"
 include "base/threads.pxi"
+include "base/signals.pxi"
 include "base/blas.pxi"
 include "product/tile.pxi"
 include "base/activations.pxi"

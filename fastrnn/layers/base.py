@@ -14,6 +14,7 @@ from fastrnn.config import floatx
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.graph.symbol import NodesOf
+from fastrnn.layers import building
 from fastrnn.layers.calling import Calling
 from fastrnn.layers.own import takes_call
 from fastrnn.layers.variable import Variable
@@ -73,6 +74,8 @@ class Layer(Calling):
         super().__init_subclass__(**kwargs)
         if "call" in vars(cls) and "forward" not in vars(cls):
             takes_call(cls)
+        if "build" in vars(cls):
+            cls.build = building.whole(cls.build)   # type: ignore[method-assign]
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None,
                  activity_regularizer: Any = None, **legacy: Any) -> None:

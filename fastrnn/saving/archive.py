@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from typing import IO
 
-from fastrnn.saving.errors import MAX_COUNT, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_COUNT, ModelFileError, caused_by, check_name, shown
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")   # signature, lengths of name and extra field; what is between is elsewhere
 
@@ -63,7 +63,7 @@ class Archive:
             with zipfile.ZipFile(io.BufferedReader(View(data))) as archive:
                 members = archive.infolist()
         except Exception as error:  # what the standard library raises for a broken directory is of many kinds
-            raise ModelFileError(file, "", f"expected a zip archive: {shown(str(error))}") from None
+            raise caused_by(error, file, "", f"expected a zip archive: {shown(str(error))}") from None
         if len(members) > MAX_COUNT:
             raise ModelFileError(file, "", f"expected at most {MAX_COUNT} members, got {len(members)}")
         self._members: dict[str, zipfile.ZipInfo] = {}

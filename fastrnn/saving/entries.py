@@ -20,7 +20,7 @@ from fastrnn.layers.variable import hollow
 from fastrnn.registered import CustomObjectScope, known_objects
 from fastrnn.registry import Registry
 from fastrnn.saving.config import check_names
-from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, ModelFileError, caused_by, check_name, shown
 from fastrnn.saving.keras import legacy_config
 from fastrnn.saving.keras.legacy_operations import with_operations
 
@@ -262,4 +262,4 @@ class Entry:
         except ModelFileError:
             raise
         except Exception as error:  # whatever the values of a file can provoke in what they are arguments of
-            raise ModelFileError(self.file, self.place, str(error)[:1000] or type(error).__name__) from None
+            raise caused_by(error, self.file, self.place, str(error)[:1000] or type(error).__name__) from None

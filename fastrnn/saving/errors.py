@@ -39,6 +39,15 @@ class ModelFileError(ValueError):
         return type(self), (self.file, self.place, self.problem)
 
 
+class ModelMemoryError(ModelFileError, MemoryError):
+    """There is not the memory that a model file asks for, be it a hostile file or a small machine."""
+
+
+def caused_by(error: Exception, file: str, place: str, problem: str) -> ModelFileError:
+    """The error of a file for an error that its values have provoked elsewhere."""
+    return (ModelMemoryError if isinstance(error, MemoryError) else ModelFileError)(file, place, problem)
+
+
 def _line(text: str) -> str:
     """A text, parts of which other libraries took from a file, as one line that is not without end."""
     line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:_MAX_PROBLEM])

@@ -14,7 +14,7 @@ from fastrnn import losses, metrics, optimizers, runtime
 from fastrnn.registered import get_registered_name, known_objects
 from fastrnn.saving import locations
 from fastrnn.saving.config import check_names
-from fastrnn.saving.errors import ModelFileError, shown
+from fastrnn.saving.errors import ModelFileError, caused_by, shown
 from fastrnn.saving.tensors import Tensor, check_fits, values
 
 #: How Keras 2's older optimizers end the names of what they keep for a variable.
@@ -100,7 +100,7 @@ def compile_model(model: Any, config: Any, file: str, custom_objects: Mapping[st
         )
     except Exception as error:  # whatever the values of a file can provoke in what they are arguments of
         hint = "load the model without it by compile=False"
-        raise ModelFileError(file, "compile", f"{str(error)[:500]}; {hint}") from None
+        raise caused_by(error, file, "compile", f"{str(error)[:500]}; {hint}") from None
 
 
 def _loss(config: Any, custom: Objects) -> Any:

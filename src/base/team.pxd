@@ -18,6 +18,8 @@ cdef extern from "base/wait.h" nogil:
     long load_acquire(long*)
     void store_release(long*, long)
     long add_fetch(long*, long)
+    long long load_relaxed(const long long*)
+    void store_relaxed(long long*, long long)
     bint exchange_if(long*, long, long)
 
 cdef extern from "pythread.h" nogil:
@@ -25,6 +27,7 @@ cdef extern from "pythread.h" nogil:
     PyThread_type_lock PyThread_allocate_lock()
     int PyThread_acquire_lock(PyThread_type_lock, int)
     void PyThread_release_lock(PyThread_type_lock)
+    unsigned long PyThread_get_thread_ident()
     unsigned long PyThread_start_new_thread(void (*)(void*) noexcept, void*)
 
 ctypedef void (*Part)(void* call, long i, long team) noexcept nogil
@@ -83,6 +86,7 @@ cdef struct Posted:
 cdef struct Team:
     long started            # helpers, from the first on
     long lost               # they are in the parent process, and there will be none here
+    unsigned long main_thread   # that Python runs handlers of signals on
     int (*grow)(long helpers) except -1
     long long patience      # -1; or, for tests, ns that a thread waits for another in any case
     long long penalty       # ns of the last one
@@ -93,19 +97,21 @@ cdef struct Team:
 
 cdef inline long long patience_of(const Team* t, long long work) noexcept nogil:
     """ns after which a thread that has `work` multiply-adds to do, in a team on free cores, is late."""
-    if t.patience >= 0:
-        return t.patience
+    cdef long long patience = load_relaxed(&t.patience)
+    if patience >= 0:
+        return patience
     return HOT_NS + work // WORK_PER_NS
 
 
 cdef inline void crowded(Team* t) noexcept nogil:
     """Other processes want the cores: have calls run alone for a while."""
-    cdef long long time = clock_ns()
-    if time > t.alone_until + max(<long long>PROBATION_NS, t.penalty):
-        t.penalty = FIRST_PENALTY
-    elif time > t.alone_until:
-        t.penalty = min(<long long>LONGEST_PENALTY * 1000000000, GROWTH * t.penalty)
-    t.alone_until = time + t.penalty
+    cdef long long time = clock_ns(), penalty = load_relaxed(&t.penalty), until = load_relaxed(&t.alone_until)
+    if time > until + max(<long long>PROBATION_NS, penalty):
+        penalty = FIRST_PENALTY
+    elif time > until:
+        penalty = min(<long long>LONGEST_PENALTY * 1000000000, GROWTH * penalty)
+    store_relaxed(&t.penalty, penalty)
+    store_relaxed(&t.alone_until, time + penalty)
 
 
 cdef inline long available(Team* t, long wanted, long long work) except -1:
@@ -123,10 +129,10 @@ cdef inline long at_hand(Team* t, long wanted, long long work) noexcept nogil:
     if wanted <= 1 or t.lost:
         return 1
     wanted = min(wanted, <long>MOST_HELPERS + 1)
-    if t.patience < 0 and t.penalty > 0 and clock_ns() < t.alone_until:
+    if load_relaxed(&t.patience) < 0 and load_relaxed(&t.penalty) > 0 and clock_ns() < load_relaxed(&t.alone_until):
         return 1
     follows = calls_follow(t)
-    for k in range(t.started):
+    for k in range(load_acquire(&t.started)):
         if count == wanted:
             break
         count += is_at_hand(t, &t.helpers[k], work, follows)
@@ -136,10 +142,10 @@ cdef inline long at_hand(Team* t, long wanted, long long work) noexcept nogil:
 cdef inline bint is_at_hand(Team* t, Helper* h, long long work, bint follows) noexcept nogil:
     """Whether a helper is there for so much work. One that sleeps through less is woken for what comes next."""
     cdef long state = load_acquire(&h.state)
-    while t.patience > 0 and state == ABSENT:
+    while load_relaxed(&t.patience) > 0 and state == ABSENT:
         give_way()
         state = load_acquire(&h.state)
-    if state == ASLEEP and work < WAKE_WORK and t.patience < 0:
+    if state == ASLEEP and work < WAKE_WORK and load_relaxed(&t.patience) < 0:
         if follows and exchange_if(&h.state, ASLEEP, ABSENT):
             wake(t, h)
         return False
@@ -148,8 +154,8 @@ cdef inline bint is_at_hand(Team* t, Helper* h, long long work, bint follows) no
 
 cdef inline bint calls_follow(Team* t) noexcept nogil:
     """Whether calls come so soon after each other that a helper who was awake would not fall asleep between them."""
-    cdef long long time = clock_ns(), before = t.last_wanted
-    t.last_wanted = time
+    cdef long long time = clock_ns(), before = load_relaxed(&t.last_wanted)
+    store_relaxed(&t.last_wanted, time)
     return time - before < WATCH_NS
 
 
@@ -159,7 +165,8 @@ cdef inline void wake(Team* t, Helper* h) noexcept nogil:
     cdef long long start = clock_ns()
     h.cpu = this_cpu()
     PyThread_release_lock(h.bed)
-    if clock_ns() - start > LATE_NS and (before < 0 or times_interrupted() > before) and t.patience < 0:
+    if clock_ns() - start > LATE_NS and (before < 0 or times_interrupted() > before) \
+            and load_relaxed(&t.patience) < 0:
         crowded(t)
 
 
@@ -237,6 +244,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     may_leave: return False before helpers that are late; both belong to them then until job.unfinished is 0.
     """
     cdef Posted posted[MOST_HELPERS]
+    cdef long long patience = load_relaxed(&t.patience)
     cdef long count = 0, k, came = 0
     cdef bint asleep, woken = False
     job.part = part
@@ -246,7 +254,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
     job.team = team
     if at_once and team > 2:
         job.team = 0            # of two threads, the helper knows by being there that both are
-    for k in range(t.started):
+    for k in range(load_acquire(&t.started)):
         if count == team - 1:
             break
         if claim(&t.helpers[k], job, count + 1, &asleep):
@@ -255,7 +263,7 @@ cdef inline bint share_out(Team* t, Job* job, Part part, void* call, long team, 
             woken = woken or asleep
     if at_once:
         for k in range(count):
-            if begins(&posted[k], t.patience if t.patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
+            if begins(&posted[k], patience if patience >= 0 else (WAKE_NS if woken else HOT_NS)) \
                     or not take_back(job, &posted[k]):
                 came += 1
                 if job.team == 0:

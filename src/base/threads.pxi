@@ -15,15 +15,19 @@ cdef struct Barrier:
     long apart[15]          # the two counters on cache lines of their own
     long generation         # meetings that are over
     bint alone              # from the last meeting on, thread 0 goes on alone
-    bint late               # someone has waited longer than a thread on a free core needs
+    long long late          # someone has waited longer than a thread on a free core needs
     bint left               # thread 0 did not wait any longer
+    bint ended              # the call is over before its end: see signals.pxi
+    long* ends              # what says so, or NULL
     long long patience      # ns
 
 
 cdef inline void start_barrier(Barrier* b, long long work) noexcept nogil:
     """work: multiply-adds of a thread between two meetings; -1: none can go on alone."""
     b.arrived = b.generation = 0
-    b.alone = b.late = b.left = False
+    b.alone = b.left = b.ended = False
+    b.late = 0
+    b.ends = NULL
     b.patience = patience_of(TEAM, work) if work >= 0 else FOREVER
 
 
@@ -47,11 +51,12 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
     all_there = (generation + 1) * team
     arrived = add_fetch(&b.arrived, 1)
     if arrived == all_there or arrived == all_there + LEFT:
-        b.alone = b.late or arrived > all_there
+        b.alone = load_relaxed(&b.late) != 0 or arrived > all_there
+        b.ended = b.ends != NULL and load_acquire(b.ends)       # one says it for all: none goes on to wait for others
         store_release(&b.generation, generation + 1)
         return 1 if b.alone else team
     if b.patience == 0:
-        b.late = True
+        store_relaxed(&b.late, 1)
         if may_leave and leaves(b, all_there):
             return 0
     while load_acquire(&b.generation) == generation:
@@ -62,7 +67,7 @@ cdef inline long meet(Barrier* b, long team, bint may_leave) noexcept nogil:
         if start == 0:
             start = clock_ns()
         elif clock_ns() - start > b.patience:
-            b.late = True
+            store_relaxed(&b.late, 1)
             if may_leave and leaves(b, all_there):
                 return 0
         give_way()
@@ -83,12 +88,16 @@ cdef struct Share:
 
 
 cdef inline bint meets(Barrier* b, Share* s, long team, long P) noexcept nogil:
-    """Meet the others of a team; False if this thread is to leave. If they all are, thread 0 goes on alone from here on, and
-    where units were shared it has all P vectors of them."""
+    """Meet the others of a team; False if this thread is to leave. If a thread was late, thread 0 goes on alone from here on,
+    and where units were shared it has all P vectors of them; if the call has ended, all leave."""
     cdef long came = meet(b, team, s.may_leave)
-    if team == 1 or came > 1:
+    if team == 1:
         return True
-    if came == 0 or s.i > 0:
+    if came == 0 or b.ended:
+        return False
+    if came > 1:
+        return True
+    if s.i > 0:
         return False
     s.threads = 1
     if s.team > 1:

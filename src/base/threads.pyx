@@ -4,6 +4,8 @@ They are one OpenMP team that stays in its region, so that no call has to wait f
 thread, also for one that other processes keep from running. So OpenMP places the threads and sizes their stacks, as its
 variables say, and nothing more. src/base/team.pxd says how a call shares its work with them.
 """
+import threading
+
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, threadid
 from team cimport *
@@ -28,6 +30,7 @@ cdef long group_count = 0
 
 the_team.patience = -1
 the_team.grow = grow
+the_team.main_thread = threading.main_thread().ident
 team = PyCapsule_New(&the_team, "fastrnn._core.threads.team", NULL)
 OPENMP = HAVE_OPENMP
 
@@ -48,7 +51,7 @@ cdef int grow(long helpers) except -1:
     # If the system refuses it, its helpers stay absent, and calls go on without them.
     PyThread_start_new_thread(serve, &groups[group_count])
     group_count += 1
-    the_team.started = helpers
+    store_release(&the_team.started, helpers)
     return 0
 
 
@@ -136,12 +139,14 @@ def at_hand():
 def set_patience(long long ns=-1):
     """For tests: how long a thread waits for another of its team before it goes on alone. 0: not at all; more: calls also wait
     until all helpers have started; -1: as the work says. It changes no result."""
-    the_team.patience = ns
+    store_relaxed(&the_team.patience, ns)
 
 
 def after_fork():
-    """A child has none of its parent's helpers, and gets none of its own: OpenMP's state is its parent's."""
+    """A child has none of its parent's helpers, and gets none of its own: OpenMP's state is its parent's. Its main thread is
+    the one that forked."""
     cdef long k
+    the_team.main_thread = threading.get_ident()
     the_team.lost = the_team.lost or the_team.started > 0
     for k in range(the_team.started):
         the_team.helpers[k].state = ABSENT

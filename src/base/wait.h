@@ -84,6 +84,9 @@ static inline void leave_cpu(int cpu) { (void)cpu; }
 
 #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+/* Of what threads tell each other with nothing else depending on it. */
+#define load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define add_fetch(p, v) __atomic_add_fetch(p, v, __ATOMIC_ACQ_REL)
 static inline int exchange_if(long *p, long from, long to) { /* whether *p was `from`, and is `to` now */
   return __atomic_compare_exchange_n(p, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

@@ -41,7 +41,7 @@ cdef void blas_part(const Gradients* d, const Outer* o, long t0, long t1, int g,
     cdef long rows[PART_SUM]
     cdef long t = t0, n = 0, K, lda, ldz
     cdef bint first = t1 == d.T
-    while t < t1 or (first and t1 == 0):
+    while (t < t1 or (first and t1 == 0)) and not ends(d.watch):
         K = next_cells(d.mask, d.mask_n, d.mask_t, &t, &n, t1, 0, d.N, PART_SUM, times, rows)
         a = gathered(d, o.a + m0, o.a_n, o.a_t, m1 - m0, K, times, rows, scratch, &lda)
         z = gathered(d, first_row(d, t0) + o.block[g] * d.HP + j0, d.J, d.N * d.J, j1 - j0, K, times, rows,

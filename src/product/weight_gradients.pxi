@@ -19,6 +19,7 @@ cdef struct Gradients:
     const unsigned char* mask   # (N, T) or NULL: 0 is a masked step, which no sum has
     long mask_n, mask_t
     bint from_zero              # before the first step the state is zeros
+    Watch* watch                # the call's, or NULL
 
 
 cdef struct Outer:
@@ -138,7 +139,7 @@ cdef void outer_product(const Gradients* d, const Outer* o, long t0, long t1, lo
     cdef Cells* now = &blocks[0]
     cdef Cells* next = &blocks[1]
     cdef Ahead ahead
-    cdef long t = t0, n = o.n0, v, columns, wide = full_width()
+    cdef long t = t0, n = o.n0, v, columns, wide = full_width(), done = 0
     cdef bint first = t1 == d.T, zeros, this_one, other_one, stored = not first, other_stored = stored or other == NULL
     cdef const real* dz = first_row(d, t0)
     if other != NULL:
@@ -156,6 +157,11 @@ cdef void outer_product(const Gradients* d, const Outer* o, long t0, long t1, lo
         take_cells(d, o, &t, &n, t1, next)
         ahead.cells = next
         ahead.k = ahead.tile = 0
+        done += now.K * (s1 - s0) * MR * (v1 - v0) * VL
+        if done >= LOOK_WORK:
+            done = 0
+            if ends(d.watch):
+                return
         m0 = min(o.M, s0 * MR)
         while True:
             m1 = min(end, m0 + a_columns())

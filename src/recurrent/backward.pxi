@@ -1,9 +1,10 @@
 # The backward pass over all time steps with all gradients, of one layer or of two at once.
 
 cdef bint steps_back(const Rnn* p, bint dh0, long chunk, long t0, long t1, Share* s, Barrier* barrier) noexcept nogil:
-    """A share's dz and dx of steps t0 to t1; dh0: whether that is asked for. False if the thread left."""
+    """A share's dz and dx of steps t0 to t1; dh0: whether that is asked for. False if the thread left before
+    the end."""
     cdef const Cell* cell = p.cell
-    cdef long t, end, K
+    cdef long t, end, K, between = steps_between_looks(3 * step_work(p), s.threads), look = t1 - between
     cdef int phase
     cdef const real* UT
     cdef Step step
@@ -12,6 +13,10 @@ cdef bint steps_back(const Rnn* p, bint dh0, long chunk, long t0, long t1, Share
         t1 = max(t0, end - chunk)
         t = end
         while t > t1:
+            if t == look:
+                look -= between
+                if ends(p.watch) and s.team == 1:
+                    return False
             t -= 1
             step = step_at(p, t)
             UT = p.UT
@@ -46,6 +51,7 @@ cdef Gradients gradients_of(const Rnn* p) noexcept nogil:
     d.mask_n = p.mask_n
     d.mask_t = p.mask_t
     d.from_zero = p.from_zero
+    d.watch = NULL
     return d
 
 
@@ -194,7 +200,8 @@ cdef void backward_part(void* call, long i, long team) noexcept nogil:
 
 cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
     """Thread s.i's part of the backward pass. Threads that share rows meet where the weights' gradients are sums over the rows
-    of all; from where one was late, thread 0 does every thread's rows by turns."""
+    of all; from where one was late, thread 0 does every thread's rows by turns. Where the call ends before its end, each
+    goes to where the others meet it."""
     cdef bint split = f.how.split_units and f.p.cell.has_recurrent_kernel
     cdef bint apart = f.how.split_units and not split       # they share units, and need nothing of each other at each step
     cdef Share rows
@@ -213,7 +220,7 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
             input_gradient(&f.p, t0 + share(t1 - t0, s.i, s.threads), t0 + share(t1 - t0, s.i + 1, s.threads), 0, f.p.N)
         if f.products > 0:
             weights_share(&f.dz, f.outer, f.products, f.groups, t0, t1, s.i, s.threads, f.work + s.i * f.per_thread)
-        if t0 == 0:
+        if t0 == 0 or (together(f, s) == 1 and load_acquire(&f.p.watch.ended)):
             break
         if not meets(&f.barrier, s, together(f, s), f.p.P):     # their dz makes room for that of the steps before
             return
@@ -221,6 +228,8 @@ cdef void all_steps_back(Backward* f, Share* s, long team) noexcept nogil:
     if (f.products > 0 and f.groups > 1) or f.dpeephole != NULL:
         if not meets(&f.barrier, s, s.threads, f.p.P):
             return
+    if load_acquire(&f.p.watch.ended):
+        return
     if f.products > 0 and f.groups > 1:
         add_sums(&f.p, f.dW, f.dU, f.db, f.biases, f.sums, s.i, s.threads)
     if f.dpeephole != NULL:
@@ -254,9 +263,13 @@ cdef int run_backward(Backward* f, Backward* other, long threads) except -1:
     cdef long team
     cdef bint blas = False
     cdef Pair pair
+    cdef Watch watch
+    start_watch(&watch)
     both[0] = f
     both[1] = other
     for k in range(calls):
+        both[k].p.watch = both[k].dz.watch = &watch
+        both[k].barrier.ends = &watch.ended
         blas = blas or (both[k].products > 0 and (both[k].outer[0].blas or both[k].outer[1].blas))
         work += 3 * call_work(both[k].p.cell, both[k].p.N, both[k].p.T, both[k].p.D, both[k].p.H, both[k].p.from_zero)
     blas = blas_enter(blas)
@@ -264,13 +277,16 @@ cdef int run_backward(Backward* f, Backward* other, long threads) except -1:
         for j in range(both[k].products):
             both[k].outer[j].blas = blas and both[k].outer[j].blas
     team = pair_team(calls, threads, work)
-    with nogil:
-        if team > 1:
-            pair.part = backward_part
-            pair.first = f
-            pair.second = other
-            run_parts(pair_part, &pair, team, True, work)
-        else:
-            for k in range(calls):
-                run_parts(backward_part, both[k], both[k].how.team, True, work)
-    blas_leave(blas)
+    try:
+        with nogil:
+            if team > 1:
+                pair.part = backward_part
+                pair.first = f
+                pair.second = other
+                run_parts(pair_part, &pair, team, True, work)
+            else:
+                for k in range(calls):
+                    run_parts(backward_part, both[k], both[k].how.team, True, work)
+        return finish_watch(&watch)
+    finally:
+        blas_leave(blas)

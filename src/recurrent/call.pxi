@@ -72,6 +72,7 @@ cdef Rnn problem(const Cell* cell, long N, long T, long D, long H, int activatio
     p.x = p.W = p.U = p.b = p.b_recurrent = p.peephole = p.x_drop = p.h_drop = p.dy = p.WT = p.UT = NULL
     p.near = p.y = p.dz = p.dx = p.dh = p.du = p.dc = p.dpeephole = NULL
     p.mask = NULL
+    p.watch = NULL
     p.index = p.slots = NULL
     p.folded = NULL
     p.index_n = p.index_t = 0

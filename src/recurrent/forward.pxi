@@ -22,6 +22,7 @@ cdef bint all_steps(const Rnn* p, const real* h0, const real* c0, long chunk, co
                     Barrier* everyone, Barrier* barrier) noexcept nogil:
     """False if the thread left before the end."""
     cdef long t, ahead = 0      # steps up to here are projected
+    cdef long between = steps_between_looks(step_work(p), s.threads), look = between
     cdef int phase
     cdef real memory[(BLOCK + 1) * LARGEST_VL]
     cdef Block block
@@ -42,6 +43,12 @@ cdef bint all_steps(const Rnn* p, const real* h0, const real* c0, long chunk, co
                 meet(everyone, s.threads, False)
                 blas_project(p, w, t, ahead, s.i, s.threads)
                 meet(everyone, s.threads, False)
+                if everyone.ended:
+                    return False
+        if t == look:
+            look += between
+            if ends(p.watch) and s.team == 1 and (w == NULL or s.threads == 1):
+                return False
         step = step_at(p, t)
         block.turned = t % 2 == 1
         for phase in range(p.cell.phases):
@@ -166,28 +173,32 @@ cdef int run_forward(Forward* f, Forward* other, long threads, object arrays) ex
     cdef long team
     cdef bint blas = False
     cdef Pair pair
+    cdef Watch watch
+    start_watch(&watch)
     both[0] = f
     both[1] = other
     for k in range(calls):
+        both[k].p.watch = &watch
+        both[k].barrier.ends = both[k].everyone.ends = &watch.ended
         blas = blas or both[k].blas
         work += call_work(both[k].p.cell, both[k].p.N, both[k].p.T, both[k].p.D, both[k].p.H, both[k].p.from_zero)
     blas = blas_enter(blas)
     for k in range(calls):
         if not (blas and both[k].blas):
             both[k].w = NULL
-    if calls == 1 and f.how.team > 1 and f.meets and not f.p.training and f.w == NULL:
-        run_split(f, work, arrays)
+    try:
+        if calls == 1 and f.how.team > 1 and f.meets and not f.p.training and f.w == NULL:
+            return run_split(f, work, arrays)
+        team = pair_team(calls, threads, work)
+        with nogil:
+            if team > 1:
+                pair.part = forward_part
+                pair.first = f
+                pair.second = other
+                run_parts(pair_part, &pair, team, True, work)
+            else:
+                for k in range(calls):
+                    run_parts(forward_part, both[k], both[k].how.team, both[k].meets or both[k].w != NULL, work)
+        return finish_watch(&watch)
+    finally:
         blas_leave(blas)
-        return 0
-    team = pair_team(calls, threads, work)
-    with nogil:
-        if team > 1:
-            pair.part = forward_part
-            pair.first = f
-            pair.second = other
-            run_parts(pair_part, &pair, team, True, work)
-        else:
-            for k in range(calls):
-                run_parts(forward_part, both[k], both[k].how.team, both[k].meets or both[k].w != NULL, work)
-    blas_leave(blas)
-    return 0

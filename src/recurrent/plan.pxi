@@ -25,6 +25,11 @@ cdef inline long long call_work(const Cell* cell, long N, long T, long D, long H
     return <long long>N * (T * (D + H) - (H if from_zero else 0)) * cell.gates * H
 
 
+cdef inline long long step_work(const Rnn* p) noexcept nogil:
+    """Multiply-adds of a step."""
+    return call_work(p.cell, p.N, 1, p.D, p.H, False)
+
+
 cdef Plan plan(const Cell* cell, long N, long T, long D, long H, bint from_zero, long threads) noexcept nogil:
     cdef Plan p
     cdef long G = cell.gates

@@ -62,6 +62,46 @@ cdef class RecurrentRunner(Runner):
 
     # inference -------------------------------------------------------------------------------------------------------
 
+    def packed(self):
+        """What calls of inference read of the weights, as the kernels have it, for `take_packed`: read-only arrays."""
+        cdef Packed p
+        pack_changed(self)
+        return [p.view() for p in (self.W, self.U, self.b, self.peephole) if p is not None]
+
+    def take_packed(self, list packed not None):
+        """Read the weights where `packed` of this layer's runner has left them, of the same kernels."""
+        cdef long G = self.cell.gates, P = (self.H + VL - 1) // VL
+        cdef list parts = [p for p in (self.W, self.U, self.b, self.peephole) if p is not None]
+        cdef Packed p
+        cdef ndarray array
+        if len(packed) != len(parts):
+            raise ValueError(f"kernel argument 'packed': expected {len(parts)} arrays, got {len(packed)}")
+        for p, array in zip(parts, packed):
+            if p is self.W:
+                p.take(array, self.D * G * P * VL)
+            elif p is self.U:
+                p.take(array, self.H * G * P * VL)
+            elif p is self.b:
+                p.take(array, (2 * G + 1) * P * VL)
+            else:
+                p.take(array, self.cell.peepholes * P * VL)
+
+    def folded_table(self):
+        """What `fold` has computed, read-only, for `take_folded`; or None."""
+        if self.table is None:
+            return None
+        view = self.folded[self.folded_at - <real*>cnp.PyArray_DATA(self.folded):][
+            :self.folded_size(extent(self.table, 0)) // <long>sizeof(real)]
+        view.setflags(write=False)
+        return view
+
+    def take_folded(self, ndarray table not None, ndarray folded not None):
+        """As `fold`, of what it computed before."""
+        matrix(table, extent(table, 0), self.D, "table")
+        self.folded_at = <real*>packed_at(folded, self.folded_size(extent(table, 0)) // <long>sizeof(real))
+        self.folded = folded
+        self.table = table
+
     def fold(self, ndarray table not None, long threads):
         """Compute b + x W once for each row x of a table (V, D). Calls of inference whose input is rows of that table
         read the sums from then on, to the same bits; neither the table nor the weights may change."""
@@ -162,6 +202,7 @@ cdef class RecurrentRunner(Runner):
             if index is not None:
                 raise ValueError("kernel argument 'index': training takes the rows themselves")
             carve(&f.p, tape.begin(f, x, mask, x_drop, h_drop), h_drop is not None)
+            call.tape = tape
             call.memory = tape.memory
         call.runner = self
         call.arrays = (x, index, mask, h0, c0, y, h_drop)
@@ -210,11 +251,11 @@ cdef class RecurrentTape:
     cdef public bint given      # the caller's mark: the first states were inputs, whose gradients are wanted
 
     cdef real* begin(self, Forward* f, ndarray x, ndarray mask, ndarray x_drop, ndarray h_drop) except NULL:
-        """A forward pass fills it. Returns where."""
+        """A forward pass is to fill it. Returns where."""
         if self.memory is None or cnp.PyArray_DIM(self.memory, 0) < f.tape:
             self.memory = None          # before there is a larger one
             self.memory = buffer(f.tape)
-        self.cell = f.p.cell
+        self.cell = NULL
         self.D = f.p.D
         self.H = f.p.H
         self.x = x
@@ -263,7 +304,8 @@ cdef class ForwardCall(RecurrentCall):
 
     cdef Forward f
     cdef RecurrentRunner runner
-    cdef ndarray memory         # the tape of training
+    cdef RecurrentTape tape     # of training
+    cdef ndarray memory         # it has
     cdef readonly list final    # the final states that are wanted, (N, H)
     cdef readonly long tape_size    # elements that it takes beside its arrays
 
@@ -276,10 +318,19 @@ cdef class ForwardCall(RecurrentCall):
         if other is not None and other.memory is None:
             second = other.runner.borrow(&other.f)
         run_forward(&self.f, NULL if other is None else &other.f, threads, (self, other))
+        self.fill()
+        if other is not None:
+            other.fill()
         if tape is not None:
             self.runner.idle.append(tape)
         if second is not None:
             other.runner.idle.append(second)
+
+    cdef int fill(self) except -1:
+        """The tape of training is filled: a call that has ended before its end leaves none."""
+        if self.tape is not None:
+            self.tape.cell = self.f.p.cell
+        return 0
 
 
 cdef class BackwardCall(RecurrentCall):

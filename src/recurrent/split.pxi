@@ -7,6 +7,7 @@ cdef class Lent:
 
     cdef Forward f
     cdef Job job
+    cdef Watch watch
     cdef ndarray tape
     cdef ndarray index          # a copy: the caller's may name other rows, unchecked ones, when a late thread reads it
     cdef object arrays          # that f points into
@@ -61,15 +62,21 @@ cdef int run_split(Forward* f, long long work, object arrays) except -1:
     lent.arrays = arrays
     lent.f = f[0]
     lent.f.may_leave = True
+    lent.watch = f.p.watch[0]
+    lent.f.p.watch = &lent.watch
+    lent.f.barrier.ends = &lent.watch.ended
     if f.p.index != NULL:
         copy_index(lent)
     carve(&lent.f.p, <real*>cnp.PyArray_DATA(lent.tape), f.p.h_drop != NULL)
-    with nogil:
-        whole = share_out(TEAM, &lent.job, forward_part, &lent.f, f.how.team, True, work, True)
-        if lent.f.barrier.left:
-            forward_part(f, 0, 1)
-    if whole:
-        give_back(lent)
-    else:
-        late_lents.append(lent)
-    return 0
+    try:
+        with nogil:
+            whole = share_out(TEAM, &lent.job, forward_part, &lent.f, f.how.team, True, work, True)
+            if lent.f.barrier.left and not lent.watch.ended:
+                forward_part(f, 0, 1)
+        finish_watch(&lent.watch)
+        return finish_watch(f.p.watch)
+    finally:
+        if whole:
+            give_back(lent)
+        else:
+            late_lents.append(lent)

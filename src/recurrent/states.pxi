@@ -39,6 +39,7 @@ cdef struct Rnn:
     long near_slots, near_rows
     real* near                  # of a region: h [2][rows][HP] and hu [2][rows][HP], of this step and the next, c [rows][HP];
                                 # NULL if these are on the tape
+    Watch* watch                # the call's
     # backward only
     long dz_slots
     real* dz                    # [dz_slots][N][J]

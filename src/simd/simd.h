@@ -209,20 +209,27 @@ SIMD vf vcopysign(vf x, vf sign) { return from_bits(as_bits(x) | (as_bits(sign) 
 SIMD vf vstep(vf x) { return from_bits((x > 0) & as_bits(vset1(1))); }
 SIMD vf vinside(vf x, real low, real high) { return from_bits((x > low) & (x < high) & as_bits(vset1(1))); }
 
-/* Flush denormals to zero in this thread; returns what restores the state. */
-SIMD uint64_t denormals_off(void) {
+/* This thread's floating-point mode. */
+SIMD uint64_t denormals_state(void) {
 #if defined(__SSE2__)
-  uint64_t old = _mm_getcsr();
-  _mm_setcsr((unsigned)old | 0x8040);
-  return old;
+  return _mm_getcsr();
 #elif defined(__aarch64__)
-  uint64_t old;
-  __asm__ volatile("mrs %0, fpcr" : "=r"(old));
-  __asm__ volatile("msr fpcr, %0" : : "r"(old | (1u << 24)));
-  return old;
+  uint64_t state;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+  return state;
 #else
   return 0;
 #endif
+}
+/* Flush denormals to zero in this thread; returns what restores the state. */
+SIMD uint64_t denormals_off(void) {
+  uint64_t old = denormals_state();
+#if defined(__SSE2__)
+  _mm_setcsr((unsigned)old | 0x8040);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" : : "r"(old | (1u << 24)));
+#endif
+  return old;
 }
 SIMD void denormals_restore(uint64_t old) {
 #if defined(__SSE2__)

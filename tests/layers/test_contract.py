@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, MinGRU, deserialize, serialize
+from fastrnn.layers import GRU, LSTM, Activation, Bidirectional, Dense, Layer, MinGRU, deserialize, serialize
 from fastrnn.layers.preprocessing.base import Preparing
 from fastrnn.layers.recurrent.cell import Cell
 from fastrnn.layers.table import registry
@@ -128,6 +128,32 @@ def test_every_layer_has_a_recipe():
     for name, forms in RECIPES.items():
         for recipe in forms.values():
             assert type(recipe.make()).__name__ == name
+
+
+@every_layer
+def test_a_build_that_fails_leaves_nothing(recipe, monkeypatch):
+    """Whichever weight cannot be made, the next try makes them all, once."""
+    expected = [(w.name, w.shape) for w in built(recipe).weights]
+    add_weight = Layer.add_weight
+    for most in range(len(expected)):
+        layer, made = recipe.make(), []
+        if layer.built:
+            return
+
+        def limited(self, *arguments, made=made, most=most, **options):
+            if len(made) == most:
+                raise MemoryError
+            made.append(add_weight(self, *arguments, **options))
+            return made[-1]
+
+        shapes = [(None, *shape[1:]) for shape in each(recipe.shape)]
+        monkeypatch.setattr(Layer, "add_weight", limited)
+        with pytest.raises(MemoryError):
+            layer.build(*shapes)
+        monkeypatch.setattr(Layer, "add_weight", add_weight)
+        assert not layer.built
+        layer.build(*shapes)
+        assert [(w.name, w.shape) for w in layer.weights] == expected
 
 
 @every_layer

@@ -7,6 +7,7 @@ has no other library's threads in it, and may fork.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -210,8 +211,71 @@ def _worker(_: int) -> bytes:
     return _work()
 
 
+# training, too -------------------------------------------------------------------------------------------------------
+
+def step_on(stream: Any, x: np.ndarray) -> bytes:
+    """The bits of a stream's next step, and of some more."""
+    return bits([stream.step(x[:, 0]), stream.feed(x)])
+
+
+def fit_and_predict(model: Any, x: np.ndarray) -> bytes:
+    """The bits of what a model learns from x, and then makes of it."""
+    losses = model.fit(x, np.sin(x[:, 0, :1]), batch_size=16, epochs=2, verbose=0, shuffle=False).history["loss"]
+    return bits([losses, *model.get_weights(), model.predict(x, batch_size=16, verbose=0)])
+
+
+def make_stream() -> Any:
+    """A stream that has begun, with work for helpers in a step."""
+    layers = fastrnn.layers
+    fastrnn.utils.set_random_seed(2)
+    model = fastrnn.Sequential([layers.Input((None, 52)), layers.LSTM(64, return_sequences=True), layers.Dense(8)])
+    stream = model.freeze().stream(32)
+    stream.feed(np.random.default_rng(1).standard_normal((32, 5, 52)).astype("float32"))
+    return stream
+
+
+def trained() -> tuple[Any, np.ndarray]:
+    """A model that has been fitted, and has predicted, with helpers where there may be any."""
+    model, x = make_model()
+    model.compile("adam", "mse")
+    fit_and_predict(model, x)
+    return model, x
+
+
+def fork_and_train(times: str) -> Faults:
+    """So many times: the model was fitted, the process forks, and both fit on, predict and step: the same bits."""
+    (model, x), stream = trained(), make_stream()
+
+    def go_on() -> bytes:
+        return hashlib.sha256(fit_and_predict(model, x) + step_on(stream, x)).digest()
+
+    for time_of in range(int(times)):
+        answer, end = os.pipe()
+        fault = in_child(lambda end=end: os.write(end, go_on()) and "")
+        expected = go_on()
+        os.close(end)
+        found = os.read(answer, 100)
+        os.close(answer)
+        if fault or found != expected:
+            return {"fit": f"fork {time_of}: {fault or 'other bits in the child'}"}
+    return {}
+
+
+def start_method(method: str) -> Faults:
+    """Processes that begin with a copy of a fitted model fit on and predict, as the parent does."""
+    model, x = trained()
+    with multiprocessing.get_context(method).Pool(2) as workers:
+        answers = workers.starmap_async(fit_and_predict, [(model, x)] * 4, chunksize=1)
+        try:
+            found = set(answers.get(6 * DEADLINE))
+        except multiprocessing.TimeoutError:
+            return {method: f"no answer from the workers within {6 * DEADLINE:g} s"}
+    return {} if found == {fit_and_predict(model, x)} else {method: "other bits from the workers"}
+
+
 PROGRAMS: dict[str, Callable[..., Faults]] = {program.__name__: program for program in (
-    threads, fewer_threads, alone, forks, child_of_a_child, while_another_computes, pool)}
+    threads, fewer_threads, alone, forks, child_of_a_child, while_another_computes, pool,
+    fork_and_train, start_method)}
 
 
 def main() -> None:

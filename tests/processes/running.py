@@ -39,9 +39,9 @@ def started(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def faults(program: str, *arguments: str, **variables: str) -> dict[str, str]:
-    """What a program of `probe.py` finds wrong, run with these variables in its environment."""
-    with started(sys.executable, "-m", "tests.processes.probe", program, *arguments, cwd=ROOT,
+def faults(program: str, *arguments: str, module: str = "probe", **variables: str) -> dict[str, str]:
+    """What a program of `probe.py`, or of another module here, finds wrong, with these variables in its environment."""
+    with started(sys.executable, "-m", f"tests.processes.{module}", program, *arguments, cwd=ROOT,
                  env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, errors = process.communicate(timeout=90)
         assert process.returncode == 0, errors

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that fork with a warm model: pools of workers, children of children, forks at any moment."""
+"""Processes that fork with a warm model: pools of workers, children of children, forks at any moment, training."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def test_a_child_of_a_child(variables):
 @SETTINGS
 def test_a_fork_while_another_thread_computes(variables):
     assert faults("while_another_computes", "float32", **variables) == {}
+
+
+def test_a_hundred_forks_of_a_training():
+    assert faults("fork_and_train", "100", FASTRNN_NUM_THREADS="2") == {}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_training_in_processes_of_each_start_method(method):
+    assert faults("start_method", method, FASTRNN_NUM_THREADS="2") == {}

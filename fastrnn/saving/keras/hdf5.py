@@ -17,7 +17,7 @@ import numpy as np
 
 from fastrnn.saving import tensors
 from fastrnn.saving.archive import View
-from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, MAX_TEXT, ModelFileError, check_name, shown
+from fastrnn.saving.errors import MAX_COUNT, MAX_RANK, MAX_TEXT, ModelFileError, caused_by, check_name, shown
 from fastrnn.saving.optional import package
 from fastrnn.saving.tensors import DTYPES, Tensor
 
@@ -106,8 +106,8 @@ class Group:
         except ModelFileError:
             raise
         except Exception as error:
-            raise ModelFileError(self._file, self.place if place is None else place,
-                                 f"broken HDF5: {shown(str(error))}") from None
+            raise caused_by(error, self._file, self.place if place is None else place,
+                            f"broken HDF5: {shown(str(error))}") from None
 
     def _find(self, path: str) -> tuple[Any, str]:
         h5py = library()
@@ -210,7 +210,7 @@ def open_file(data: memoryview, file: str, place: str = "") -> Group:
         opened = h5py.File(View(data), "r", driver="fileobj", rdcc_nbytes=0)
         root = h5py.h5g.open(opened.id, b"/")
     except Exception as error:  # OSError, RuntimeError, ValueError, as the fault has it
-        raise ModelFileError(file, place, f"broken HDF5: {shown(str(error))}") from None
+        raise caused_by(error, file, place, f"broken HDF5: {shown(str(error))}") from None
     return Group(root, data, file, place, opened, [len(data)])
 
 

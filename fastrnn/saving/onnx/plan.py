@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.saving.errors import ModelFileError, shown
+from fastrnn.saving.errors import ModelFileError, caused_by, shown
 from fastrnn.saving.onnx import pointwise, views
 from fastrnn.saving.onnx.graph import Graph, Node, Unsupported
 from fastrnn.saving.onnx.recurrent import RecurrentNode
@@ -131,7 +131,7 @@ class Plan:
     def _unfit(self, node: Node, given: Sequence[Any], error: Exception) -> ModelFileError:
         shapes = ", ".join("none" if x is None else f"{x.dtype} {x.shape}" for x in given[:_MOST_INPUTS])
         shapes += f" and {len(given) - _MOST_INPUTS} more" if len(given) > _MOST_INPUTS else ""
-        return self._error(node, f"cannot take inputs {shapes}: {shown(str(error))}")
+        return caused_by(error, self._file, str(node), f"cannot take inputs {shapes}: {shown(str(error))}")
 
     # constants -----------------------------------------------------------------------------------------------------
 
