@@ -27,7 +27,7 @@ from tests.serving.recipes import STREAMS, WIDTH, WORDS, input_of, model_of
 
 SLOTS, STEPS = 4, 9
 HEADER = (Path(fastrnn.get_include()) / "fastrnn.h").read_text("utf-8")
-IN_PYTHON = {"convolution": "Conv1D", "normalization": "UnitNormalization", "MinGRU": "Dense"}  # and what runs there
+IN_PYTHON = {"convolution": "Conv1D", "normalization": "UnitNormalization", "MinGRU": "Dense"}   # what runs there
 
 
 @pytest.fixture(scope="module")
