@@ -66,8 +66,8 @@ def agree(folder: str) -> Any:
 
 
 def sources(whole: str) -> Any:
-    """Batches of arrays on disk, from a generator of whole ones, or from one of each rank's part, of which the last rank
-    has more."""
+    """Batches of arrays on disk, from a generator of whole ones, or from one of each rank's part, of which the last
+    rank has more."""
     team = parallel(auto_shard_dataset=whole != "own")
     fastrnn.utils.set_random_seed(1)
     model, (x, y) = models.reviews(0.0)
