@@ -27,7 +27,8 @@ from fastrnn.spellings import OlderMethods, accepts
 from fastrnn.training import arguments, loop
 from fastrnn.training.added import Added
 from fastrnn.training.alone import team
-from fastrnn.training.data import Slices, check_count, is_source, on_disk
+from fastrnn.training.blocks import Blocks
+from fastrnn.training.data import check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
 from fastrnn.training.inner import adds_losses
 from fastrnn.training.objective import Objective
@@ -235,7 +236,8 @@ class Model(OlderMethods, Network):
         Args:
             x: inputs, an array of shape `(samples, ...)`; several in a list, or in a dictionary by the names of the
                 `Input`s; or a source of batches `(x, y)` or `(x, y, sample_weight)`: a generator, an iterable, a
-                `PyDataset` or another sequence of them, TensorFlow's `Dataset` or PyTorch's `DataLoader`.
+                `PyDataset` or another sequence of them, TensorFlow's `Dataset` or PyTorch's `DataLoader`. Arrays that
+                NumPy has mapped, and those of h5py, zarr and Dask, are read in blocks of 64 MB.
             y: targets, one for each sample; of several outputs a list, a dictionary by name, or what has the structure
                 of the outputs. An output without a loss and metrics needs none. None with a source of batches.
             batch_size: samples an update, 32 by default.
@@ -246,7 +248,7 @@ class Model(OlderMethods, Network):
             validation_split: part of the samples, the last ones, to evaluate after each epoch and not to train on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to evaluate after each epoch.
             shuffle: draw a new order of the samples, or of a sequence's batches, for each epoch; `"batch"` only within
-                each batch. Other sources keep their order.
+                each batch. Of arrays on disk the order of the blocks, and that within each. Other sources keep theirs.
             class_weight: weight in the loss of the samples of each class, by its index; for targets with one class a
                 sample, `(samples,)` or one-hot rows, of a model with one output.
             sample_weight: weight in the loss of each sample, `(samples,)`, or of each time step, `(samples, time)`; for
@@ -361,7 +363,7 @@ class Model(OlderMethods, Network):
         """
         with team().agreement("predict", self):
             if on_disk(x):
-                x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
+                x = Blocks(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
             if is_source(x):
                 feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
             else:

@@ -9,6 +9,7 @@ from typing import Any
 from fastrnn import arrays
 from fastrnn.training import data
 from fastrnn.training.alone import team
+from fastrnn.training.blocks import Blocks
 from fastrnn.training.feeds import Batch, Feed, split
 from fastrnn.training.loop import Fit
 from fastrnn.training.outputs import ABSENT
@@ -32,7 +33,13 @@ def fit_arguments(model: Any, x: Any, y: Any, batch_size: int | None, epochs: in
     validation: Feed | None = None
     if validation_data is not None:
         val_x, val_y, val_weight = data.unpack(validation_data, "fit: validation_data")
-    if data.is_source(x):
+    if data.on_disk(x):
+        blocks = Blocks(x, y, sample_weight, data.check_count(batch_size or 32, "fit: batch_size"), "fit", shuffle)
+        if validation_split and validation_data is None:
+            blocks, held_out = blocks.split(validation_split)
+            validation = source_feed(model, held_out, None, validation_steps, "fit", watch)
+        feed = source_feed(model, blocks, None, steps_per_epoch, "fit", watch, class_weight)
+    elif data.is_source(x):
         if sample_weight is not None or (validation_split and validation_data is None):
             raise ValueError("fit: with batches from a source, sample_weight and validation_split are not supported; "
                              "yield (x, y, sample_weight), and pass validation_data")
@@ -40,10 +47,10 @@ def fit_arguments(model: Any, x: Any, y: Any, batch_size: int | None, epochs: in
     else:
         samples = batch_of(model, x, y, sample_weight, "fit", watch, class_weight)
         if validation_split and validation_data is None:
-            samples, held_out = split(samples, validation_split)
+            samples, last = split(samples, validation_split)
             if class_weight is not None:
-                held_out = held_out._replace(weight=[None] * len(held_out.weight))  # weighted in training alone
-            validation = array_feed(model, held_out, validation_batch_size or batch_size, validation_steps, "fit")
+                last = last._replace(weight=[None] * len(last.weight))  # weighted in training alone
+            validation = array_feed(model, last, validation_batch_size or batch_size, validation_steps, "fit")
         feed = array_feed(model, samples, batch_size, steps_per_epoch, "fit", shuffle)
     if validation_data is not None:
         validation = feed_of(model, val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps,
@@ -65,7 +72,7 @@ def feed_of(model: Any, x: Any, y: Any, weight: Any, batch_size: int | None, ste
             watch: Watch) -> Feed:
     """The batches of arrays or of a source, with targets."""
     if data.on_disk(x):
-        x = data.Slices(x, y, weight, data.check_count(batch_size or 32, f"{who}: batch_size"), who)
+        x = Blocks(x, y, weight, data.check_count(batch_size or 32, f"{who}: batch_size"), who)
         y = weight = None
     if data.is_source(x):
         if weight is not None:

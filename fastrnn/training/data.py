@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,42 +22,6 @@ def is_source(x: Any) -> bool:
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-class Slices:
-    """Batches of arrays that are too large to be converted as a whole, as a source.
-
-    Args:
-        x, y, weight: arrays, or structures of them; or None.
-        batch_size: samples in a batch; the last one may have fewer.
-        what: for errors.
-
-    Raises:
-        ValueError: they do not have the same number of samples.
-    """
-
-    def __init__(self, x: Any, y: Any, weight: Any, batch_size: int, what: str) -> None:
-        self._parts, self._batch_size = (x, y, weight), batch_size
-        counts = {len(array) for array in leaves(self._parts)}
-        if len(counts) > 1:
-            raise ValueError(f"{what}: expected as many samples in each array, got {', '.join(map(str, counts))}")
-        self._samples = counts.pop()
-
-    def __len__(self) -> int:
-        return -(-self._samples // self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        start = index * self._batch_size
-
-        def cut(part: Any) -> Any:
-            if isinstance(part, Mapping):
-                return {key: cut(inner) for key, inner in part.items()}
-            if isinstance(part, (list, tuple)):
-                return [cut(inner) for inner in part]
-            return None if part is None else part[start : start + self._batch_size]
-
-        x, y, weight = map(cut, self._parts)
-        return x, y, weight
-
-
 def leaves(part: Any) -> list[Any]:
     """The arrays of a structure, without what is None."""
     if isinstance(part, Mapping):
@@ -67,9 +31,18 @@ def leaves(part: Any) -> list[Any]:
     return [] if part is None else [part]
 
 
+def mapped(function: Callable[[Any], Any], part: Any) -> Any:
+    """A structure with the function's values in place of its arrays; a tuple of structures becomes a list."""
+    if isinstance(part, Mapping):
+        return {key: mapped(function, inner) for key, inner in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [mapped(function, inner) for inner in part]
+    return None if part is None else function(part)
+
+
 def on_disk(x: Any) -> bool:
-    """Whether an array, or one of a structure of arrays, is in a file that is read as its parts are asked for: mapped
-    by NumPy, or of h5py or zarr."""
+    """Whether an array, or one of a structure of arrays, is read as its parts are asked for: mapped by NumPy, of h5py
+    or zarr, or one of Dask's."""
     if isinstance(x, Mapping):
         x = list(x.values())
     if isinstance(x, (list, tuple)):

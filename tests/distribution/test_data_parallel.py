@@ -59,7 +59,7 @@ def test_all_ranks_see_the_same_and_one_writes(tmp_path):
     assert 0 < costs["seconds_in_sums"] < costs["seconds"] and costs["bytes_sent"] > 0
 
 
-@pytest.mark.parametrize("kind", ["whole", "own"])
+@pytest.mark.parametrize("kind", ["disk", "whole", "own"])
 def test_sources(kind):
     found = ranks(2, "sources", kind).result
     one = ranks(1, "sources", kind).result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import dask.array
 import h5py
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 import fastrnn
 from fastrnn.layers import LSTM, Concatenate, Dense, Input
+from fastrnn.training.blocks import Blocks
 from fastrnn.utils import Dataset, PyDataset
 
 rng = np.random.default_rng(0)
@@ -294,3 +296,80 @@ def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(made)
     assert all((a == b).all() for a, b in zip(before, made.get_weights(), strict=True))
+
+
+class TestBlocks:
+    """Arrays that are larger than memory."""
+
+    samples = np.arange(103)
+
+    def rows(self, blocks):
+        return [batch[0].tolist() for batch in blocks]
+
+    def test_in_order(self, monkeypatch):
+        monkeypatch.setattr("fastrnn.training.blocks.IN_ORDER", 8 * 25)
+        blocks = Blocks(self.samples, None, None, 10, "fit")
+        assert blocks.block_size == 20 and len(blocks) == 11
+        assert self.rows(blocks) == [self.samples[i : i + 10].tolist() for i in range(0, 103, 10)]
+
+    def test_shuffled_by_blocks(self, monkeypatch):
+        monkeypatch.setattr("fastrnn.training.blocks.SHUFFLED", 8 * 25)
+        blocks = Blocks([self.samples, self.samples * 2], {"y": self.samples}, None, 10, "fit", True)
+        fastrnn.utils.set_random_seed(0)
+        first, second = self.rows_of_pairs(blocks), self.rows_of_pairs(blocks)
+        for epoch in first, second:
+            assert len(epoch) == len(blocks) == 11 and sorted(itertools.chain(*epoch)) == self.samples.tolist()
+            assert all(len({row // 20 for row in batch}) == 1 for batch in epoch)      # a batch is of one block
+        assert first != second
+        fastrnn.utils.set_random_seed(0)
+        assert self.rows_of_pairs(blocks) == first
+
+    def rows_of_pairs(self, blocks):
+        found = []
+        for (one, two), targets, weight in blocks:
+            assert (two == 2 * one).all() and (targets["y"] == one).all() and weight is None
+            found.append(one.tolist())
+        return found
+
+    def test_within_batches(self):
+        fastrnn.utils.set_random_seed(0)
+        rows = self.rows(Blocks(self.samples, None, None, 10, "fit", "batch"))
+        assert [sorted(batch) for batch in rows] == [self.samples[i : i + 10].tolist() for i in range(0, 103, 10)]
+        assert rows[0] != sorted(rows[0])
+
+    def test_split(self):
+        first, last = Blocks(self.samples, None, None, 10, "fit", True).split(0.2)
+        assert sorted(itertools.chain(*self.rows(first))) == list(range(82))
+        assert list(itertools.chain(*self.rows(last))) == list(range(82, 103))
+        with pytest.raises(ValueError, match="validation_split=0.999 of 103 samples leaves none"):
+            Blocks(self.samples, None, None, 10, "fit").split(0.999)
+
+    def test_an_error_of_reading(self):
+        class Broken:
+            dtype, shape, chunks = np.dtype("float32"), (30, 5, 3), ()
+
+            def __len__(self):
+                return 30
+
+            def __getitem__(self, rows):
+                if rows.start >= 8:
+                    raise OSError("the disk is gone")
+                return np.zeros((rows.stop - rows.start, 5, 3))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fastrnn.training.blocks.IN_ORDER", 1)
+            with pytest.raises(OSError, match="the disk is gone"):
+                model().predict(Broken(), 8, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["h5py", "memmap", "dask"])
+def test_training_on_arrays_on_disk(kind, tmp_path):
+    """One block is the whole: as a shuffled array, whose order is drawn after that of the blocks."""
+    if kind == "dask":
+        disk, targets = dask.array.from_array(x, chunks=3), dask.array.from_array(y, chunks=4)
+    else:
+        disk, targets = on_disk(kind, x, tmp_path), on_disk(kind, y, tmp_path)
+    made = model()
+    history = made.fit(disk, targets, SIZE, epochs=2, verbose=0, validation_split=0.3, sample_weight=weight).history
+    assert sorted(history) == sorted(model().fit(x, y, SIZE, verbose=0, validation_split=0.3).history)
+    assert all(np.isfinite(values).all() and len(values) == 2 for values in history.values())
