@@ -5,6 +5,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # Keras 2, whose files the tests load. By itself it would ask for a second build of TensorFlow.
 TF_KERAS ?= tf-keras
+# Packages of which examples read data files alone, so that nothing is installed for them to run on.
+DATA ?= aeon==1.6.0 arch==8.0.0 captcha==0.7.1 music21==10.5.1 py-sblgnt==0.10
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -17,8 +19,9 @@ OTHER_ISAS = $(filter-out $(ISA),$(ISAS))
 # The parts of `make test`: the sanitized kernels, what the kernels compute with each further instruction set against
 # the plain NumPy cells, and the tests of each folder, those of saving, which take longest, not last. JOBS of them run at
 # once, each shown as a whole when it is done. Tests that are marked `alone` run after all others; those marked `slow`
-# are left to `make test-full`.
+# are left to `make test-full`. ALSO names further targets to run beside them, as .ci/run does.
 JOBS ?= 2
+ALSO ?=
 FOLDERS := $(shell find tests -mindepth 2 -name "test_*.py" | cut -d/ -f1,2 | sort -ru)
 KERNEL_TESTS := tests/layers $(wildcard tests/test_activations*.py tests/test_pointwise.py)
 AT_ONCE := -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync)
@@ -35,12 +38,13 @@ help:
 	@echo "make demo       run the examples: plots in plots/, predictions on the screen"
 	@echo "make test       lint, then all tests but those that only take larger samples"
 	@echo "make test-full  lint, then all tests for each instruction set of this processor"
+	@echo "make test-arm64 the kernels for 64-bit Arm, cross-built and emulated (Debian, Ubuntu)"
 	@echo "make sanitize   the kernels' tests with checks of every memory access and of undefined behaviour"
 	@echo "make sanitize-threads   the tests of concurrency under ThreadSanitizer"
 	@echo "make valgrind   a few of the kernels' tests under valgrind, which has to be installed"
 	@echo "make fuzz-kernels   100,000 cases of the kernels beside NumPy, for each instruction set (CASES=...)"
 	@echo "make fuzz       a million changed files for each reader of models (RUNS=... for another number)"
-	@echo "make bench      speed beside the machine's limit, PyTorch and Keras"
+	@echo "make bench      speed beside the machine's limit, PyTorch, Keras and other runtimes"
 	@echo "make lint       ruff and mypy"
 	@echo "make wheel      build a wheel and run all tests against it in a clean environment"
 	@echo "make clean      remove everything that these made"
@@ -54,14 +58,21 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/siamese.py --out plots
 	$(BIN)/python examples/two_inputs.py --out plots
 	$(BIN)/python examples/anomalies.py --out plots
+	$(BIN)/python examples/captions.py --out plots
+	$(BIN)/python examples/chorales.py --out plots
 	$(BIN)/python examples/dates.py --out plots
 	$(BIN)/python examples/digits.py --out plots
 	$(BIN)/python examples/docstrings.py --out plots
+	$(BIN)/python examples/part_of_speech.py --out plots
+	$(BIN)/python examples/shares.py --out plots
+	$(BIN)/python examples/speakers.py --out plots
+	$(BIN)/python examples/spoken_digits.py --out plots
 	$(BIN)/python examples/time_series.py --out plots
 	$(BIN)/python examples/tracking.py --out plots
 
 test: lint
-	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized sanitized-threads $(addprefix kernels-,$(OTHER_ISAS)) tests $(FOLDERS) ISAS=$(ISA)
+	@$(MAKE) --no-print-directory $(AT_ONCE) sanitized sanitized-threads $(ALSO) $(addprefix kernels-,$(OTHER_ISAS)) \
+	    tests $(FOLDERS) ISAS=$(ISA)
 	@echo "== tests that run alone"
 	@$(PYTEST) -m "alone and not slow"
 
@@ -138,6 +149,8 @@ fuzz-kernels: $(VENV)/.test
 	@for isa in $(ISAS); do echo "== kernels for $$isa, $(CASES) cases"; \
 	    FASTRNN_ISA=$$isa FASTRNN_FUZZ=$(CASES) $(PYTEST) tests/layers/test_kernel_fuzz.py || exit 1; done
 
+include tests/arm64/arm64.mk
+
 RUNS ?= 1000000
 FORMATS ?= .safetensors .keras .h5 .weights.h5 .pt legacy.pt torch.safetensors .onnx
 
@@ -146,9 +159,10 @@ fuzz: $(VENV)/.test
 	@for format in $(FORMATS); do \
 	    $(BIN)/python -X faulthandler -m tests.hostile.fuzz $$format $(RUNS) $$(date +%s) || exit 1; done
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	@$(MAKE) --no-print-directory install
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/streaming.py
 
 lint: $(VENV)/.test
 	@$(MAKE) --no-print-directory install
@@ -161,13 +175,13 @@ wheel: $(VENV)/.test
 	$(BIN)/python -m build
 	$(BIN)/python -c "import glob, os, zipfile; [path] = glob.glob('dist/*.whl'); size = os.path.getsize(path); \
 	    names = zipfile.ZipFile(path).namelist(); \
-	    extra = [n for n in names if not n.endswith(('.py', '.pyi', '.so', 'py.typed')) and '.dist-info/' not in n]; \
+	    extra = [n for n in names if not n.endswith(('.py', '.pyi', '.pxd', '.h', '.so', 'py.typed')) and '.dist-info/' not in n]; \
 	    print(f'{path}: {size / 1e6:.2f} MB, {len(names)} files'); \
 	    assert size < 3e6, 'a wheel is to be under 3 MB'; assert not extra, f'needless files in the wheel: {extra}'"
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet "$$(echo dist/*.whl)[test]"
-	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps $(TF_KERAS)
+	build/wheel/venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps $(TF_KERAS) $(DATA)
 	cp -r tests examples pyproject.toml build/wheel/
 	cd build/wheel && venv/bin/python -m pytest -q
 
@@ -184,12 +198,18 @@ $(VENV)/.base: pyproject.toml
 
 $(VENV)/.demo: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable ".[examples]"
+	$(PIP) --no-deps $(DATA)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
 	$(PIP) $(TORCH)
 	$(PIP) --no-build-isolation --editable ".[test,dev]"
-	$(PIP) --no-deps $(TF_KERAS)
+	$(PIP) --no-deps $(TF_KERAS) $(DATA)
+	@touch $@
+
+# One that this platform has no build of is told in the reports, and keeps nobody from measuring the others.
+$(VENV)/.bench: $(VENV)/.test
+	$(PIP) --no-build-isolation --editable ".[bench]" || echo "not all of the peers are installed"
 	@touch $@
 
 clean:

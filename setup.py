@@ -20,7 +20,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-MACHINE = platform.machine().lower()
+# _PYTHON_HOST_PLATFORM: a build for another machine, as CPython's own build and sysconfig name it ("linux-aarch64").
+MACHINE = os.environ.get("_PYTHON_HOST_PLATFORM", platform.machine()).split("-")[-1].lower()
 if os.environ.get("ARCHFLAGS"):  # a macOS build for another architecture than this one
     MACHINE = os.environ["ARCHFLAGS"].split()[-1]
 # instruction set: (vector bytes, flags)
@@ -46,8 +47,9 @@ FLAGS = [
     "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
     "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi",
 ]  # fmt: skip
-# Where Cython looks for what a file names: parts by their folder ("cells/lstm.pxi"), and base's team.pxd as `team`.
-INCLUDED = ["src", "src/base"]
+# Where Cython looks for what a file names: parts by their folder ("cells/lstm.pxi"), base's team.pxd as `team`, and the
+# package's own capi.pxd.
+INCLUDED = ["src", "src/base", "."]
 DIRECTIVES = {
     "language_level": "3",
     "boundscheck": False,
@@ -122,7 +124,8 @@ class Build(build_ext):
 def extensions():
     # -s: without it symbols are half of the file.
     link_args = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
-    shared = [str(path) for path in sorted(Path("src").rglob("*")) if path.suffix in (".h", ".pxi", ".pxd")]
+    shared = [str(path) for folder in ("src", "fastrnn") for path in sorted(Path(folder).rglob("*"))
+              if path.suffix in (".h", ".pxi", ".pxd")]  # fmt: skip
     for name, folder in {"cpu": "simd", "threads": "base"}.items():
         yield Extension(
             f"fastrnn._core.{name}",
@@ -137,7 +140,7 @@ def extensions():
             yield Extension(
                 f"fastrnn._core.kernels_{target}_{scalar}",
                 [f"src/simd/kernels_{target}_{scalar}.pyx"],
-                include_dirs=["src", numpy.get_include()],
+                include_dirs=["src", "fastrnn/include", numpy.get_include()],
                 define_macros=[
                     ("VBYTES", str(width)),
                     ("REAL", "float" if scalar == "float32" else "double"),

@@ -30,8 +30,10 @@ ISAS = {
     "neon": (16, 24, []),
     "baseline": (16, 12, []),
 }
-#: Bytes that each thread reads over and over, from what fits the second cache to what fits none.
+#: Bytes that each thread reads over and over, from what fits the second cache to what fits none; and less, from what
+#: fits the first, which is what single steps of small layers read.
 SIZES = [256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20]
+SMALL_SIZES = [32 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20]
 
 PROBE = r"""
 #include <pthread.h>
@@ -201,13 +203,15 @@ def best_isa() -> str:
     return os.environ.get("FASTRNN_ISA") or cpu.instruction_sets()[0]
 
 
-def measure(isa: str | None = None, threads: int = 1, seconds: float = 0.1, rounds: int = 5) -> Limit:
+def measure(isa: str | None = None, threads: int = 1, seconds: float = 0.1, rounds: int = 5,
+            sizes: Sequence[int] = SIZES) -> Limit:
     """Measure the limits.
 
     Args:
         isa: instruction set, `best_isa()` if None.
         threads: how many run at once.
         seconds, rounds: of each of the figures the best round counts.
+        sizes: bytes that are read.
     """
     isa = isa or best_isa()
     with tempfile.TemporaryDirectory(prefix=f"fastrnn-{isa}-") as folder:
@@ -218,12 +222,12 @@ def measure(isa: str | None = None, threads: int = 1, seconds: float = 0.1, roun
             return _numpy(isa, threads, f"the probe failed ({(error.stderr or str(error)).strip().splitlines()[-1]})")
         except OSError as error:
             return _numpy(isa, threads, str(error))
-        core = {size: _rate(program, isa, 1, size, seconds, rounds) for size in SIZES}
+        core = {size: _rate(program, isa, 1, size, seconds, rounds) for size in sizes}
         if threads == 1:
             return Limit(isa, 1, core_peak, core_peak, core, core)
         peak = _rate(program, isa, threads, 0, seconds, rounds)
         return Limit(isa, threads, core_peak, peak, core,
-                     {size: _rate(program, isa, threads, size, seconds, rounds) for size in SIZES})
+                     {size: _rate(program, isa, threads, size, seconds, rounds) for size in sizes})
 
 
 def median(limits: Sequence[Limit]) -> Limit:

@@ -63,7 +63,7 @@ def draw(figure, model, held_out):
     error, axes = errors(model, x), figure.subplots()
     bins = np.linspace(0, error.max(), 50)
     axes.hist([error[~other], error[other]], bins, density=True, label=["zeros, not trained on", "other digits"])
-    axes.set_xlabel("mean squared error")
+    axes.set(xlabel="mean squared error", ylabel="density")
     axes.legend()
 
 

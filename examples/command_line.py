@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 from pathlib import Path
 
 
@@ -29,6 +30,14 @@ def need(module, package):
         return importlib.import_module(module)
     except ImportError as error:
         raise SystemExit(f"this example's data come with {package}: pip install {package} ({error})") from error
+
+
+def folder(module, package):
+    """Where a package lies whose files alone are read: it is not imported, so what it depends on need not be there."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise SystemExit(f"this example's data come with {package}: pip install --no-deps {package}")
+    return Path(spec.origin).parent
 
 
 def show(history, results):

@@ -105,6 +105,8 @@ def draw(figure, model, held_out):
         axes.imshow(weight[:, start:], cmap="Blues", aspect="auto")
         axes.set_xticks(range(LONGEST - start), [READ[i - 1] for i in date[start:]], fontsize=7)
         axes.set_yticks(range(LENGTH), text(letters))
+    figure.supxlabel("read")
+    figure.supylabel("written")
 
 
 def main(arguments=None):

@@ -86,7 +86,7 @@ def draw(figure, model, held_out):
         axes.plot(forecast(model, held_out)[:, i], label="forecast")
         axes.set_ylabel(f"electrode {i + 1}")
     axes.set_xlabel("step")
-    axes.legend(loc="lower right")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
 
 
 def main(arguments=None):

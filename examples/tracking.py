@@ -79,9 +79,9 @@ def results(model, held_out):
 
 
 def draw(figure, model, held_out):
-    """Four videos, their frames one over the other, with the way of the digit and where it is believed to be."""
-    x, y, hidden = (part[:4] for part in held_out)
-    for video, right, found, unseen, axes in zip(x, y, model.predict(x, verbose=0), hidden, figure.subplots(1, 4)):
+    """Eight videos, their frames one over the other, with the way of the digit and where it is believed to be."""
+    x, y, hidden = (part[:8] for part in held_out)
+    for video, right, found, unseen, axes in zip(x, y, model.predict(x, verbose=0), hidden, figure.subplots(2, 4).flat):
         axes.imshow(video[:, :, :, 0].max(axis=0), cmap="gray_r")
         lines = (right, "g.-", "way"), (found, "b.-", "found"), (found[unseen], "r.", "found while hidden")
         for way, style, label in lines:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         activations,
         backend,
         callbacks,
+        capi,
         config,
         constraints,
         datasets,
+        distribution,
         generation,
         initializers,
         layers,
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
         random,
         regularizers,
         saving,
+        serving,
         tree,
         utils,
     )
     from fastrnn.backend import name_scope
+    from fastrnn.capi import get_include
     from fastrnn.config import DTypePolicy
     from fastrnn.graph.symbol import Symbol as KerasTensor
     from fastrnn.initializers import Initializer
@@ -52,16 +56,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation",
-    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks",
-    "config", "constraints", "datasets", "generation", "get_num_threads", "initializers", "layers", "losses", "metrics",
-    "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
-    "set_num_threads", "show_config", "tree", "utils", "version",
+    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "capi",
+    "config", "constraints", "datasets", "distribution", "generation", "get_include", "get_num_threads", "initializers",
+    "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "serving", "set_num_threads", "show_config", "tree", "utils", "version",
 ]  # fmt: skip
 
 _homes = {
     "DTypePolicy": "config", "Initializer": "initializers", "Input": "layers", "InputSpec": "layers", "Layer": "layers",
     "Loss": "losses", "Metric": "metrics", "Model": "models", "Operation": "layers", "Optimizer": "optimizers",
-    "Regularizer": "regularizers", "Sequential": "models", "Variable": "layers.variable", "name_scope": "backend",
+    "Regularizer": "regularizers", "Sequential": "models", "Variable": "layers.variable", "get_include": "capi",
+    "name_scope": "backend",
 }  # fmt: skip
 
 #: What programs ask of Keras or TensorFlow, and fastrnn has not; and the way out.
@@ -69,7 +74,6 @@ _INSTEAD = {
     "GradientTape": "train by fit or train_on_batch; add_loss in a call of your own adds to the loss",
     "StatelessScope": "layers change no state of their own when they are called",
     "device": "everything runs on the CPU; set_num_threads sets its threads",
-    "distribution": "train_on_batch in processes of your own",
     "function": "leave the decorator out: there is nothing to compile",
     "quantizers": "there is no quantized training",
 }

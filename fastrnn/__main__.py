@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line, ``fastrnn`` or ``python -m fastrnn``: what this installation runs on, and what model files hold."""
+"""The command line, ``fastrnn`` or ``python -m fastrnn``: what this installation runs on, what model files hold,
+and how fast they run."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ from collections.abc import Sequence
 from fastrnn._version import __version__
 from fastrnn.runtime import show_config
 from fastrnn.saving.conversion import convert
+from fastrnn.saving.frozen_file import is_frozen, load_frozen
 from fastrnn.saving.inspection import inspect
+from fastrnn.saving.reading import load_model
+from fastrnn.serving.bench import bench
 
 _PIPE_CLOSED = 128 + 13     # what a shell reports of a program that SIGPIPE ended
 
@@ -36,6 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     conversion.add_argument("--prefix", metavar="NAME", help="of a state dict, the module that is wanted: encoder.lstm")
     conversion.add_argument("--key", metavar="KEY", help="of a checkpoint, that of the state dict: model_state_dict")
     conversion.set_defaults(run=_convert)
+    timing = commands.add_parser("bench", help="how long calls of a frozen model take, by the number of threads")
+    timing.add_argument("file", help="a .safetensors file, of a frozen model too, or a .keras or .h5 file")
+    timing.add_argument("--batch", type=int, default=32, help="sequences of a batch (%(default)s)")
+    timing.add_argument("--steps", type=int, default=100, help="time steps, where the model takes any (%(default)s)")
+    timing.add_argument("--threads", type=int, nargs="+", metavar="N", help="numbers of threads (1, 2, 4 and so on, up "
+                                                                            "to all)")
+    timing.add_argument("--seconds", type=float, default=1.0, help="for each row of the table (%(default)s)")
+    timing.set_defaults(run=_bench)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -57,9 +69,14 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     parity = convert(options.source, options.target, options.prefix, options.key)
-    print(f"{options.source} -> {options.target}\n{parity}")
-    if not parity.holds:
+    print(f"{options.source} -> {options.target}\n{parity or 'nothing is compared: C takes a compiler'}")
+    if parity is not None and not parity.holds:
         sys.exit("fastrnn: the two models give different results")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    frozen = load_frozen(options.file) if is_frozen(options.file) else load_model(options.file).freeze()
+    print(bench(frozen, options.batch, options.steps, options.threads, options.seconds))
 
 
 if __name__ == "__main__":

@@ -48,19 +48,19 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return enter
 
 
-def get_registered_name(thing: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """The name under which a class or function is registered, with its package; else its own.
 
     Args:
-        thing: the class or function.
+        obj: the class or function.
 
     Example:
 
     >>> get_registered_name(dict)
     'dict'
     """
-    return next((name for name, known in _registered.items() if known is thing and ">" in name),
-                getattr(thing, "__name__", type(thing).__name__))
+    return next((name for name, known in _registered.items() if known is obj and ">" in name),
+                getattr(obj, "__name__", type(obj).__name__))
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -144,6 +144,12 @@ def set_seed(seed: int) -> None:
     _rng = np.random.Generator(np.random.SFC64(seed))
 
 
+def use_generator(generator: np.random.Generator) -> None:
+    """Have `rng` give another generator."""
+    global _rng
+    _rng = generator
+
+
 def generator_state(generator: np.random.Generator) -> list[int]:
     """Where a generator by SFC64 stands, as six numbers."""
     state: Any = generator.bit_generator.state

@@ -159,7 +159,7 @@ def accepts(words: Mapping[str, str]) -> Callable[[F], F]:
 
         @functools.wraps(function)
         def taking(*args: Any, **kwargs: Any) -> Any:
-            if not kwargs.keys() <= known:
+            if kwargs and not kwargs.keys() <= known:
                 kwargs = translated(kwargs, older, function.__name__)
                 unknown = [] if open_ else [name for name in kwargs if name not in known]
                 if unknown:

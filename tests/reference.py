@@ -203,7 +203,8 @@ def _forward(cell, x, *, initial_state=None, mask=None, zero_output_for_mask=Fal
     """Outputs (N, T, H) in the order in which they were made, the final states, and what each step saved.
 
     mask (N, T) bool: where False, the state and the output are those of the step before (zero with
-    `zero_output_for_mask`). dropout_mask (N, D) and recurrent_dropout_mask (N, H) are shared by all steps.
+    `zero_output_for_mask`, and where there is none). dropout_mask (N, D) and recurrent_dropout_mask (N, H) are shared
+    by all steps.
     """
     N, T, _ = x.shape
     H = cell.W.shape[1] // cell.gates
@@ -215,13 +216,14 @@ def _forward(cell, x, *, initial_state=None, mask=None, zero_output_for_mask=Fal
     if go_backwards:
         x, mask = x[:, ::-1], mask[:, ::-1]
     y = np.zeros((N, T, H), x.dtype)
-    tape = []
+    tape, counted = [], np.logical_or.accumulate(mask, axis=1)
     for t in range(T):
         new, saved = cell.step(x[:, t], states, drop)
         keep = mask[:, t, None]
         states = [np.where(keep, n, s) for n, s in zip(new, states)]
-        y[:, t] = np.where(keep, states[0], 0) if zero_output_for_mask else states[0]
-        tape.append((keep, saved))
+        shown = keep if zero_output_for_mask else counted[:, t, None]
+        y[:, t] = np.where(shown, states[0], 0)
+        tape.append((keep, shown, saved))
     return y, states, tape
 
 
@@ -234,8 +236,8 @@ def _backward(cell, dy, dstates, x, *, zero_output_for_mask=False, dropout_mask=
     grads = Gradients(np.zeros_like(x), np.zeros_like(cell.W), None if U is None else np.zeros_like(U),
                       np.zeros_like(cell.b))
     for t in reversed(range(len(tape))):
-        keep, saved = tape[t]
-        d[0] = d[0] + (np.where(keep, dy[:, t], 0) if zero_output_for_mask else dy[:, t])
+        keep, shown, saved = tape[t]
+        d[0] = d[0] + np.where(shown, dy[:, t], 0)
         dx, dold, (dW, dU, db, *dp) = cell.step_backward([np.where(keep, s, 0) for s in d], saved)
         d = [new + np.where(keep, 0, s) for new, s in zip(dold, d)]
         grads.x[:, t] = dx

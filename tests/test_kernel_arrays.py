@@ -18,7 +18,7 @@ N, T, D, H, V = 4, 3, 5, 6, 8
 
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape",
-                  "Runner", "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode",
+                  "Runner", "Splits", "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode",
                   "set_long_tape", "threads_each"}  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
-import importlib.metadata
 import inspect
 import os
 import pkgutil
@@ -29,10 +28,10 @@ PACKAGE = Path(fastrnn.__file__).parent
 RULE = """
 A module imports, at the top of its file, only what comes before it in this list, or what stands beside it between the
 same bars where that closes no circle; imports for types alone count as well:
-`_core`, `arrays`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
+`_core`, `arrays`, `ranks`, `registered`, `registry`, `runtime`, `spellings`, `config`, `mixed_precision` | `graph` |
 `activations`, `initializers`, `regularizers`, `constraints` | `layers` | `losses`, `metrics`, `optimizers` | `ops`,
-`tree`, `random`, `backend` | `training` | `callbacks` | `serving`, `distribution` | `models`, `saving` |
-`generation`, `preprocessing`, `utils`, `datasets`, `sklearn`
+`tree`, `random`, `backend` | `training` | `callbacks` | `serving` | `models`, `saving` | `generation`,
+`preprocessing`, `utils`, `datasets`, `sklearn`, `capi` | `distribution`
 """
 ORDER = [["_version"], *(re.findall(r"`(\w+)`", place) for place in RULE.split("|")), ["fastrnn"], ["__main__"]]
 #: Imports for types alone that point the other way.
@@ -283,24 +282,6 @@ class TestDocstrings:
     @pytest.mark.parametrize("method", METHODS)
     def test_methods_of_a_model(self, method):
         self.check(getattr(fastrnn.Sequential, method))
-
-
-class TestInstallation:
-    def test_version(self):
-        assert fastrnn.__version__ == importlib.import_module("fastrnn._version").__version__
-        try:
-            installed = importlib.metadata.version("fastrnn")
-        except importlib.metadata.PackageNotFoundError:
-            pytest.skip("run from the source tree, not installed")
-        assert fastrnn.__version__ == installed
-
-    def test_typed(self):
-        assert (PACKAGE / "py.typed").is_file()
-        assert (PACKAGE / "_core" / "cpu.pyi").is_file()
-
-    def test_kernels_for_both_scalar_types(self):
-        for dtype in ("float32", "float64"):
-            assert _core.kernels(dtype).__name__ == f"fastrnn._core.kernels_{_core.isa}_{dtype}"
 
 
 class TestCommandLine:

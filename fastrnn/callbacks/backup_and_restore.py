@@ -12,12 +12,14 @@ import numpy as np
 
 from fastrnn import runtime
 from fastrnn.callbacks.base import Callback, Logs
+from fastrnn.layers.recurrent.states import States
 
 
 class BackupAndRestore(Callback):
     """Keep a backup of a training, and begin with it where the program is started again.
 
-    The backup has the weights, what the optimizer keeps, where the generators of random numbers stand, and the epoch.
+    The backup has the weights, the states of stateful layers, what the optimizer keeps, where the generators of random
+    numbers stand, and the epoch.
     So a program that is killed and started again comes to the same bits as one that runs through, if it sets a seed,
     and its data come from arrays. The history has the epochs since then. With a number of batches as `save_freq`, an
     epoch that was broken off begins anew, with the weights of the backup, as in Keras.
@@ -42,6 +44,8 @@ class BackupAndRestore(Callback):
     >>> keep = fastrnn.callbacks.BackupAndRestore(tempfile.mkdtemp())
     >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=3, verbose=0, callbacks=[keep])
     """
+
+    writes = True
 
     def __init__(self, backup_dir: str | os.PathLike[str], save_freq: str | int = "epoch",
                  double_checkpoint: bool = False, delete_checkpoint: bool = True) -> None:
@@ -101,17 +105,24 @@ class BackupAndRestore(Callback):
         own = (getattr(layer, "_rng", None) for layer in self.model.walk())
         return [runtime.rng(), *(generator for generator in own if generator is not None)]
 
+    def _stateful(self) -> list[States]:
+        """The layers that go on from states which they keep."""
+        return [layer for layer in self.model.walk() if isinstance(layer, States) and layer.stateful]
+
     def _save(self) -> None:
         optimizer = self.model.optimizer
         rate = optimizer._learning_rate
+        states = [layer._states or [] for layer in self._stateful()]
         about = {
             "epoch": self._epoch,
             "batches": optimizer.batches,
             "learning_rate": rate if isinstance(rate, float) else None,
             "random": [runtime.generator_state(generator) for generator in self._generators()],
+            "states": [len(kept) for kept in states],
         }
         arrays = {f"weight_{i}": variable.data for i, variable in enumerate(self.model.weights)}
         arrays |= {f"slot_{i}": slot for i, slot in enumerate(optimizer.get_slots())}
+        arrays |= {f"state_{i}": state for i, state in enumerate(state for kept in states for state in kept)}
         os.makedirs(self.backup_dir, exist_ok=True)
         new = f"{self._path}.{os.getpid()}"
         try:
@@ -133,13 +144,17 @@ class BackupAndRestore(Callback):
             about: dict[str, Any] = json.loads(stored.pop("about").tobytes())
             weights = _numbered(stored, "weight")
             slots = _numbered(stored, "slot")
+            states = iter(_numbered(stored, "state"))
+            kept = [[next(states) for _ in range(count)] for count in about.get("states", ())]
             epoch, batches, rate, random = (about[key] for key in ("epoch", "batches", "learning_rate", "random"))
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, StopIteration) as error:
             raise ValueError(f"BackupAndRestore: {path} is no backup of a training: {error!r}") from None
         generators = self._generators()
         if [w.shape for w in weights] != [v.shape for v in model.weights] or len(random) != len(generators):
             raise ValueError(f"BackupAndRestore: {path} is the backup of another model; give each training a folder of "
                              "its own, or delete it")
+        for layer, own in zip(self._stateful(), kept):
+            layer.reset_states(own or None)
         if slots:
             optimizer.build(model.trainable_weights)
             optimizer.set_slots(slots)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
+from fastrnn import ranks
 from fastrnn.registry import check_keywords
 
 Logs = dict[str, Any]
@@ -19,6 +20,8 @@ class Callback:
     to it at the end of an epoch those after it, and the history, see too.
 
     Attributes:
+        writes: whether it writes files, or the like, so that of several processes that train together only the first
+            needs it.
         model: the model that runs.
         params: dictionary with `verbose`, `epochs` and `steps`, the number of batches an epoch (None if unknown).
 
@@ -36,6 +39,7 @@ class Callback:
     """
 
     # Class attributes, so that a subclass that does not call `super().__init__()` works too.
+    writes = False
     model: Any = None
     params: dict[str, Any] | None = None
 
@@ -103,6 +107,9 @@ class Callback:
 
 
 def announce(message: str) -> None:
-    """Print a message of a callback; on a terminal below the progress bar, which may be under way."""
+    """Print a message of a callback; on a terminal below the progress bar, which may be under way. Of several processes
+    that train together one alone prints."""
+    if not ranks.is_first():
+        return
     on_terminal = sys.stdout is not None and sys.stdout.isatty()
     print(f"\n{message}" if on_terminal else message)

@@ -58,14 +58,19 @@ class CallbackList(Callback):
         return [getattr(c, names[0]) for c in self.callbacks if any(_overrides(c, name) for name in names)]
 
     @property
+    def watches_batches(self) -> bool:
+        """Whether anyone is told of training batches."""
+        return bool(self._train_batch_begin or self._train_batch_end)
+
+    @property
     def wants_train_logs(self) -> bool:
         """Whether anyone looks at the logs of a training batch."""
-        return bool(self._train_batch_end)
+        return any(map(_reads_logs, self._train_batch_end))
 
     @property
     def wants_test_logs(self) -> bool:
         """Whether anyone looks at the logs of an evaluated batch."""
-        return bool(self._test_batch_end)
+        return any(map(_reads_logs, self._test_batch_end))
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
@@ -138,6 +143,10 @@ class CallbackList(Callback):
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         for hook in self._predict_batch_end:
             hook(batch, logs=logs)
+
+
+def _reads_logs(hook: Callable[..., None]) -> bool:
+    return bool(getattr(getattr(hook, "__self__", None), "reads_batch_logs", True))
 
 
 def _overrides(callback: Any, name: str) -> bool:

@@ -30,6 +30,8 @@ class CSVLogger(Callback):
     'epoch,loss,val_loss'
     """
 
+    writes = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(filename)
         self.separator = separator

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastrnn import ranks
 from fastrnn.callbacks.base import Logs
 from fastrnn.callbacks.monitor import MonitorCallback
 
@@ -78,9 +79,9 @@ class EarlyStopping(MonitorCallback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if self.verbose and self.stopped_epoch:
+        if self.verbose and self.stopped_epoch and ranks.is_first():
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
-            if self.verbose:
+            if self.verbose and ranks.is_first():
                 print(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)

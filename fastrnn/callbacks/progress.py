@@ -39,6 +39,11 @@ class ProgbarLogger(Callback):
         self._shown = ""
         self._start = self._last_draw = self._steps_end = 0.0
 
+    @property
+    def reads_batch_logs(self) -> bool:
+        """Whether there is a bar, rather than one line when all is over."""
+        return self._bar
+
     def set_params(self, params: dict[str, Any]) -> None:
         super().set_params(params)
         verbose = params.get("verbose", 1)

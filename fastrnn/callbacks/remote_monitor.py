@@ -30,6 +30,8 @@ class RemoteMonitor(Callback):
     >>> monitor = RemoteMonitor("http://localhost:9000", headers={"Authorization": "Bearer 1234"})
     """
 
+    writes = True
+
     def __init__(self, root: str = "http://localhost:9000", path: str = "/publish/epoch/end/", field: str = "data",
                  headers: Mapping[str, str] | None = None, send_as_json: bool = False) -> None:
         if not root.startswith(("http://", "https://")):

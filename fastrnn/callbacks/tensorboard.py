@@ -47,6 +47,8 @@ class TensorBoard(Callback):
     ['train']
     """
 
+    writes = True
+
     def __init__(self, log_dir: str | os.PathLike[str] = "logs", histogram_freq: int = 0, write_graph: bool = True,
                  write_images: bool = False, write_steps_per_second: bool = False, update_freq: str | int = "epoch",
                  profile_batch: Any = 0, embeddings_freq: int = 0,

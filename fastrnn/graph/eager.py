@@ -48,13 +48,26 @@ def penalty(regularizer: Any, x: Any) -> Any:
     return running.record(value, [x], lambda dy: dy * share * regularizer.gradient(values))
 
 
-def differentiated(function: Callable[..., Any], *xs: np.ndarray) -> tuple[Any, Callable[[np.ndarray], list[Any]]]:
-    """What a user's function gives for arrays, and a function that gives their gradients for that of it, once."""
+#: Functions that nobody expects a gradient of.
+_CONSTANT = frozenset(["full_like", "ndim", "ones_like", "shape", "size", "stop_gradient", "zeros_like"])
+
+
+def differentiated(function: Callable[..., Any], *xs: np.ndarray, who: str = ""
+                   ) -> tuple[Any, Callable[[np.ndarray], list[Any]]]:
+    """What a user's function gives for arrays, and a function that gives their gradients for that of it, once.
+
+    Raises:
+        ValueError: `who` is given, for the error, and a function without a gradient lies on the way.
+    """
     with Eager(traced=True) as running:
         assert running.tape is not None
         trace = running.tape
         boxes = [trace.box(x) for x in xs]
         y = function(*boxes)
+    ends = [name for name in dict.fromkeys(trace.ends) if name not in _CONSTANT]
+    if who and ends and not is_box(y):
+        raise ValueError(f"{who}: nothing can be trained by it: ops.{', ops.'.join(ends)} "
+                         f"{'has' if len(ends) == 1 else 'have'} no gradient; use functions that have one")
     return plain(y), lambda dy: trace.backward([y], [dy], boxes, ())
 
 
@@ -104,6 +117,8 @@ class Eager:
     def call(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any,
              options: Any = None) -> Any:
         """The output of a layer of the library that the code calls: boxes if it is traced, else arrays."""
+        if layer.penalizes_inside:
+            return self._call_by_parts(layer, inputs, training, mask, options)
         training = self.training if training is None else bool(training)
         merges = layer.masks == "merge"
         if mask is None:
@@ -119,9 +134,25 @@ class Eager:
             given = layer.compute_mask(xs if merges else xs[0], mask)
             for one, its in zip(y if isinstance(y, list) else [y], given if isinstance(given, list) else [given]):
                 self.give_mask(one, its)
+        self._penalize(layer, y)
+        return y
+
+    def _call_by_parts(self, layer: Any, inputs: Sequence[Any], training: bool | None, mask: Any, options: Any) -> Any:
+        """As `call`, of a layer that has layers inside with penalties on their outputs."""
+        if not layer.built:
+            layer.build(*(plain(x).shape for x in inputs))
+
+        def run(inner: Any, xs: Sequence[Any], as_its_caller: bool = True) -> list[Any]:
+            y = self.call(inner, xs, training, *((mask, options) if as_its_caller else (None,)))
+            return y if isinstance(y, list) else [y]
+
+        outputs = layer.by_parts(run, list(inputs))
+        self._penalize(layer, outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _penalize(self, layer: Any, y: Any) -> None:
         if layer.activity_regularizer is not None:
             self.losses += [penalty(layer.activity_regularizer, one) for one in (y if isinstance(y, list) else [y])]
-        return y
 
     def _traced(self, layer: Any, inputs: Sequence[Any], xs: list[Any], call: Call, tape: Tape) -> Any:
         call.pass_ = tape.pass_

@@ -190,7 +190,7 @@ class _Passes:
     dtype = "any"
     trainable_weights: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
-    reads_rows = gives_rows = takes_many = takes_arguments = False
+    reads_rows = gives_rows = takes_many = takes_arguments = penalizes_inside = False
     output_activation = activity_regularizer = None
 
     def forward(self, x: Any, call: Any) -> Any:

@@ -105,6 +105,8 @@ class Tape:
         self._own = pass_ is None
         self.pass_ = Pass() if pass_ is None else pass_
         self._leaves: dict[int, tuple[Any, Any]] = {}       # by id: what stands for an array, and its node
+        #: The functions that were given boxes, and gave none.
+        self.ends: list[str] = []
 
     # forward -------------------------------------------------------------------------------------------------------
 

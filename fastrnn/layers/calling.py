@@ -339,6 +339,21 @@ class Calling:
         return None
 
     @property
+    def penalizes_inside(self) -> bool:
+        """Whether layers inside have penalties on outputs that are not outputs of this one."""
+        return False
+
+    def by_parts(self, run: Callable[..., list[Any]], inputs: list[Any]) -> list[Any]:
+        """The outputs, by calls of the layers inside; of a layer that `penalizes_inside`.
+
+        Args:
+            run: gives the outputs of a layer for its inputs; with False after them, without the mask and the options
+                of the call of this one.
+            inputs: of this one, in the order of `forward`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define by_parts(run, inputs)")
+
+    @property
     def input(self) -> Any:
         """The symbols that the layer was first called on, a list if there are several."""
         inputs = self._node("input").inputs

@@ -37,6 +37,9 @@ class Variable(ArrayOperators):
     array([3., 4.], dtype=float32)
     """
 
+    #: Of a table whose rows a batch names: which rows of the gradient may differ from zero; None for all of them.
+    touched_rows: Any = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         stands_for_an_array(cls)
@@ -123,6 +126,12 @@ class Variable(ArrayOperators):
             gradient = self._gradient = np.zeros(self.data.shape, self.data.dtype)
         self.grad = gradient
         return gradient
+
+    def keep_gradient_in(self, memory: np.ndarray) -> None:
+        """Have backward passes fill this array, of the values' shape and dtype, from now on; there is no gradient
+        yet."""
+        self._gradient = memory
+        self.grad = None
 
     def add_gradient(self, more: np.ndarray) -> None:
         """Add to `grad`, if a backward pass has made one."""

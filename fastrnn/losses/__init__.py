@@ -152,9 +152,9 @@ def serialize(loss: Any) -> Any:
     return _registry.serialize(loss)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The loss of a name or configuration, looked up in `custom_objects`, then among the known ones."""
-    return _checked(_registry.deserialize(config, custom_objects))
+    return _checked(_registry.deserialize(name, custom_objects))
 
 
 def _checked(loss: Any) -> Any:

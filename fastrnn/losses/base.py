@@ -232,6 +232,21 @@ class Loss(Configurable):
         gradient is None where it is not wanted."""
         return None
 
+    def mass(self, y_true: Any, sample_weight: Any, mask: Any) -> float | None:
+        """What the loss of a batch weighs in that of several together, where it is not their number of samples: the
+        part of them that a mask leaves in, or their weights. The loss of all is the mean of theirs by it.
+
+        Arguments as in a call.
+
+        Returns:
+            A number; or None for the number of samples.
+        """
+        if self.reduction == "mean_with_sample_weight" and sample_weight is not None:
+            weights = rowwise_weights(self.name, np.shape(sample_weight if mask is None else mask), sample_weight, mask,
+                                      False, np.float64)
+            return float(weights.mean()) * len(weights) if weights.size else 0.0
+        return None if mask is None else float(np.mean(mask)) * len(mask)
+
     def weights_of(self, values: np.ndarray, sample_weight: Any, mask: Any) -> tuple[np.ndarray | None, float]:
         """The weights of these values, and what their weighted sum is divided by."""
         return self._weights(Terms(values, None, values.shape), sample_weight, mask)
@@ -272,7 +287,7 @@ class Loss(Configurable):
         """The gradient of the sum of the rows' values, each times its factor."""
         gradient = terms.gradient
         assert gradient is not None
-        gradient *= factors if np.ndim(factors) == 0 else \
+        gradient *= factors if isinstance(factors, float) else \
             factors.reshape(factors.shape + (1,) * (gradient.ndim - factors.ndim))
         return gradient
 

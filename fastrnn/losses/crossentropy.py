@@ -198,6 +198,12 @@ class SparseCategoricalCrossentropy(RowLoss):
             return terms
         return terms._replace(values=np.where(counted, terms.values, p.dtype.type(0)), mask=counted)
 
+    def mass(self, y_true: Any, sample_weight: Any, mask: Any) -> float | None:
+        if self.ignore_class is not None:
+            counted = np.asarray(y_true) != self.ignore_class
+            mask = counted if mask is None else counted.reshape(np.shape(mask)) & mask
+        return super().mass(y_true, sample_weight, mask)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits, "ignore_class": self.ignore_class}
 

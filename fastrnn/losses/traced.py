@@ -71,7 +71,7 @@ def value(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) ->
     """The loss; an array with reduction "none"."""
     t, p = align(loss.name, y_true, prediction_array(loss.name, y_pred))
     with np.errstate(all="ignore"):
-        values = np.asarray(loss.call(t, p), p.dtype)
+        values = np.asarray(_given(loss, loss.call(t, p)), p.dtype)
     weights, divisor = _weights(loss, values, sample_weight, mask)
     if loss.reduction in ("none", None):
         return values * weights
@@ -83,7 +83,7 @@ def value_and_gradient(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, 
     y_pred = prediction_array(loss.name, y_pred)
     t, p = align(loss.name, y_true, y_pred)
     with np.errstate(all="ignore"):
-        values, back = differentiated(lambda p: loss.call(t, p), p)
+        values, back = differentiated(lambda p: _given(loss, loss.call(t, p)), p, who=loss.name)
         values = np.asarray(values, p.dtype)
         weights, divisor = _weights(loss, values, sample_weight, mask)
         total = float((values * weights).sum(dtype=np.float64)) / divisor
@@ -91,6 +91,14 @@ def value_and_gradient(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, 
     if gradient is None:
         gradient = np.zeros_like(p)
     return total, np.ascontiguousarray(gradient, p.dtype).reshape(y_pred.shape)
+
+
+def _given(loss: Any, values: Any) -> Any:
+    """What `call` gave, or a ValueError where that is nothing."""
+    if values is None:
+        raise ValueError(f"{loss.name}: expected the loss to give an array or a number, got None; does its function "
+                         "return what it computes?")
+    return values
 
 
 def _weights(loss: Any, values: np.ndarray, sample_weight: Any, mask: Any) -> tuple[Any, float]:

@@ -48,6 +48,12 @@ class Metric(Configurable):
 
     # Keras's word for the better direction, "up" or "down", by which callbacks choose it.
     _direction: str | None = None
+    # The attributes that it counts in, beside variables: numbers and arrays, which add up, or None for nothing yet.
+    _counts: tuple[str, ...] = ()
+
+    #: Whether steps that a mask leaves out of an output do not count in training and evaluation. As in Keras, they do
+    #: in metrics that are no means of a function, as AUC or RootMeanSquaredError, and in a user's own.
+    heeds_masks = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -127,6 +133,28 @@ class Metric(Configurable):
         """The variables of `add_variable`, then those of the metrics among the attributes."""
         return [*self._own(), *(variable for metric in self._inside() for variable in metric.variables)]
 
+    def counted(self) -> list[Any]:
+        """What was counted since the last reset, as numbers and arrays that those of other samples can be added to;
+        None where that is nothing.
+
+        Raises:
+            NotImplementedError: it counts in attributes of its own.
+        """
+        if not (self._counts or self._own() or any(True for _ in self._inside())):
+            raise NotImplementedError(f"metric {self.name!r}: counts in attributes of its own, which cannot be added "
+                                      "to those of other processes; count in variables, by add_variable")
+        inside = [count for metric in self._inside() for count in metric.counted()]
+        return [*(getattr(self, name) for name in self._counts), *(v.value.copy() for v in self._own()), *inside]
+
+    def recount(self, counts: Iterator[Any]) -> None:
+        """Set what was counted to the next of what `counted` gave."""
+        for name in self._counts:
+            setattr(self, name, next(counts))
+        for variable in self._own():
+            variable.assign(next(counts))
+        for metric in self._inside():
+            metric.recount(counts)
+
     def _own(self) -> list[MetricVariable]:
         if "_variables" not in vars(self):
             raise RuntimeError(f"{type(self).__name__}: call super().__init__() at the beginning of __init__()")
@@ -158,6 +186,8 @@ class Mean(Metric):
     >>> metric.result()
     1.5
     """
+
+    _counts: tuple[str, ...] = ("total", "count")
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -193,6 +223,8 @@ class Sum(Metric):
     6.0
     """
 
+    _counts: tuple[str, ...] = ("total",)
+
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
         Sum.reset_state(self)
@@ -213,7 +245,8 @@ class Sum(Metric):
 
 
 class MeanMetricWrapper(Mean):
-    """The weighted mean of what a function gives for targets and predictions.
+    """The weighted mean of what a function gives for targets and predictions. In training and evaluation, steps that a
+    mask leaves out of the output do not count.
 
     Args:
         fn: function of (y_true, y_pred) whose values have the first axes of `y_pred`, or which gives one number, that
@@ -229,6 +262,8 @@ class MeanMetricWrapper(Mean):
     >>> metric.result()
     0.5
     """
+
+    heeds_masks = True
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__)), dtype)
@@ -252,6 +287,7 @@ class LossMean(Mean):
     """
 
     _direction: str | None = "down"
+    heeds_masks = True
 
     def __init__(self, loss: RowLoss, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name or loss.name, dtype)

@@ -25,6 +25,8 @@ class ThresholdMetric(Metric):
     A prediction above a threshold is a positive there.
     """
 
+    _counts = ("_between",)
+
     def __init__(
         self, thresholds: Sequence[float], dtype: Any = None, name: str | None = None, columns: int = 1
     ) -> None:

@@ -35,6 +35,8 @@ class FBetaScore(Metric):
 
     _direction = "up"
 
+    _counts = ("_counted",)
+
     def __init__(
         self,
         average: str | None = None,
@@ -58,11 +60,11 @@ class FBetaScore(Metric):
 
     def reset_state(self) -> None:
         # For each class the weight of true positives, of positives, and of targets.
-        self._counts: np.ndarray | None = None
+        self._counted: np.ndarray | None = None
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         t, p = np.asarray(y_true, np.float64), np.asarray(y_pred)
-        if p.ndim != 2 or t.shape != p.shape or (self._counts is not None and self._counts.shape[1] != p.shape[1]):
+        if p.ndim != 2 or t.shape != p.shape or (self._counted is not None and self._counted.shape[1] != p.shape[1]):
             raise ValueError(f"{self.name}: expected targets and predictions of one shape (batch, classes), got "
                              f"{t.shape} and {p.shape}")
         if self.threshold is None:
@@ -73,13 +75,13 @@ class FBetaScore(Metric):
         if sample_weight is not None:
             weight = np.broadcast_to(rowwise_weights(self.name, (len(p),), sample_weight, None, False, "f8"), len(p))
         counts = np.stack([weight @ (positive * t), weight @ positive, weight @ t])
-        self._counts = counts if self._counts is None else self._counts + counts
+        self._counted = counts if self._counted is None else self._counted + counts
 
     def result(self) -> Any:
         """The score: an array of one for each class, or with `average` a number; 0 before the first batch."""
-        if self._counts is None:
+        if self._counted is None:
             return 0.0
-        counts = self._counts.sum(axis=1, keepdims=True) if self.average == "micro" else self._counts
+        counts = self._counted.sum(axis=1, keepdims=True) if self.average == "micro" else self._counted
         true, positives, targets = counts
         precision, recall = true / (positives + EPSILON), true / (targets + EPSILON)
         square = self.beta**2

@@ -36,6 +36,8 @@ class IoU(Metric):
 
     _direction = "up"
 
+    _counts = ("total_cm",)
+
     def __init__(
         self,
         num_classes: int,

@@ -35,6 +35,8 @@ class R2Score(Metric):
 
     _direction = "up"
 
+    _counts = ("_sums", "_targets")
+
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",

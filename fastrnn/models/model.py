@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import optimizers, spellings
+from fastrnn import optimizers, ranks, saving, spellings
 from fastrnn.callbacks.base import Callback
 from fastrnn.callbacks.history import History
 from fastrnn.callbacks.running import Interruptible, callbacks_of
@@ -24,8 +24,9 @@ from fastrnn.models.summary import Row, rows_of, summary_lines
 from fastrnn.saving.writing import load_weights, save_model, save_weights
 from fastrnn.serving.frozen import FOLD_BYTES, Frozen
 from fastrnn.spellings import OlderMethods, accepts
-from fastrnn.training import arguments, loop, steps
+from fastrnn.training import arguments, loop
 from fastrnn.training.added import Added
+from fastrnn.training.alone import team
 from fastrnn.training.data import Slices, check_count, is_source, on_disk
 from fastrnn.training.feeds import Batch
 from fastrnn.training.inner import adds_losses
@@ -78,6 +79,7 @@ class Model(OlderMethods, Network):
     warned: frozenset[int] = frozenset()    # outputs that a warning was given of
     _subclassed = False                 # a `call` of the user's own takes the place of a graph
     _plan: Plan | None = None
+    _shapes: tuple[Any, Any] = (None, None)     # of the last batch's inputs and outputs
     _watch: Watch                       # of single batches
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -98,11 +100,11 @@ class Model(OlderMethods, Network):
 
     def _set_graph(self, graph: Any) -> None:
         super()._set_graph(graph)
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def forget(self) -> None:
         super().forget()
-        self._plan = None
+        self._plan, self._shapes = None, (None, None)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -279,9 +281,10 @@ class Model(OlderMethods, Network):
         (['loss', 'val_loss'], [0, 1, 2])
         """
         self._check_compiled("fit")
-        run = arguments.fit_arguments(
-            self, x, y, batch_size, epochs, validation_split, validation_data, shuffle, class_weight, sample_weight,
-            initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        with team().agreement("fit", self):
+            run = arguments.fit_arguments(
+                self, x, y, batch_size, epochs, validation_split, validation_data, shuffle, class_weight, sample_weight,
+                initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
         watchers = callbacks_of(self, callbacks, verbose, epochs, run.feed.steps, History())
         self.history = next(watcher for watcher in watchers.callbacks if isinstance(watcher, History))
         with Interruptible(self, watchers):
@@ -321,7 +324,8 @@ class Model(OlderMethods, Network):
         """
         self._check_compiled("evaluate")
         watch = Watch("evaluate")
-        feed = arguments.feed_of(self, x, y, sample_weight, batch_size, steps, "evaluate", watch)
+        with team().agreement("evaluate", self):
+            feed = arguments.feed_of(self, x, y, sample_weight, batch_size, steps, "evaluate", watch)
         watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
         with Interruptible(self, watchers):
             loop.evaluate(self, feed, watchers, watch)
@@ -355,18 +359,19 @@ class Model(OlderMethods, Network):
         >>> model.predict(np.zeros((100, 5, 3)), batch_size=50, verbose=0).shape
         (100, 1)
         """
-        if on_disk(x):
-            x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
-        if is_source(x):
-            feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
-        else:
-            inputs = self.prepare(x)
-            if len(inputs[0]) == 0:
-                shapes = self.compute_output_shape(*(x.shape for x in inputs))
-                every = shapes if isinstance(shapes, list) else [shapes]
-                return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
-            feed = arguments.array_feed(self, Batch(inputs, (), ()), batch_size, steps, "predict")
-            samples = len(inputs[0]) if steps is None else None
+        with team().agreement("predict", self):
+            if on_disk(x):
+                x = Slices(x, None, None, check_count(batch_size or 32, "predict: batch_size"), "predict")
+            if is_source(x):
+                feed, samples = arguments.source_feed(self, x, None, steps, "predict", None), None
+            else:
+                inputs = self.prepare(x)
+                if len(inputs[0]) == 0:
+                    shapes = self.compute_output_shape(*(x.shape for x in inputs))
+                    every = shapes if isinstance(shapes, list) else [shapes]
+                    return self.pack([np.zeros([size or 0 for size in shape], self.dtype) for shape in every])
+                feed = arguments.array_feed(self, Batch(inputs, (), ()), batch_size, steps, "predict")
+                samples = len(inputs[0]) if steps is None else None
         watchers = callbacks_of(self, callbacks, verbose, 1, feed.steps)
         with Interruptible(self, watchers):
             outputs = loop.predict(self, feed, samples, watchers)
@@ -374,6 +379,7 @@ class Model(OlderMethods, Network):
             raise ValueError(f"{self}: predict: the source gave no batch")
         return self.pack(outputs)
 
+    @accepts({})
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        class_weight: dict[int, float] | None = None,
                        return_dict: bool = False) -> Results:
@@ -398,11 +404,15 @@ class Model(OlderMethods, Network):
         1.0
         """
         self._check_compiled("train_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
-        self.objective.reset()
-        steps.train_step(self, batch)
+        workers = team()
+        with workers.agreement("train_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "train_on_batch", self._watch, class_weight)
+        workers.reset(self.objective)
+        workers.train_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
+    @accepts({})
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                       return_dict: bool = False) -> Results:
         """The loss and the metrics of one batch; the weights stay as they are.
@@ -426,9 +436,12 @@ class Model(OlderMethods, Network):
         {'loss': 1.0}
         """
         self._check_compiled("test_on_batch")
-        batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
-        self.objective.reset()
-        steps.test_step(self, batch)
+        workers = team()
+        with workers.agreement("test_on_batch", self):
+            batch = arguments.batch_of(self, x, y, sample_weight, "test_on_batch", self._watch)
+        workers.reset(self.objective)
+        workers.test_step(self, workers.share(self, batch))
+        workers.total(self.objective)
         return self._results(return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -495,6 +508,8 @@ class Model(OlderMethods, Network):
         ...
         Trainable params: 128 ...
         """
+        if print_fn is None and not ranks.is_first():
+            return
         (print_fn or print)("\n".join(self._summary(line_length, positions)))
 
     def _summary(self, line_length: int | None = None, positions: Sequence[float] | None = None) -> list[str]:
@@ -548,6 +563,25 @@ class Model(OlderMethods, Network):
         """Take the weights of a file; see `fastrnn.saving.load_weights`."""
         load_weights(self, filepath)
 
+    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None,
+               input_signature: Any = None) -> None:
+        """Write the model for other programs to predict with: as ONNX alone, see `fastrnn.saving.export_onnx`.
+
+        Args:
+            filepath: of the file.
+            format: "onnx". Keras's other formats hold TensorFlow's, OpenVINO's, LiteRT's or PyTorch's programs.
+            verbose, input_signature: without effect; Keras programs pass them.
+
+        Raises:
+            ValueError: another format; it says how to come to one.
+            ImportError: the package onnx is not installed.
+        """
+        if format != "onnx":
+            raise ValueError(f"{self}: export expected format='onnx', got {format!r}, which only the library that it "
+                             "belongs to writes; save the model as a .keras file, and export what keras.saving."
+                             "load_model gives")
+        saving.export_onnx(self, filepath)
+
     # -- what the training asks -------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
@@ -555,6 +589,16 @@ class Model(OlderMethods, Network):
         if self._plan is None:
             self._plan = make_plan(self)
         return self._plan
+
+    def output_shapes(self, xs: Sequence[np.ndarray]) -> list[Any]:
+        """The shape of each output for these inputs; as long as the inputs' shapes stay, so do these."""
+        shapes = [x.shape for x in xs]
+        of, known = self._shapes
+        if shapes != of:
+            made = self.compute_output_shape(*shapes)
+            known = made if isinstance(made, list) else [made]
+            self._shapes = shapes, known
+        return known
 
     def _results(self, return_dict: bool) -> Results:
         if return_dict:
@@ -565,8 +609,8 @@ class Model(OlderMethods, Network):
     def _check_compiled(self, who: str) -> None:
         if not self.compiled:
             raise ValueError(f"{self}: call compile(optimizer, loss) before {who}")
-        inner = self._graph is not None and adds_losses(self._graph)
-        if not (self.objective.has_loss or self.added.losses or inner or self._subclassed):
+        if not (self.objective.has_loss or self.added.losses or self._subclassed
+                or (self._graph is not None and adds_losses(self._graph))):
             raise ValueError(f"{self}: {who} needs a loss; pass one to compile")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn import arrays
 from fastrnn.config import floatx
-from fastrnn.graph.eager import namespace
+from fastrnn.graph.eager import namespace, tape
 from fastrnn.graph.symbol import OPERATIONS, has_symbols
 from fastrnn.graph.tape import is_box, plain
 from fastrnn.layers.variable import Variable
@@ -39,7 +39,11 @@ def op(function: Callable[P, Any], symbolic: str | None = None) -> Callable[P, A
         if has_symbols(args) or has_symbols(kwargs):
             bound = signature.bind(*args, **kwargs)
             return OPERATIONS[str(symbolic)](*bound.args) if cls is None else call_on_symbols(cls, bound)
-        return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        running = tape()
+        if running is not None and not is_box(made) and not isinstance(made, (list, tuple)) and any(map(is_box, args)):
+            running.ends.append(function.__name__.strip("_"))
+        return made
 
     return dispatched
 

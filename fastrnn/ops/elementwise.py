@@ -48,6 +48,16 @@ def _of_two(name: str, text: str, like: str | None = None, symbolic: str | None 
     return op(function, symbolic)
 
 
+def _of_bits(name: str, text: str) -> Callable[[Any, Any], Any]:
+    """A function of two whole numbers' bits, whose arguments Keras calls otherwise."""
+    def function(x: Any, y: Any) -> Any:
+        return getattr(namespace(), name)(*together(x, y))
+
+    function.__name__ = name
+    function.__doc__ = f"{text}; see `numpy.{name}`.\n\nArgs:\n    x, y: whole numbers, whose shapes broadcast.\n"
+    return op(function)
+
+
 exp = _of_floats("exp", "e to the power of x")
 exp2 = _of_floats("exp2", "2 to the power of x")
 expm1 = _of_floats("expm1", "e to the power of x, less 1")
@@ -104,11 +114,11 @@ greater_equal = _of_two("greater_equal", "Whether x1 is not below x2", symbolic=
 logical_and = _of_two("logical_and", "Whether both are true")
 logical_or = _of_two("logical_or", "Whether one is true")
 logical_xor = _of_two("logical_xor", "Whether one alone is true")
-bitwise_and = _of_two("bitwise_and", "The bits that both have")
-bitwise_or = _of_two("bitwise_or", "The bits that one has")
-bitwise_xor = _of_two("bitwise_xor", "The bits that one alone has")
-left_shift = bitwise_left_shift = _of_two("left_shift", "The bits of x1, x2 places up")
-right_shift = bitwise_right_shift = _of_two("right_shift", "The bits of x1, x2 places down")
+bitwise_and = _of_bits("bitwise_and", "The bits that both have")
+bitwise_or = _of_bits("bitwise_or", "The bits that one has")
+bitwise_xor = _of_bits("bitwise_xor", "The bits that one alone has")
+left_shift = bitwise_left_shift = _of_bits("left_shift", "The bits of x, y places up")
+right_shift = bitwise_right_shift = _of_bits("right_shift", "The bits of x, y places down")
 
 
 @op

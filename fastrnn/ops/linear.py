@@ -186,12 +186,12 @@ def qr(x: Any, mode: str = "reduced") -> Any:
 
 
 @op
-def cdist(x1: Any, x2: Any) -> Any:
+def cdist(x: Any, y: Any) -> Any:
     """The distances between the rows of two matrices.
 
     >>> cdist([[0.0, 0.0]], [[3.0, 4.0]])
     array([[5.]], dtype=float32)
     """
-    x1, x2 = together(x1, x2, floats=True)
-    apart = x1[..., :, None, :] - x2[..., None, :, :]
+    x, y = together(x, y, floats=True)
+    apart = x[..., :, None, :] - y[..., None, :, :]
     return namespace().sqrt(namespace().sum(apart * apart, axis=-1))

@@ -20,6 +20,8 @@ _CLASSES = {"batch_normalization": "BatchNorm", "layer_normalization": "LayerNor
 #: Further classes of Keras's for the same function.
 _SAME = {"max": "Amax", "min": "Amin", "bitwise_not": "BitwiseInvert", "left_shift": "BitwiseLeftShift",
          "right_shift": "BitwiseRightShift"}
+#: Functions of two arrays' elements whose operands are called x and y.
+_OF_BITS = frozenset(("bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift"))
 #: Where Keras has a class that is not in `keras.src.ops.numpy`.
 _MODULES = {
     **dict.fromkeys(("cholesky", "det", "inv", "norm", "qr", "solve", "svd"), "linalg"),
@@ -50,7 +52,7 @@ def operation(function: Callable[..., Any]) -> type[FunctionCall]:
     wanted = _OPERANDS.union(_MORE_OPERANDS.get(name, ()))
     operands = tuple(key for key in parameters if key in wanted)
     many = next((key for key, parameter in parameters.items() if parameter.kind is parameter.VAR_POSITIONAL), None)
-    elements = ELEMENTS.get(name, broadcast if operands == ("x1", "x2") else None)
+    elements = ELEMENTS.get(name, broadcast if operands == ("x1", "x2") or name in _OF_BITS else None)
     cls = function_class(
         label, function, operands=operands, many=many is not None,
         keras_module=f"keras.src.ops.{_MODULES.get(name, 'numpy')}",

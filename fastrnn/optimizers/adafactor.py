@@ -65,7 +65,7 @@ class Adafactor(Optimizer):
         return shape[:-1] if name == "r" else (*shape[:-2], shape[-1])
 
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
-        t = self.iterations + 1
+        t = self.updates + 1
         rate, keep = min(learning_rate, 1 / math.sqrt(t)), 1 - t**self.beta_2_decay
         for w, g, slots in prepared(parts, clip):
             v, squares = slots["velocity"], g * g + self.epsilon_1

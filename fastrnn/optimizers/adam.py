@@ -50,7 +50,7 @@ class Adam(Optimizer):
         return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
 
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
-        t = self.iterations + 1
+        t = self.updates + 1
         rate = learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         kernels.adam_update(parts, clip, rate, self.beta_1, self.beta_2, self.epsilon, runtime.get_num_threads())
 

@@ -45,7 +45,7 @@ class Adamax(Optimizer):
         return [("momentum", "norm")]
 
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
-        rate = learning_rate / (1 - self.beta_1 ** (self.iterations + 1))
+        rate = learning_rate / (1 - self.beta_1 ** (self.updates + 1))
         kernels.adamax_update(parts, clip, rate, self.beta_1, self.beta_2, self.epsilon, runtime.get_num_threads())
 
     def get_config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn import _core, runtime
 from fastrnn.optimizers import schedules
-from fastrnn.optimizers.parts import AVERAGE, SUM, Pair, Part, accumulate, accumulated, gradient_of
+from fastrnn.optimizers.parts import AVERAGE, SUM, Pair, Part, accumulate, accumulated
 from fastrnn.optimizers.slots import Slots
 from fastrnn.registry import did_you_mean
 
@@ -145,17 +145,20 @@ class Optimizer(Slots):
 
     def _pairs(self, variables: Sequence[Any]) -> list[Pair]:
         """The variables that have a gradient, with it and their state."""
-        pairs, missing = [], []
+        states = self._state
+        pairs: list[Pair] = []
+        missing = []
         for variable in variables:
-            state = self._state.get(id(variable))
+            state = states.get(id(variable))
             if state is None:
                 raise ValueError(f"{self}: variable '{variable.path}' is not one of those it was built for; "
                                  "make a new optimizer")
-            gradient, touched = gradient_of(variable)
+            touched = variable.touched_rows
+            gradient = variable.grad if touched is None else variable.row_gradient
             if gradient is None:
                 missing.append(variable.path)
             else:
-                pairs.append(Pair(variable, gradient, touched, state))
+                pairs.append((variable, gradient, touched, state))
         if missing:
             self._warn_of(missing, len(variables))
         return pairs
@@ -164,7 +167,7 @@ class Optimizer(Slots):
         """Clip, decay, and make the step."""
         learning_rate, threads = self._rate_now(), runtime.get_num_threads()
         if self.decay:
-            learning_rate /= 1 + self.decay * self.iterations
+            learning_rate /= 1 + self.decay * self.updates
         clip = self.clipvalue or math.inf
         scale = self._global_scale(pairs, threads) if self.global_clipnorm else 1.0
         parts: dict[str, list[Part]] = {}
@@ -173,11 +176,15 @@ class Optimizer(Slots):
                 norm = math.sqrt(_core.kernels(dtype).sum_of_squares(gradient, touched, threads))
                 scale = self.clipnorm / max(norm, self.clipnorm)  # NaN if the norm is
             decay = (self.weight_decay_of(slots) or 0.0) * learning_rate if decays else 0.0
-            parts.setdefault(dtype, []).append((variable.writable(), gradient, touched, scale, decay, slots))
+            part = variable.writable(), gradient, touched, scale, decay, slots
+            if dtype in parts:
+                parts[dtype].append(part)
+            else:
+                parts[dtype] = [part]
         for dtype, of_one_dtype in parts.items():
             self.update(_core.kernels(dtype), of_one_dtype, clip, learning_rate)
-        for pair in pairs:
-            pair.variable.touch()
+        for variable, _, _, _ in pairs:
+            variable.touch()
 
     def _global_scale(self, pairs: list[Pair], threads: int) -> float:
         assert self.global_clipnorm is not None
@@ -187,11 +194,11 @@ class Optimizer(Slots):
 
     def _follow(self) -> None:
         """Let the running means follow the variables."""
-        momentum = self.ema_momentum if self.iterations else 0.0
+        momentum = self.ema_momentum if self.updates else 0.0
         for variable, average in self._averages():
             average *= momentum
             average += (1 - momentum) * variable.data
-        if self.ema_overwrite_frequency and (self.iterations + 1) % self.ema_overwrite_frequency == 0:
+        if self.ema_overwrite_frequency and (self.updates + 1) % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values()
 
     def finalize_variable_values(self, var_list: Iterable[Any] | None = None) -> None:

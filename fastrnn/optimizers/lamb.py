@@ -49,7 +49,7 @@ class Lamb(Optimizer):
         return [("momentum", "velocity")]
 
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
-        t, threads = self.iterations + 1, runtime.get_num_threads()
+        t, threads = self.updates + 1, runtime.get_num_threads()
         for w, g, slots in prepared(parts, clip):
             m, v = slots["momentum"], slots["velocity"]
             m += (g - m) * (1 - self.beta_1)

@@ -96,7 +96,7 @@ class Muon(Optimizer):
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
         by_adam = [part for part in parts if "velocity" in part[5]]
         if by_adam:
-            t = self.iterations + 1
+            t = self.updates + 1
             rate = learning_rate * self.adam_lr_ratio * math.sqrt(1 - self.adam_beta_2**t) / (1 - self.adam_beta_1**t)
             kernels.adam_update(by_adam, clip, rate, self.adam_beta_1, self.adam_beta_2, self.epsilon,
                                 runtime.get_num_threads())

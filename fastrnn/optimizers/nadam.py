@@ -55,7 +55,7 @@ class Nadam(Optimizer):
         return [("momentum", "velocity")]
 
     def last_values(self) -> list[float]:
-        return [self._product(self.iterations)]
+        return [self._product(self.updates)]
 
     def _momentum(self, t: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (t * self.schedule_decay))
@@ -70,7 +70,7 @@ class Nadam(Optimizer):
         return product
 
     def update(self, kernels: Any, parts: list[Part], clip: float, learning_rate: float) -> None:
-        t = self.iterations + 1
+        t = self.updates + 1
         now, ahead, product = self._momentum(t), self._momentum(t + 1), self._product(t)
         # The root of 1 - beta_2**t is taken out of the divisor, so that it is that of Adam.
         root = math.sqrt(1 - self.beta_2**t)

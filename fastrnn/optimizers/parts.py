@@ -24,13 +24,9 @@ class State(NamedTuple):
     decays: bool
 
 
-class Pair(NamedTuple):
-    """A variable with its gradient, see `gradient_of`, and its state."""
-
-    variable: Any
-    gradient: np.ndarray
-    touched: np.ndarray | None
-    state: State
+#: A variable; its gradient; which rows of that may differ from zero (uint8), None for all of them; and its state. A
+#: plain tuple: one of each variable is made in every step.
+Pair = tuple[Any, np.ndarray, np.ndarray | None, State]
 
 
 def accumulate(pairs: list[Pair]) -> None:
@@ -44,12 +40,6 @@ def accumulate(pairs: list[Pair]) -> None:
 def accumulated(pairs: list[Pair], steps: int) -> list[Pair]:
     """Each variable with the mean of its last gradients, these included."""
     accumulate(pairs)
-    for pair in pairs:
-        pair.state.slots[SUM] /= steps
-    return [pair._replace(gradient=pair.state.slots[SUM], touched=None) for pair in pairs]
-
-
-def gradient_of(variable: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A variable's gradient, and which of its rows may differ from zero (uint8), None for all of them."""
-    touched = getattr(variable, "touched_rows", None)
-    return (variable.grad, None) if touched is None else (variable.row_gradient, touched)
+    for _, _, _, state in pairs:
+        state.slots[SUM] /= steps
+    return [(variable, state.slots[SUM], None, state) for variable, _, _, state in pairs]

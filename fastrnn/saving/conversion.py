@@ -13,11 +13,12 @@ from fastrnn.models.cloning import clone_model
 from fastrnn.models.sequential import Sequential
 from fastrnn.saving import files
 from fastrnn.saving.errors import ModelFileError, shown
-from fastrnn.saving.files import ONNX
+from fastrnn.saving.files import ONNX, SOURCE
 from fastrnn.saving.onnx.export import export_onnx, input_kinds
 from fastrnn.saving.onnx.model import OnnxModel, load_onnx
 from fastrnn.saving.reading import load_model
 from fastrnn.saving.torch.reading import from_torch, is_state_dict
+from fastrnn.serving.c_export import export_c
 
 _SAMPLES, _STEPS = 8, 16
 #: Formats that hold weights alone.
@@ -49,7 +50,7 @@ class Parity(NamedTuple):
                 f"largest difference {self.largest:.3g}")
 
 
-def convert(source: Any, target: Any, prefix: str | None = None, key: str | None = None) -> Parity:
+def convert(source: Any, target: Any, prefix: str | None = None, key: str | None = None) -> Parity | None:
     """Load a model file and save it in the format that the target's name asks for; then load that, and compare.
 
     Of PyTorch's state dicts one module is taken, as `from_torch` reads it: a recurrent one becomes a `Sequential` of
@@ -58,12 +59,16 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     Args:
         source: a `.safetensors`, `.keras` or `.h5` file; or a state dict of PyTorch's, in a file of any name.
         target: a name with the suffix `.safetensors`, `.keras`, `.h5` or `.onnx`, which takes what is computed, without
-            how the model is trained; `.weights.h5` takes the weights alone.
+            how the model is trained; `.weights.h5` takes the weights alone. `.c` is the model as C and its header, by
+            `fastrnn.serving.export_c`.
         prefix: which module of a state dict is wanted, "encoder.lstm"; None where there is but one.
         key: of the state dict in a PyTorch checkpoint, "model_state_dict".
 
+    Returns:
+        How near the results are; None of C, which only a compiler can run.
+
     Raises:
-        ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model` and `export_onnx`.
+        ValueError, OSError, ImportError: as `load_model`, `from_torch`, `save_model`, `export_onnx` and `export_c`.
 
     Example:
 
@@ -84,9 +89,12 @@ def convert(source: Any, target: Any, prefix: str | None = None, key: str | None
     if source.endswith(ONNX) and not is_state_dict(source):
         raise ModelFileError(source, "", "an ONNX graph has operators, of which no layers are made; run it "
                                                     "by fastrnn.saving.load_onnx")
-    if suffix != ONNX:
+    if suffix not in (ONNX, SOURCE):
         files.suffix_of(target)     # a format that there is, before a large file is read
     model = _open(source, prefix, key)
+    if suffix == SOURCE:
+        export_c(model, target)
+        return None
     other: Any
     if suffix == ONNX:
         export_onnx(model, target)

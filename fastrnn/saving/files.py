@@ -23,6 +23,8 @@ TORCH = (".pt", ".pth", ".bin")
 OF_TORCH = "PyTorch's files hold weights without a model; make layers of them by fastrnn.saving.from_torch"
 #: Graphs of operators.
 ONNX = ".onnx"
+#: A model as C, which is written alone.
+SOURCE = ".c"
 #: TensorFlow's: a SavedModel's folder, its graph, TensorFlow Lite's.
 TENSORFLOW = (".tf", ".pb", ".tflite")
 
@@ -139,6 +141,12 @@ def existing(path: Any) -> str:
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: there is no such file")
     return path
+
+
+def check_free(path: str, overwrite: bool) -> None:
+    """Raise a FileExistsError where a file is there that must not be replaced."""
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path}: there is a file already; pass overwrite=True to replace it")
 
 
 def write_whole(path: Any, write: Callable[[IO[bytes]], Any]) -> None:

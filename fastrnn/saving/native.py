@@ -20,6 +20,8 @@ from fastrnn.saving.locations import Place
 from fastrnn.saving.tensors import Tensor
 
 _OPTIMIZER = "optimizer/vars/"
+#: What files of frozen models say of themselves, see frozen_file.py.
+FROZEN = "fastrnn frozen"
 
 
 def write_model(model: Any, file: IO[bytes], model_config: dict[str, Any], include_optimizer: bool) -> None:
@@ -42,6 +44,9 @@ def read_model(data: memoryview, file: str, custom_objects: Objects | None = Non
     """A file that `write_model` wrote."""
     # Where a mapped file cannot be replaced, as on Windows, the mapping must not last.
     stored, metadata = safetensors.read(data, file, copy=os.name == "nt")
+    if metadata.get("format") == FROZEN:
+        raise ModelFileError(file, "header: __metadata__", "the file has a frozen model, which cannot be trained; load "
+                                                           "it by fastrnn.serving.load")
     if "config" not in metadata:
         raise ModelFileError(file, "header: __metadata__", "the file has arrays, but no model; make the model and load "
                                                            "the weights by load_weights")

@@ -25,16 +25,18 @@ _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _ALIGNMENT = 64     # where the arrays begin: a cache line
 
 
-def write(file: IO[bytes], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def write(file: IO[bytes], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str],
+          first: str = "") -> None:
     """Write arrays and texts.
 
     Args:
         file: open for writing.
         arrays: by name.
         metadata: texts by name.
+        first: name of an array that begins at a cache line.
     """
     # Wide elements first, so that every array is aligned without gaps, which the format forbids.
-    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    order = sorted(arrays, key=lambda name: (name != first, -arrays[name].dtype.itemsize, name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     offset = 0
     for name in order:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import IO, Any
 
+from fastrnn import ranks
 from fastrnn.graph.blueprint import is_functional
 from fastrnn.graph.configuration import configuration
 from fastrnn.layers import LSTM, InputLayer, TimeDistributed, serialize
@@ -24,7 +24,8 @@ from fastrnn.saving.torch.state_files import check_no_state_dict
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Save a model: its layers, its weights, how it was compiled, and how far its training has come.
 
-    The file is written as a whole or not at all: a process that is killed leaves the old file or the new one.
+    The file is written as a whole or not at all: a process that is killed leaves the old file or the new one. Of
+    several processes that train together the first alone writes.
 
     Args:
         model: a built one.
@@ -49,6 +50,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
     ...     os.listdir(folder)
     ['encoder.safetensors']
     """
+    if not ranks.is_first():
+        return
     path = _target(model, filepath, overwrite)
     config = model_config(model)
     kinds: dict[str, Callable[[IO[bytes]], None]] = {
@@ -66,7 +69,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Save a model's weights alone.
+    """Save a model's weights alone; of several processes that train together the first alone does.
 
     Args:
         model: a built one.
@@ -86,6 +89,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     ...     os.listdir(folder)
     ['encoder.safetensors']
     """
+    if not ranks.is_first():
+        return
     path = _target(model, filepath, overwrite)
     kinds: dict[str, Callable[[IO[bytes]], None]] = {
         ".safetensors": lambda file: native.write_weights(model, file),
@@ -203,6 +208,5 @@ def _target(model: Any, filepath: Any, overwrite: bool) -> str:
     path = files.with_suffix(filepath)
     if not model.built:
         raise ValueError(f"{model}: build the model before it is saved, by build(input_shape) or a first call")
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{path}: there is a file already; pass overwrite=True to replace it")
+    files.check_free(path, overwrite)
     return path

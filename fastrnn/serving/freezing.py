@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from fastrnn import activations, runtime
+from fastrnn.graph.graph import Graph
 from fastrnn.graph.schedule import Schedule
 from fastrnn.graph.steps import Step
+from fastrnn.layers.base import Layer
 from fastrnn.layers.convolution.conv1d import Conv1D
+from fastrnn.layers.convolution.conv2d import Conv2D
 from fastrnn.layers.core.dense import Dense
 from fastrnn.layers.core.embedding import Embedding
 from fastrnn.layers.core.identity import Identity
+from fastrnn.layers.core.time_distributed import TimeDistributed
 from fastrnn.layers.network import Network
 from fastrnn.layers.normalization.batch_normalization import BatchNormalization
 from fastrnn.layers.recurrent.base import Recurrent
@@ -57,38 +61,62 @@ class FrozenNetwork(Network):
     """
 
     def __init__(self, network: Network, fold_bytes: int) -> None:
-        self._gone: set[int] = set()
-        self.folds: list[Fold] = []
-        self.fold_bytes = fold_bytes
-        own = copy.deepcopy(network.graph)
-        super().__init__(own.input_structure, own.output_structure, name=network.name, trainable=False)
-        for layer in self.walk():
-            if type(layer) is Embedding:
-                layer.__class__ = FrozenEmbedding
-            if isinstance(layer, States) and layer.stateful:
-                layer.stateful = False
-                layer.restore(None)
-        self._set_graph(self._graph)
+        self._begin(copy.deepcopy(network.graph), network.name, [], fold_bytes)
         for step in Schedule(self.graph).steps:
             if isinstance(step.layer, _IDLE) and not step.training:
                 self._gone.add(id(step.layer))
         self._fold_normalization()
+        self._lock()
+        self.fold_tables()
+
+    @classmethod
+    def restored(cls, network: Network, gone: Sequence[Layer], folds: Sequence[Fold], fold_bytes: int) -> Self:
+        """As one was before, of its layers and weights, but for the tables, which `fold_tables` folds.
+
+        Args:
+            network: has the layers, which are taken over.
+            gone: those of them that do nothing.
+            folds, fold_bytes: as its own.
+        """
+        self = cls.__new__(cls)
+        self._begin(network.graph, network.name, folds, fold_bytes)
+        self._gone = {id(layer) for layer in gone}
+        self._lock()
+        return self
+
+    def _begin(self, graph: Graph, name: str, folds: Sequence[Fold], fold_bytes: int) -> None:
+        self._gone: set[int] = set()
+        self.folds = list(folds)
+        self.fold_bytes = fold_bytes
+        super().__init__(graph.input_structure, graph.output_structure, name=name, trainable=False)
+        for layer in self.walk():
+            if isinstance(layer, Embedding):
+                layer.passes_mask = True
+            if isinstance(layer, States) and layer.stateful:
+                layer.stateful = False
+                layer.restore(None)
+        self._set_graph(self._graph)
+
+    def _lock(self) -> None:
+        """From now on the weights cannot be written to."""
         for variable in self.variables:
             variable.data = variable.data.view()
             variable.data.flags.writeable = False
-        self._fold_tables()
 
     def __getstate__(self) -> dict[str, Any]:
-        gone = [layer for layer in self.walk() if id(layer) in self._gone]
+        gone = [layer for layer in self.walk() if self.is_gone(layer)]
         return {**super().__getstate__(), "_gone": gone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         gone = state.pop("_gone")
         super().__setstate__(state)
         self._gone = {id(layer) for layer in gone}
-        for variable in self.variables:
-            variable.data.flags.writeable = False
-        self._fold_tables()
+        self._lock()
+        self.fold_tables()
+
+    def is_gone(self, layer: Layer) -> bool:
+        """Whether the layer does nothing here."""
+        return id(layer) in self._gone
 
     def schedule(self, masked: frozenset[int] = frozenset()) -> Schedule:
         found = self._schedules.get(masked)
@@ -143,44 +171,57 @@ class FrozenNetwork(Network):
 
     # Embedding -------------------------------------------------------------------------------------------------------
 
-    def _fold_tables(self) -> None:
+    def fold_tables(self) -> None:
         """Have recurrent layers read the sums `b + x W` of each row x of a table, where there is memory for them."""
         left = self.fold_bytes - sum(fold.size for fold in self.folds)
+        for embedding, reader in self._tables():
+            table, runners = embedding.embeddings.data, _runners_in(reader)
+            fold = Fold(embedding.name, reader.name, sum(runner.folded_size(len(table)) for runner in runners))
+            if not runners or (fold.size > left and fold not in self.folds):
+                continue
+            for runner in runners:
+                if not runner.has_folded(table):
+                    runner.fold(table, runtime.get_num_threads())
+            if fold not in self.folds:
+                left -= fold.size
+                self.folds.append(fold)
+
+    def folded_tables(self) -> dict[int, np.ndarray]:
+        """The tables that `folds` says are folded, by the id of the runner that does it."""
+        folded = {(fold.layer, fold.into) for fold in self.folds}
+        return {id(runner): embedding.embeddings.data for embedding, reader in self._tables()
+                if (embedding.name, reader.name) in folded for runner in _runners_in(reader)}
+
+    def _tables(self) -> Iterator[tuple[Any, Any]]:
+        """The Embeddings whose rows a layer reads where they are, and that layer."""
         steps = self.schedule().steps
         for step in steps:
-            if not step.rows:
-                continue
-            table = step.layer.embeddings.data
-            for reader in (other.layer for other in steps if step.outputs[0] in other.inputs):
-                runners = list(_runners_of(reader))
-                known = Fold(step.layer.name, reader.name, sum(runner.folded_size(len(table)) for runner in runners))
-                if known.size <= left or known in self.folds:
-                    for runner in runners:
-                        runner.fold(table, runtime.get_num_threads())
-                    if known not in self.folds:
-                        left -= known.size
-                        self.folds.append(known)
+            if step.rows:
+                yield from ((step.layer, other.layer) for other in steps if step.outputs[0] in other.inputs)
 
 
-class FrozenEmbedding(Embedding):
-    """An Embedding that hands on the mask of lengths that the caller gave."""
+def runners_of(network: FrozenNetwork) -> Iterator[Any]:
+    """The compiled runners of all layers that are left, each once, in order."""
+    seen: set[int] = set()
+    for step in network.schedule().steps:
+        layer = step.layer
+        while isinstance(layer, TimeDistributed):
+            layer = layer.layer
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield from _runners_in(layer)
+            if type(layer) in (Conv1D, Conv2D, Dense):
+                yield layer.kernel_runner()
 
-    @property
-    def masks(self) -> str:
-        return "make" if self.mask_zero else "pass"
 
-    def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
-        made = super().compute_mask(x)
-        return made if mask is None else mask if made is None else made & mask
-
-
-def _runners_of(layer: Any) -> Iterator[Any]:
+def _runners_in(layer: Any) -> list[Any]:
     """The compiled runners of a recurrent layer, or of both of a Bidirectional's; none of another layer."""
     layers: Sequence[Any] = [layer]
     if isinstance(layer, Bidirectional):
         layers = [layer.forward_layer, layer.backward_layer]
-    if all(isinstance(one, Recurrent) and one.on_kernels for one in layers):
-        yield from (one.kernel_runner() for one in layers)
+    if not all(isinstance(one, Recurrent) and one.on_kernels for one in layers):
+        return []
+    return [one.kernel_runner() for one in layers]
 
 
 def _on_last_axis(layer: Any) -> bool:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -61,8 +62,36 @@ class Frozen:
         self._program: Any = None
         self._identity: bytes | None = None
 
+    @classmethod
+    def restored(cls, network: FrozenNetwork, precision: str, identity: bytes) -> Self:
+        """One as it was, of what a file has."""
+        self = cls.__new__(cls)
+        self.network, self.precision = network, precision
+        self._program, self._identity = None, identity
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_program": None}
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write it to a file that `fastrnn.serving.load` maps into memory. Beside the weights it has what the kernels
+        read of them, so that nothing is packed when a process starts, and processes share one copy.
+
+        Args:
+            filepath: a `.safetensors` file; the suffix is added if there is none.
+            overwrite: replace a file that is there.
+
+        Raises:
+            ValueError: another suffix, or a layer that files do not have.
+            FileExistsError: there is a file and `overwrite` is False.
+            OSError: the file cannot be written; an old one is as it was.
+        """
+        files().save_frozen(self, filepath, overwrite)
+
+    @property
+    def name(self) -> str:
+        """That of the model."""
+        return self.network.name
 
     def __repr__(self) -> str:
         return f"<Frozen {self.network.name!r}, precision={self.precision}>"
@@ -103,8 +132,12 @@ class Frozen:
             x: inputs, `(samples, ...)`; several in a list or a dictionary.
             batch_size: samples a batch.
         """
-        xs = self.network.prepare(x)
         size = _count(batch_size, "predict batch_size")
+        if isinstance(x, np.ndarray) and 0 < len(x) <= size and (y := self.network.direct(x)) is not None:
+            return y
+        xs = self.network.prepare(x)
+        if 0 < len(xs[0]) <= size:
+            return self.network.pack(self.network.run(xs)[0])
         parts = [self.network.run([one[start:start + size] for one in xs])[0]
                  for start in range(0, max(1, len(xs[0])), size)]
         return self.network.pack([np.concatenate(outputs) for outputs in zip(*parts)])
@@ -145,9 +178,10 @@ class Frozen:
         return Stream(self.program, self.network.dtype, self.identity, _count(slots, "stream slots"))
 
     def identity(self) -> bytes:
-        """32 bytes that no other model has: of the weights, and of what states there are."""
+        """32 bytes that no other model has: of its layers and weights, not of their names."""
         if self._identity is None:
-            digest = hashlib.sha256(repr(self.state_shapes).encode())
+            layers = [type(step.layer).__name__ for step in self.network.schedule().steps]
+            digest = hashlib.sha256(repr([layers, [variable.shape for variable in self.network.variables]]).encode())
             for variable in self.network.variables:
                 digest.update(np.ascontiguousarray(variable.data).data)
             self._identity = digest.digest()
@@ -191,6 +225,12 @@ class Frozen:
         stream = Stream(self.program, self.network.dtype, self.identity, max(1, batch))
         stream.state = state
         return stream.step(x), stream.state
+
+
+def files() -> Any:
+    """The module of frozen models' files, imported when one is first asked for: it needs models, and these need this
+    module."""
+    return importlib.import_module("fastrnn.saving.frozen_file")
 
 
 def _written(y: Any, out: Any) -> np.ndarray:

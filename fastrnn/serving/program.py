@@ -29,10 +29,14 @@ class InPython:
     Args:
         forward: of arrays.
         rank: axes that it takes; 2 without the steps.
+        name: of the layer, as errors have it.
     """
 
-    def __init__(self, forward: Callable[..., np.ndarray], rank: int) -> None:
-        self._forward, self._rank = forward, rank
+    def __init__(self, forward: Callable[..., np.ndarray], rank: int, name: str) -> None:
+        self._forward, self._rank, self._name = forward, rank, name
+
+    def __str__(self) -> str:
+        return self._name
 
     def __call__(self, *xs: np.ndarray) -> np.ndarray:
         if self._rank == 2:
@@ -83,10 +87,10 @@ def _operation(program: Any, kernels: Any, step: StreamStep, inputs: list[int]) 
     elif isinstance(layer, Embedding):
         value = program.embedding(layer.embeddings.data, x)
     elif type(layer) is Dense:
-        value = _activated(program, kernels, program.dense(layer.kernel_runner(), x), layer._after)
+        value = _activated(program, kernels, program.dense(layer.kernel_runner(), x), layer._after, layer)
     elif isinstance(layer, Conv1D):
         convolved = program.convolution(layer.kernel_runner(), layer.dilation_rate[0], x, layer.name)
-        value = _activated(program, kernels, convolved, layer._after)
+        value = _activated(program, kernels, convolved, layer._after, layer)
     elif isinstance(layer, BatchNormalization):
         value = program.scale(*(np.ascontiguousarray(part) for part in layer.scale_and_shift()), x)
     elif isinstance(layer, LayerNormalization):
@@ -96,23 +100,23 @@ def _operation(program: Any, kernels: Any, step: StreamStep, inputs: list[int]) 
     elif isinstance(layer, MERGES):
         value = program.merge(kernels.MERGES[type(layer).__name__], tuple(inputs))
     elif isinstance(layer, Activation):
-        value = _activated(program, kernels, x, layer.activation)
+        value = _activated(program, kernels, x, layer.activation, layer)
     else:
         width = layer.compute_output_shape(*[(None,) * (step.rank - 1) + (program.widths[i],) for i in inputs])[-1]
-        in_python = InPython(functools.partial(layer.forward, call=INFERENCE), step.rank)
+        in_python = InPython(functools.partial(layer.forward, call=INFERENCE), step.rank, str(layer))
         value = program.python(in_python, tuple(inputs), width)
     return value
 
 
-def _activated(program: Any, kernels: Any, x: int, activation: Any) -> int:
-    """The value after an activation; None for none."""
+def _activated(program: Any, kernels: Any, x: int, activation: Any, layer: Any) -> int:
+    """The value after an activation of a layer; None for none."""
     name = None if activation is None else activations.plain_name(activation)
     if activation is None or name == "linear":
         return x
     if name == "softmax" or name in kernels.ACTIVATIONS:
         made: int = program.activation(kernels.ACTIVATIONS.get(name, 0), name == "softmax", x)
         return made
-    applied: int = program.python(InPython(activation, 3), (x,), program.widths[x])
+    applied: int = program.python(InPython(activation, 3, f"{layer} (its activation)"), (x,), program.widths[x])
     return applied
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from fastrnn import arrays
 from fastrnn.training import data
-from fastrnn.training.feeds import ArrayBatches, Batch, Feed, SourceBatches, split
+from fastrnn.training.alone import team
+from fastrnn.training.feeds import Batch, Feed, split
 from fastrnn.training.loop import Fit
 from fastrnn.training.outputs import ABSENT
 from fastrnn.training.watch import Watch
@@ -84,7 +85,7 @@ def array_feed(model: Any, samples: Batch, batch_size: int | None, steps: int | 
     data.check_count(batch_size, f"{who}: batch_size")
     if model.stateful:
         _check_batches(model, count, batch_size, steps, who)
-    return Feed(ArrayBatches(samples, batch_size, shuffle), steps, who)
+    return Feed(team().arrays(samples, batch_size, shuffle), steps, who)
 
 
 def _check_batches(model: Any, samples: int, batch_size: int, steps: int | None, who: str) -> None:
@@ -109,7 +110,7 @@ def source_feed(model: Any, source: Any, y: Any, steps: int | None, who: str, wa
             return batch_of(model, x, y, weight, who, watch, class_weight)
         return Batch(model.prepare(x), (), ())
 
-    return Feed(SourceBatches(source, convert, shuffle), steps, who)
+    return Feed(team().source(source, convert, shuffle), steps, who)
 
 
 # samples -----------------------------------------------------------------------------------------------------------
@@ -122,9 +123,7 @@ def batch_of(model: Any, x: Any, y: Any, weight: Any, who: str, watch: Watch, cl
         raise ValueError(f"{who}: x has no samples: its shape is {xs[0].shape}")
     objective = model.objective
     heads, outputs = objective.heads, objective.outputs
-    shapes = model.compute_output_shape(*(one.shape for one in xs))
-    if not isinstance(shapes, list):
-        shapes = [shapes]
+    shapes = model.output_shapes(xs)
     if class_weight is not None:
         if weight is not None:
             raise ValueError(f"{who}: pass class_weight or sample_weight, not both")

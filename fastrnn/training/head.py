@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ class Head:
     """The loss and the metrics of one output, and their averages since the last `reset`.
 
     The loss is averaged over the batches, each weighted by its number of samples. Masked time steps count in neither
-    kind of metric; sample weights count in the loss and in `weighted_metrics`.
+    kind of metric, where it `heeds_masks`; sample weights count in the loss and in `weighted_metrics`.
 
     Args:
         loss: name or instance of a loss, or None.
@@ -71,22 +71,27 @@ class Head:
         """Whether the targets are class indices."""
         return self._named_loss is None and isinstance(self.loss, losses.SparseCategoricalCrossentropy)
 
-    def bind(self, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
+    def bind(self, y_shape: Sequence[int], output_shape: Sequence[Any]) -> bool:
         """Make what needs the shapes of targets and outputs: names like "accuracy" stand for one of several metrics.
 
         Nothing changes where other shapes ask for the same.
 
+        Returns:
+            Whether the shapes are others than those of the last time, so that there may be other metrics.
+
         Raises:
             ValueError: the loss cannot take targets of that shape.
         """
+        shapes = y_shape[1:], output_shape[1:]
+        if shapes == self._fits:
+            return False
         kind = losses.kind_of_targets(y_shape, output_shape)
         if kind != self._kind:
             self._choose(kind, y_shape, output_shape)
-        shapes = y_shape[1:], output_shape[1:]
-        if shapes != self._fits:
-            if isinstance(self.loss, losses.Loss):
-                self.loss.check_shapes(y_shape, output_shape)
-            self._fits = shapes
+        if isinstance(self.loss, losses.Loss):
+            self.loss.check_shapes(y_shape, output_shape)
+        self._fits = shapes
+        return True
 
     def _choose(self, kind: str, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
         """Make the loss and the metrics of targets of a kind."""
@@ -113,7 +118,15 @@ class Head:
             if metrics:
                 counted = losses.masked_weight(weighted, mask)
                 for metric in metrics:
-                    update(metric, y, output, counted)
+                    update(metric, y, output, counted if getattr(metric, "heeds_masks", False) else weighted)
+
+    def counted(self) -> list[Any]:
+        """What was counted since the last reset, to which that of other samples can be added."""
+        return [self._total, self._samples]
+
+    def recount(self, counts: Iterator[Any]) -> None:
+        """Set what was counted to the next of what `counted` gave."""
+        self._total, self._samples = next(counts), next(counts)
 
     def result(self) -> float:
         """The average loss, before its weight."""

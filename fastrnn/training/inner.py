@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def with_inner_losses(graph: Graph) -> tuple[Graph, list[Symbol]]:
 
 def adds_losses(graph: Graph) -> bool:
     """Whether a layer of the graph, or of a model inside it, adds a loss."""
-    return any(node.adds_loss or node.layer.activity_regularizer is not None
+    return any(node.adds_loss or node.layer.activity_regularizer is not None or node.layer.penalizes_inside
                or ((inner := node.layer.unrolled()) is not None and adds_losses(inner)) for node in graph.nodes)
 
 
@@ -70,6 +71,11 @@ def _unroll(graph: Graph, place: dict[int, Symbol], losses: list[Symbol]) -> Non
             _unroll(inner, within, losses)
             place.update((id(symbol), within[id(made)]) for symbol, made in zip(node.outputs, inner.outputs))
             continue
+        if node.layer.penalizes_inside:
+            parts = node.layer.by_parts(partial(_run, node, _at(node.masks, place), losses), inputs)
+            place.update((id(symbol), made) for symbol, made in zip(node.outputs, parts, strict=True))
+            losses += _penalties(node.layer, parts)
+            continue
         again = Node(node.layer, inputs, _at(node.args, place), _at(node.kwargs, place), _at(node.masks, place),
                      node.training, node.options)
         again.makes([symbol.shape for symbol in node.outputs], [symbol.dtype for symbol in node.outputs],
@@ -78,5 +84,21 @@ def _unroll(graph: Graph, place: dict[int, Symbol], losses: list[Symbol]) -> Non
         place.update((id(symbol), made) for symbol, made in zip(node.outputs, again.outputs))
         if node.adds_loss:
             losses.append(again.outputs[-1])
-        elif node.layer.activity_regularizer is not None:
-            losses += [Penalty(node.layer.activity_regularizer, symbol.dtype)(symbol) for symbol in again.outputs]
+        else:
+            losses += _penalties(node.layer, again.outputs)
+
+
+def _run(node: Node, masks: tuple[Any, ...], losses: list[Symbol], layer: Layer, inputs: list[Symbol],
+         as_its_caller: bool = True) -> list[Symbol]:
+    """The outputs of a layer inside that of a node; its penalties are collected."""
+    made = layer.connect(inputs, (inputs,), {}, node.training, options=node.options if as_its_caller else None,
+                         masks=masks if as_its_caller else ())
+    outputs: list[Symbol] = made if isinstance(made, list) else [made]
+    losses += _penalties(layer, outputs)
+    return outputs
+
+
+def _penalties(layer: Layer, outputs: list[Symbol]) -> list[Symbol]:
+    """The layer's penalty on each of its outputs, none if it has none."""
+    regularizer = layer.activity_regularizer
+    return [] if regularizer is None else [Penalty(regularizer, symbol.dtype)(symbol) for symbol in outputs]

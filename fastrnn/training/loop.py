@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastrnn.training.alone import team
 from fastrnn.training.data import Whole
 from fastrnn.training.feeds import Feed
-from fastrnn.training.steps import Trainable, predict_step, test_step, train_step
+from fastrnn.training.steps import Trainable
 from fastrnn.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -37,31 +38,34 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
     """Train; `model.stop_training` set by one of the callbacks ends it, `model.first_epoch` set when it begins lets it
     begin there."""
     feed, epochs, validation, validates, watch = run
-    objective = model.objective
+    objective, workers = model.objective, team()
     model.stop_training = False
     logs: dict[str, float] = {}
     model.first_epoch = epochs.start
     callbacks.on_train_begin()
+    workers.begin(model)
+    watched, read = workers.any(callbacks.watches_batches), workers.any(callbacks.wants_train_logs)
     for epoch in range(model.first_epoch, epochs.stop):
-        objective.reset()
+        workers.reset(objective)
         callbacks.on_epoch_begin(epoch)
         watch.part = f"epoch {epoch}"
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_train_batch_begin(step)
             watch.batch = step
-            train_step(model, batch, watch)
-            if callbacks.wants_train_logs:
-                callbacks.on_train_batch_end(step, objective.logs())
-            if model.stop_training:
+            workers.train_step(model, batch, watch)
+            if watched:
+                callbacks.on_train_batch_end(step, workers.logs(objective) if read else None)
+            if workers.stops(model, watched):
                 break
         if feed.exhausted and not objective.samples:
             break
-        logs = objective.logs()
+        logs = workers.logs(objective)
         if validation is not None and validates(epoch):
             validated = evaluate(model, validation, callbacks, watch, f"the validation of epoch {epoch}")
             if not validation.exhausted or objective.samples:
                 logs = dict(sorted([*logs.items(), *((f"val_{name}", value) for name, value in validated.items())]))
-        callbacks.on_epoch_end(epoch, logs)
+        callbacks.on_epoch_end(epoch, dict(logs))       # what callbacks add to it is the epoch's, not the training's
+        workers.end_epoch(model)
         if model.stop_training or feed.exhausted:
             break
     if epochs:
@@ -72,29 +76,30 @@ def fit(model: Trainable, run: Fit, callbacks: CallbackList) -> None:
 def evaluate(model: Trainable, feed: Feed, callbacks: CallbackList, watch: Watch, part: str = "the evaluation"
              ) -> dict[str, float]:
     """Losses and metrics over one epoch of `feed`, by name."""
-    objective = model.objective
+    objective, workers = model.objective, team()
     watch.part = part
-    objective.reset()
+    workers.reset(objective)
     feed.restart()
     callbacks.on_test_begin()
+    read = workers.any(callbacks.wants_test_logs)
     for step, batch in enumerate(feed.epoch()):
         callbacks.on_test_batch_begin(step)
         watch.batch = step
-        test_step(model, batch, watch)
-        if callbacks.wants_test_logs:
-            callbacks.on_test_batch_end(step, objective.logs())
-    logs = objective.logs()
+        workers.test_step(model, batch, watch)
+        callbacks.on_test_batch_end(step, workers.logs(objective) if read else None)
+    logs = workers.logs(objective)
     callbacks.on_test_end(logs)
     return logs
 
 
 def predict(model: Trainable, feed: Feed, samples: int | None, callbacks: CallbackList) -> list[Any] | None:
     """The outputs for all the samples of one epoch of `feed`, None if it has none."""
+    workers = team()
     callbacks.on_predict_begin()
     whole = Whole(samples)
     for step, batch in enumerate(feed.epoch()):
         callbacks.on_predict_batch_begin(step)
-        outputs = predict_step(model, batch)
+        outputs = workers.predict_step(model, batch)
         callbacks.on_predict_batch_end(step, {"outputs": model.pack(outputs)})
         whole.add(outputs)
     callbacks.on_predict_end()

@@ -65,8 +65,8 @@ class Objective:
 
     def bind(self, index: int, y_shape: Sequence[int], output_shape: Sequence[Any]) -> None:
         """Tell an output's head the shapes of targets and output; see `Head.bind`."""
-        self.heads[index].bind(y_shape, output_shape)
-        self._named = None
+        if self.heads[index].bind(y_shape, output_shape):
+            self._named = None
 
     def add(self, metric: Any) -> None:
         """Have a metric among those of the model; who adds it updates it."""
@@ -92,6 +92,22 @@ class Objective:
         for head in self._measured:
             index = head.index
             head.update(y[index], outputs[index], weights[index], masks[index])
+
+    def counted(self) -> list[Any]:
+        """What was counted since the last `reset`, as numbers and arrays to which those of other samples can be added;
+        None where that is nothing.
+
+        Raises:
+            NotImplementedError: a metric counts in attributes of its own.
+        """
+        return [self._total, self.samples, *(count for one in (*self.heads, *self.metrics) for count in one.counted())]
+
+    def recount(self, counts: Sequence[Any]) -> None:
+        """Set what was counted to what `counted` gave."""
+        left = iter(counts)
+        self._total, self.samples = next(left), next(left)
+        for one in (*self.heads, *self.metrics):
+            one.recount(left)
 
     def values(self) -> list[Any]:
         """The averages, in the order of `names`: numbers, arrays of metrics that give some, and dictionaries."""

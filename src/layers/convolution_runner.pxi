@@ -78,6 +78,17 @@ cdef class ConvolutionRunner:
         run(convolution_part, &p, 1 if work < SMALL_WORK else min(threads, p.N * p.rows.outputs * p.columns.outputs), work)
         return 0
 
+    def packed(self):
+        """As `RecurrentRunner.packed`."""
+        cdef Packed p
+        self.pack_all()
+        return [p.view() for p in (self.W, self.b) if p is not None]
+
+    def take_packed(self, list packed not None):
+        """As `RecurrentRunner.take_packed`."""
+        cdef long vectors = self.groups * ((self.O // self.groups + VL - 1) // VL)
+        take_two(self.W, self.b, vectors * self.down * self.across * self.X * VL, vectors * VL, packed)
+
     cdef int pack_all(self) except -1:
         """Pack what has changed, W and b, of a convolution that is not transposed."""
         if self.W.changed():

@@ -181,6 +181,16 @@ cdef class DenseRunner(Runner):
             pack_again(self.b, 1, self.O, P * VL, False)
         return 0
 
+    def packed(self):
+        """As `RecurrentRunner.packed`."""
+        cdef Packed p
+        self.pack()
+        return [p.view() for p in (self.W, self.b) if p is not None]
+
+    def take_packed(self, list packed not None):
+        """As `RecurrentRunner.take_packed`."""
+        take_two(self.W, self.b, (self.O + VL - 1) // VL * VL * self.K, (self.O + VL - 1) // VL * VL, packed)
+
     cdef ndarray infer(self, ndarray x, long threads):
         cdef DenseForward f
         cdef ndarray y
@@ -253,6 +263,16 @@ cdef class DenseRunner(Runner):
         run(dense_backward_part, &f, row_team(M, K, O, threads), 2 * M * K * O)
         blas_leave(blas)
         return dx
+
+
+cdef int take_two(Packed W, Packed b, long size, long bias, list packed) except -1:
+    """A packed kernel, and a packed bias if there is one."""
+    if len(packed) != (1 if b is None else 2):
+        raise ValueError(f"kernel argument 'packed': expected {1 if b is None else 2} arrays, got {len(packed)}")
+    W.take(<ndarray?>packed[0], size)
+    if b is not None:
+        b.take(<ndarray?>packed[1], bias)
+    return 0
 
 
 cdef int pack_again(Packed p, long K, long O, long size, bint transposed) except -1:

@@ -62,6 +62,46 @@ cdef class RecurrentRunner(Runner):
 
     # inference -------------------------------------------------------------------------------------------------------
 
+    def packed(self):
+        """What calls of inference read of the weights, as the kernels have it, for `take_packed`: read-only arrays."""
+        cdef Packed p
+        pack_changed(self)
+        return [p.view() for p in (self.W, self.U, self.b, self.peephole) if p is not None]
+
+    def take_packed(self, list packed not None):
+        """Read the weights where `packed` of this layer's runner has left them, of the same kernels."""
+        cdef long G = self.cell.gates, P = (self.H + VL - 1) // VL
+        cdef list parts = [p for p in (self.W, self.U, self.b, self.peephole) if p is not None]
+        cdef Packed p
+        cdef ndarray array
+        if len(packed) != len(parts):
+            raise ValueError(f"kernel argument 'packed': expected {len(parts)} arrays, got {len(packed)}")
+        for p, array in zip(parts, packed):
+            if p is self.W:
+                p.take(array, self.D * G * P * VL)
+            elif p is self.U:
+                p.take(array, self.H * G * P * VL)
+            elif p is self.b:
+                p.take(array, (2 * G + 1) * P * VL)
+            else:
+                p.take(array, self.cell.peepholes * P * VL)
+
+    def folded_table(self):
+        """What `fold` has computed, read-only, for `take_folded`; or None."""
+        if self.table is None:
+            return None
+        view = self.folded[self.folded_at - <real*>cnp.PyArray_DATA(self.folded):][
+            :self.folded_size(extent(self.table, 0)) // <long>sizeof(real)]
+        view.setflags(write=False)
+        return view
+
+    def take_folded(self, ndarray table not None, ndarray folded not None):
+        """As `fold`, of what it computed before."""
+        matrix(table, extent(table, 0), self.D, "table")
+        self.folded_at = <real*>packed_at(folded, self.folded_size(extent(table, 0)) // <long>sizeof(real))
+        self.folded = folded
+        self.table = table
+
     def fold(self, ndarray table not None, long threads):
         """Compute b + x W once for each row x of a table (V, D). Calls of inference whose input is rows of that table
         read the sums from then on, to the same bits; neither the table nor the weights may change."""

@@ -10,6 +10,17 @@ cdef enum Failure:
     NO_ROOM = 2             # the stream's memory is for fewer rows
     INTERRUPTED = 3         # a signal's handler raised; the error is set in its thread
 
+cdef enum:
+    SPLITS = 4              # calls that a late thread may have in its hands; a stream that has none left works alone
+
+cdef struct Split:
+    # what threads share that share the units of a call, see recurrent/split.pxi; nobody touches it before all have ended
+    Forward f
+    Job job
+    Watch watch
+    real* tape              # of `room` elements
+    long room
+
 cdef struct Frames:
     # some time steps of some rows
     long N, T
@@ -24,6 +35,7 @@ cdef struct Frames:
     real* work                  # scratch, aligned
     long room                   # its elements
     void* errors                # a list of Python's, for those that layers in Python raise
+    Split* splits               # [SPLITS], or NULL: no layer's units are shared out
     Watch* watch                # the call's, or NULL
 
 ctypedef int (*Operate)(const Operation*, const Frames*) noexcept nogil
@@ -75,20 +87,19 @@ cdef inline long recurrent_width(const Operation* o) noexcept nogil:
 
 
 cdef inline long recurrent_team(const Operation* o, const Frames* k) noexcept nogil:
-    """Threads that are at hand for a call that shares its rows out; 1 where it would share its units."""
+    """Threads that are at hand for a call."""
     cdef Plan how = plan(o.cell, k.N, k.T, recurrent_width(o), o.O, False, k.threads)
-    if how.team == 1 or how.split_units:
+    if how.team == 1:
         return 1
     return at_hand(TEAM, how.team, call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False))
 
 
 cdef void ready_recurrent(const Operation* o, long N, long T, long threads, Forward* f) noexcept nogil:
-    """A call of a recurrent layer with states, but for its arrays. Rows are shared out, units are not."""
+    """A call of a recurrent layer with states, but for its arrays."""
     cdef const Cell* cell = o.cell
     f.how = plan(cell, N, T, recurrent_width(o), o.O, False, threads)
-    if f.how.split_units:
-        f.how = plan(cell, N, T, recurrent_width(o), o.O, False, 1)
-    f.meets = f.blas = f.may_leave = False
+    f.meets = f.how.split_units and cell.has_recurrent_kernel
+    f.blas = f.may_leave = False
     f.w = NULL
     f.chunk = steps_ahead(&f.how, False, N, T)
     if o.folded != NULL:
@@ -103,8 +114,46 @@ cdef void ready_recurrent(const Operation* o, long N, long T, long threads, Forw
     f.p.b_recurrent = o.b + f.p.G * f.p.HP if cell.two_biases else NULL
     f.p.peephole = o.peephole
     f.hT = f.cT = NULL
-    start_barrier(&f.barrier, -1)
+    start_barrier(&f.barrier, <long long>N * (recurrent_width(o) + o.O) * cell.gates * o.O // max(1, f.how.team))
     start_barrier(&f.everyone, -1)
+
+
+cdef long split_room(const Operation* o, long N, long T, long threads) noexcept nogil:
+    """Elements of the tape that threads share which share the units of a call; 0 where they never do."""
+    cdef Forward f
+    cdef long most = 0, n
+    if o.cell != NULL:
+        for n in range(2, threads + 1):
+            ready_recurrent(o, N, T, n, &f)
+            if f.meets:
+                most = max(most, carve(&f.p, NULL, False))
+    return most
+
+
+cdef bint run_frames_split(const Frames* k, Forward* f, long long work) noexcept nogil:
+    """As `run_split`, in memory of the stream's; False if late threads have all of that in their hands."""
+    cdef int i
+    cdef Split* s
+    if k.splits == NULL:
+        return False
+    for i in range(SPLITS):
+        s = &k.splits[i]
+        if load_acquire(&s.job.unfinished) == 0 and carve(&f.p, NULL, False) <= s.room:
+            s.f = f[0]
+            s.f.may_leave = True
+            if k.watch != NULL:
+                s.watch = k.watch[0]
+                s.f.p.watch = &s.watch
+                s.f.barrier.ends = &s.watch.ended
+            carve(&s.f.p, s.tape, False)
+            share_out(TEAM, &s.job, forward_part, &s.f, f.how.team, True, work, True)
+            if k.watch != NULL and s.watch.ended:
+                k.watch.ended = 1
+            elif s.f.barrier.left:
+                carve(&f.p, k.work, False)
+                forward_part(f, 0, 1)
+            return True
+    return False
 
 
 cdef long recurrent_work(const Operation* o, long N, long T, long threads) noexcept nogil:
@@ -117,9 +166,7 @@ cdef long recurrent_work(const Operation* o, long N, long T, long threads) noexc
     return most
 
 
-cdef int recurrent_frames(const Operation* o, const Frames* k) noexcept nogil:
-    cdef Forward f
-    ready_recurrent(o, k.N, k.T, recurrent_team(o, k), &f)
+cdef void give_arrays(const Operation* o, const Frames* k, Forward* f) noexcept nogil:
     f.p.x = k.values[o.x[0]]
     f.p.x_n = k.T * o.D[0]
     f.p.x_t = o.D[0]
@@ -137,10 +184,26 @@ cdef int recurrent_frames(const Operation* o, const Frames* k) noexcept nogil:
     f.p.y_t = o.O
     f.h0 = f.hT = k.states[o.state]
     f.c0 = f.cT = k.states[o.state + 1] if o.cell.states == 2 else NULL
+
+
+cdef inline int interrupted(const Frames* k) noexcept nogil:
+    return INTERRUPTED if k.watch != NULL and k.watch.ended else NO_FAILURE
+
+
+cdef int recurrent_frames(const Operation* o, const Frames* k) noexcept nogil:
+    cdef Forward f
+    cdef long long work = call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False)
+    ready_recurrent(o, k.N, k.T, recurrent_team(o, k), &f)
+    give_arrays(o, k, &f)
+    if f.meets:
+        if run_frames_split(k, &f, work):
+            return interrupted(k)
+        ready_recurrent(o, k.N, k.T, 1, &f)
+        give_arrays(o, k, &f)
     if carve(&f.p, k.work, False) > k.room:
         return NO_ROOM
-    run_parts(forward_part, &f, f.how.team, False, call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False))
-    return INTERRUPTED if k.watch != NULL and k.watch.ended else NO_FAILURE
+    run_parts(forward_part, &f, f.how.team, False, work)
+    return interrupted(k)
 
 
 # layers of one time step ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ cdef class Packed:
     cdef ndarray memory
     cdef bint packed            # it once was
     cdef real* at               # where in memory the packed weight begins
+    cdef long size              # its elements
 
     def __cinit__(self, variable):
         self.variable = variable
@@ -28,9 +29,10 @@ cdef class Packed:
     cdef real* room(self, long size) except NULL:
         """Where to pack the weight, so many elements. Nothing may run between this and `keeps`."""
         self.packed = False
-        if self.at == NULL:
+        if self.at == NULL or not cnp.PyArray_ISWRITEABLE(self.memory):
             self.memory = buffer(size)
             self.at = aligned(<real*>cnp.PyArray_DATA(self.memory))
+        self.size = size
         return self.at
 
     cdef int keeps(self, ndarray source, long version) except -1:
@@ -40,11 +42,33 @@ cdef class Packed:
         self.packed = True
         return 0
 
+    cdef ndarray view(self):
+        """The packed weight, read-only."""
+        cdef ndarray view = (<object>self.memory)[self.at - <real*>cnp.PyArray_DATA(self.memory):][:self.size]
+        view.setflags(write=False)
+        return view
+
+    cdef int take(self, ndarray packed, long size) except -1:
+        """Read a weight of so many elements where somebody else has packed it."""
+        self.at = <real*>packed_at(packed, size)
+        self.memory = packed
+        self.size = size
+        return self.keeps(None if self.variable is None else self.variable.data,
+                          0 if self.variable is None else self.variable.version)
+
 
 cdef ndarray buffer(long size):
     """An array with room for so many elements from the first aligned one on."""
     cdef cnp.npy_intp shape = size + SLACK
     return cnp.PyArray_EMPTY(1, &shape, REAL_TYPE, 0)
+
+
+cdef const real* packed_at(ndarray packed, long size) except NULL:
+    """Where an array of so many packed elements begins; it is only read."""
+    cdef const real* at = elements(packed, size, "packed")
+    if <size_t>at % 64 != 0:
+        refuse(packed, "packed", "one that begins at a multiple of 64 bytes")
+    return at
 
 
 cdef class Runner:

@@ -1,8 +1,11 @@
 # Streams: what a program's operations remember of each slot, and the memory that they work in.
 
+cimport cython
+
 cdef enum:
     FRAME_ROWS = 2048       # rows times steps that go through all operations at a time: what lies between them stays in cache
     WORK_ROWS = 1024        # as many are reserved for at least
+    SPLIT_ROWS = 8          # for each thread, from which on `plan` shares no units out
 
 
 cdef struct StreamMemory:
@@ -25,6 +28,7 @@ cdef struct StreamMemory:
     real* work
     long room
     void* errors            # see Frames
+    Split* splits
     int* index              # [rows]
     int* lengths            # [rows]
     unsigned char* mask     # [rows]
@@ -45,6 +49,7 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
     cdef Watch watch
     cdef int failure, output = m.values_count - 1
     cdef bint whole = T <= chunk or N == 1
+    cdef bint own = not whole or (m.splits != NULL and N < SPLIT_ROWS * m.threads)     # late threads read no memory of the caller's
     f.N = N
     f.threads = m.threads
     f.slots = slots
@@ -53,6 +58,7 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
     f.work = m.work
     f.room = m.room
     f.errors = m.errors
+    f.splits = m.splits
     f.watch = NULL
     if m.polls:
         start_watch(&watch)
@@ -69,11 +75,11 @@ cdef int stream_run(StreamMemory* m, const real* x, const int* index, long N, lo
             frame_lengths(m, &f, lengths, t)
         if index != NULL:
             f.index = index + t
-            if not whole:
+            if own:
                 for n in range(N):
                     memcpy(m.index + n * steps, index + n * T + t, steps * sizeof(int))
                 f.index = m.index
-        elif whole:
+        elif not own:
             m.values[0] = <real*>x + t * m.width
         else:
             m.values[0] = m.own[0]
@@ -126,6 +132,34 @@ cdef void leave_zeros_out(StreamMemory* m, Frames* f) noexcept nogil:
     f.zeros = m.zeros
 
 
+cdef list late_streams = []     # that late threads had in their hands when they went; they are not freed
+
+
+cdef class Splits:
+    """Memory for calls whose units are shared out."""
+
+    cdef Split all[SPLITS]
+    cdef ndarray memory
+    cdef long room
+
+    def __init__(self, long room):
+        cdef int i
+        self.memory = buffer(SPLITS * room)
+        self.room = room
+        for i in range(SPLITS):
+            self.all[i].room = room
+            self.all[i].tape = <real*>cnp.PyArray_DATA(self.memory) + i * room
+            self.all[i].job.unfinished = 0
+
+    cdef bint late(self) noexcept:
+        cdef int i
+        for i in range(SPLITS):
+            if load_acquire(&self.all[i].job.unfinished) != 0:
+                return True
+        return False
+
+
+@cython.no_gc_clear         # its arrays are there when it goes
 cdef class StreamRunner:
     """Runs a program over time steps of many slots, each of which has states of its own.
 
@@ -142,6 +176,8 @@ cdef class StreamRunner:
     cdef long* stamps           # [slots]: of the last call that named a slot
     cdef long calls
     cdef list errors
+    cdef Splits splits          # or None
+    cdef list older             # memory that late threads may read
     cdef list pointers          # of bytes: the arrays of pointers in m
 
     def __init__(self, Program program not None, long slots, long threads):
@@ -170,10 +206,22 @@ cdef class StreamRunner:
     def __cinit__(self):
         self.pointers = []
         self.errors = []
+        self.older = []
         self.m.errors = <void*>self.errors
 
     def __dealloc__(self):
         free(self.stamps)
+        if self.splits is not None and self.splits.late():
+            late_streams.append((self.splits, self.program, self.arrays, self.memory, self.scratch, self.numbers,
+                                 self.older))
+
+    cdef int leaves_memory(self) except -1:
+        """What is replaced stays while a late thread may read it."""
+        if self.splits is None or not self.splits.late():
+            self.older = []
+        else:
+            self.older.append((self.splits, self.arrays, self.memory, self.scratch, self.numbers))
+        return 0
 
     cdef void* pointer_room(self, long count) except NULL:
         cdef cnp.npy_intp size = max(1, count)
@@ -236,6 +284,7 @@ cdef class StreamRunner:
             self.stamps = stamps
             memset(stamps, 0, slots * sizeof(long))
             self.calls = 0
+            self.leaves_memory()
             self.arrays = grown
             for i in range(self.m.states_count):
                 new = grown[i]
@@ -247,7 +296,8 @@ cdef class StreamRunner:
 
     def reserve(self, long N, long T):
         """Have memory for calls of N rows and T steps."""
-        cdef long steps = min(T, max(1, FRAME_ROWS // max(1, N))), rows = N * steps, size = 0, work = 0, i, width
+        cdef long steps = min(T, max(1, FRAME_ROWS // max(1, N))), rows = N * steps, size = 0, work = 0, split = 0, i, width
+        cdef Splits splits = self.splits
         cdef const Operation* o
         cdef ndarray memory, scratch, numbers
         cdef real* at
@@ -257,14 +307,21 @@ cdef class StreamRunner:
             o = &self.m.operations[i]
             if o.work != NULL:
                 work = max(work, o.work(o, N, steps, self.m.threads))
-        if rows <= self.m.rows and work <= self.m.room:
+            if N < SPLIT_ROWS * self.m.threads:
+                split = max(split, split_room(o, N, steps, self.m.threads))
+        if rows <= self.m.rows and work <= self.m.room and (split == 0 or (splits is not None and split <= splits.room)):
             return
+        if split > 0 and (splits is None or split > splits.room):
+            splits = Splits(split)
         rows = max(rows, self.m.rows, min(<long>WORK_ROWS, 64 * N))
         for width in self.program.widths:
             size += (width * rows + SLACK) // SLACK * SLACK
         memory = buffer(size)
         scratch = buffer(max(work, self.m.room))
         numbers = flat_numbers(3 * rows)
+        self.leaves_memory()
+        self.splits = splits
+        self.m.splits = NULL if splits is None else splits.all
         self.memory = memory
         self.scratch = scratch
         self.numbers = numbers

@@ -13,6 +13,7 @@ import pytest
 
 import fastrnn
 from fastrnn.callbacks import BackupAndRestore, LambdaCallback
+from fastrnn.layers import GRU, LSTM, RNN, Bidirectional, Dense, GRUCell, LSTMCell
 
 #: A program with everything that draws random numbers: weights, the order of samples, dropout of two kinds.
 PROGRAM = """
@@ -141,3 +142,31 @@ def test_errors(tmp_path):
     model = fastrnn.Sequential([fastrnn.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"BackupAndRestore: .* is not built; begin it with an Input"):
         fastrnn.callbacks.CallbackList(BackupAndRestore(tmp_path), model=model).on_train_begin()
+
+
+@pytest.mark.parametrize("make", [lambda: LSTM(3, stateful=True), lambda: Bidirectional(GRU(3, stateful=True)),
+                                  lambda: RNN([LSTMCell(3), GRUCell(2)], stateful=True)])
+def test_stateful_layers_go_on_from_their_states(tmp_path, make):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((8, 5, 2)), rng.standard_normal((8, 1))
+
+    def training(callbacks, weights=None):
+        model = fastrnn.Sequential([fastrnn.Input(batch_shape=(4, 5, 2)), make(), Dense(1)])
+        if weights is not None:
+            model.set_weights(weights)
+        model.compile("adam", "mse")
+        begin = model.get_weights()
+        try:
+            return begin, model.fit(x, y, batch_size=4, epochs=4, shuffle=False, verbose=0, callbacks=callbacks).history
+        except KeyboardInterrupt:
+            return begin, None
+
+    def interrupt(epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    begin, through = training([])
+    backup = BackupAndRestore(tmp_path / "backup")
+    assert training([backup, LambdaCallback(on_epoch_begin=interrupt)], begin)[1] is None
+    again = training([BackupAndRestore(tmp_path / "backup")])[1]
+    assert again["loss"] == through["loss"][2:]

@@ -237,3 +237,20 @@ def test_csv_logger(model, tmp_path):
     assert float(rows[0]["loss"]) > 0
     model.fit(x, y, verbose=0, callbacks=[CSVLogger(path, separator=";")])
     assert path.read_text().startswith("epoch;loss;mae;val_loss;val_mae\n0;")
+
+
+def test_what_a_callback_adds_to_the_logs_of_an_epoch_is_not_in_those_of_the_training():
+    class Ends(fastrnn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.epoch = sorted(logs)
+
+        def on_train_end(self, logs=None):
+            self.training = sorted(logs)
+
+    model = fastrnn.Sequential([fastrnn.Input((1,)), Dense(1)])
+    model.compile("sgd", "mse")
+    ends = Ends()
+    history = model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0,
+                        callbacks=[fastrnn.callbacks.ReduceLROnPlateau("loss"), ends]).history
+    assert ends.epoch == ["learning_rate", "loss"] == sorted(history)
+    assert ends.training == ["loss"]

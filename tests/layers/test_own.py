@@ -384,3 +384,31 @@ def test_errors_in_call_say_in_which_layers_they_are():
         outer(np.ones((2, 3), "float32"))
     assert caught.value.__notes__ == ["in call of Inner 'inner', on arrays of shapes (2, 3)",
                                       f"in call of {outer}, on arrays of shapes (2, 3)"]
+
+
+def test_variables_in_lists_and_dictionaries_are_weights():
+    class Kept(Layer):
+        def __init__(self):
+            super().__init__()
+            self.grown = []
+            self.grown.append(Variable(np.ones(2, "float32"), "first"))
+            self.pair = {"fixed": Variable(np.full(2, 2.0, "float32"), "fixed", trainable=False)}
+
+        def build(self, shape):
+            self.rows = [self.add_weight(shape=(2,), name=f"row_{index}") for index in range(2)]
+            self.grown.append(Variable(np.ones(2, "float32"), "second"))
+
+        def call(self, x):
+            return x * self.grown[0] * self.grown[1] * self.pair["fixed"] + self.rows[0] - self.rows[1]
+
+    layer = Kept()
+    assert layer([[1.0, 2.0]]).tolist() == [[2.0 + layer.rows[0][0] - layer.rows[1][0],
+                                             4.0 + layer.rows[0][1] - layer.rows[1][1]]]
+    assert sorted(weight.name for weight in layer.weights) == ["first", "fixed", "row_0", "row_1", "second"]
+    assert len(layer.trainable_weights) == 4 and layer.grown[0].path == f"{layer.name}/first"
+    model = fastrnn.Sequential([Input((2,)), layer])
+    model.compile(fastrnn.optimizers.SGD(0.1), "mse")
+    before = model.get_weights()
+    model.train_on_batch(np.ones((3, 2)), np.zeros((3, 2)))
+    changed = {weight.name for weight, old in zip(model.weights, before, strict=True) if (weight != old).any()}
+    assert changed == {"first", "second", "row_0", "row_1"}

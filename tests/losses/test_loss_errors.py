@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from fastrnn import losses
+from fastrnn import losses, ops
 from tests.losses.cases import C, N, T, data
 
 
@@ -185,3 +185,26 @@ def test_infinities_and_nan_show_in_the_loss_and_nowhere_else():
     p = np.array([[np.inf, 1.0], [np.nan, 1.0]], np.float32)
     for name in ("MeanSquaredError", "BinaryCrossentropy", "CategoricalCrossentropy", "LogCosh", "CosineSimilarity"):
         assert not math.isfinite(getattr(losses, name)()(np.ones((2, 2)), p))
+
+
+def test_a_loss_function_that_returns_nothing():
+    def forgetful(y_true, y_pred):
+        y_true - y_pred
+
+    loss = losses.get(forgetful)
+    for call in loss, loss.value_and_gradient:
+        with pytest.raises(ValueError, match=r"forgetful: expected the loss to give an array or a number, got None"):
+            call(np.zeros((2, 1)), np.ones((2, 1)))
+
+
+def test_a_loss_that_has_no_gradient_names_the_function():
+    p = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], "float32")
+    best = losses.get(lambda y_true, y_pred: ops.cast(ops.argmax(y_pred, -1), "float32") - y_true)
+    assert best([1.0, 1.0], p) == -0.5
+    with pytest.raises(ValueError, match=r"<lambda>: nothing can be trained by it: ops.argmax has no gradient"):
+        best.value_and_gradient([1.0, 1.0], p)
+    # A loss that is meant to be constant trains nothing, and neither do parts of another one.
+    nothing = losses.get(lambda y_true, y_pred: ops.sum(ops.zeros_like(y_pred), -1))
+    assert not nothing.value_and_gradient([1.0, 1.0], p)[1].any()
+    part = losses.get(lambda y_true, y_pred: ops.max(y_pred, -1) * ops.cast(ops.argmax(y_pred, -1), "float32"))
+    assert part.value_and_gradient([1.0, 1.0], p)[1].tolist() == [[0.0, 0.5, 0.0], [0.0, 0.0, 0.0]]

@@ -576,3 +576,22 @@ def test_the_names_and_order_of_arguments():
     }
     for name, arguments in expected.items():
         assert list(inspect.signature(getattr(Sequential, name)).parameters)[1:] == arguments.split()
+
+
+def test_unknown_keywords_of_single_batches_name_the_nearest():
+    model = Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((3, 2)), np.ones((3, 1))
+    with pytest.raises(TypeError, match=r"train_on_batch: unknown keyword 'sample_weights' .*mean 'sample_weight'"):
+        model.train_on_batch(x, y, sample_weights=np.ones(3))
+    with pytest.raises(TypeError, match=r"test_on_batch: unknown keyword 'return_dicts' .*mean 'return_dict"):
+        model.test_on_batch(x, y, return_dicts=True)
+
+
+def test_export_writes_onnx_and_says_how_to_come_to_other_formats(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = Sequential([Input((None, 2)), LSTM(3)])
+    model.export(tmp_path / "model.onnx", format="onnx")
+    assert [one.name for one in onnx.load(tmp_path / "model.onnx").graph.input] == ["input"]
+    with pytest.raises(ValueError, match=r"export expected format='onnx', got 'tf_saved_model'.*as a \.keras"):
+        model.export(tmp_path / "model")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,18 @@ ACTIVATIONS = {"numbers": None, "counts": "softplus", "signs": "tanh", "binary":
 
 #: Structures with one result for a sequence; the others have one for each step.
 OF_SEQUENCES = ("last", "two inputs", "shared", "pooling", "nested", "convolution")
+
+
+@contextmanager
+def precision(library: Any, case: Case) -> Iterator[None]:
+    """The dtype that a case is trained in: float64 where Ftrl takes weights to nearly zero, and a norm of one makes the
+    rounding errors in them large again."""
+    fine = case.optimizer == "ftrl" and case.option == "constrained"
+    library.config.set_dtype_policy("float64" if fine else "float32")
+    try:
+        yield
+    finally:
+        library.config.set_dtype_policy("float32")
 
 
 def data(case: Case) -> tuple[list[np.ndarray], np.ndarray, dict[str, Any]]:
@@ -88,7 +102,8 @@ def recurrent(library: Any, case: Case, sequences: bool = True, state: bool = Fa
         options["activity_regularizer"] = library.regularizers.L2(0.02)
     elif case.option == "backwards":
         options["go_backwards"] = True
-    elif case.option == "stateful":
+    elif case.option == "stateful" and not (state and case.cell.startswith("Bidirectional")):
+        # Keras's Bidirectional fails where it keeps states and gives them: it takes their masks, a generator, twice.
         options["stateful"] = True
     elif case.option == "unrolled" and (case.mask == "none" or not case.cell.startswith("Bidirectional")):
         # Unrolled, Keras lays the mask over the backward layer's outputs the wrong way round.
@@ -212,8 +227,7 @@ def compiled(library: Any, case: Case) -> dict[str, Any]:
         "indices": lambda: (["accuracy"], [metrics.SparseTopKCategoricalAccuracy(2, name="top"),
                                            "sparse_categorical_accuracy"]),
     }[kind]()
-    # AUC wants probabilities; and of metrics that are no means Keras does not hand the mask to.
-    if case.loss == "binary logits" or (case.mask != "none" and kind in ("binary", "numbers")):
+    if case.loss == "binary logits":        # AUC wants probabilities
         second = ["mse", "cosine_similarity"]
     return {"loss": loss, "optimizer": optimizer, "metrics": {"first": first, "second": second}.get(case.metric),
             "weighted_metrics": first if case.metric == "weighted" else None}

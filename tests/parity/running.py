@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.parity.building import build, trained
+from tests.parity.building import build, precision, trained
 from tests.parity.cases import CASES, Case
 from tests.programs.running import sum_repeated_rows
 
@@ -35,9 +35,10 @@ def with_keras(case: Case) -> dict[str, Any]:
     keras.backend.clear_session()
     keras.utils.set_random_seed(1)
     try:
-        model = build(keras, case)
-        begin = [np.array(w) for w in model.get_weights()]
-        return {"begin": begin, **trained(model, keras, case, run_eagerly=True)}
+        with precision(keras, case):
+            model = build(keras, case)
+            begin = [np.array(w) for w in model.get_weights()]
+            return {"begin": begin, **trained(model, keras, case, run_eagerly=True)}
     except Exception:
         return {"error": traceback.format_exc()}
 

@@ -11,37 +11,12 @@ import numpy as np
 import pytest
 
 import fastrnn
-from tests.parity.building import build, trained
+from tests.parity.building import build, precision, trained
 from tests.parity.cases import CASES, FACTORS, Case
 from tests.parity.running import on_keras
 
 #: So many are trained by `make test`; `make test-full` trains the others, too.
 QUICK = 60
-
-ACTIVITY = "the activity regularizer of a layer within Bidirectional adds another amount to the loss than Keras's"
-FIRST_STEP = "at a first step that a mask leaves out a stateful layer gives the state it kept, and Keras zeros"
-REFUSED = "Keras refuses a stateful Bidirectional with these states"
-UNKNOWN = "a weight differs by 1e-3; the cause is not known yet"
-#: Models that do not agree. A mend makes its row fail.
-OPEN = {
-    "Bidirectional LSTM-activity-shared-mae-adagrad-masking-first-none": ACTIVITY,
-    "Bidirectional GRU-activity-two inputs-kl_divergence-adadelta-none-weighted-samples": ACTIVITY,
-    "GRU-constrained-shared-mae-ftrl-gaps-weighted-steps": UNKNOWN,
-    "GRU-stateful-stack-cosine_similarity-nadam-gaps-weighted-steps": FIRST_STEP,
-    "GRU-stateful-time distributed-hinge-centered-gaps-second-classes": FIRST_STEP,
-    "Bidirectional GRU-activity-last-binary logits-amsgrad-masking-none-samples": ACTIVITY,
-    "Bidirectional SimpleRNN-stateful-states-mae-lamb-masking-weighted-classes": REFUSED,
-    "Bidirectional LSTM-activity-convolution-categorical logits-sgd-gaps-weighted-classes": ACTIVITY,
-    "Bidirectional SimpleRNN-stateful-states-categorical logits-averaged-none-weighted-samples": REFUSED,
-    "two kinds-stateful-residual-mae-adamw-gaps-none-samples": FIRST_STEP,
-    "Bidirectional LSTM-activity-normalized-binary-nadam-none-weighted-classes": ACTIVITY,
-}
-
-
-def marks(at: int, case: Case) -> list[pytest.MarkDecorator]:
-    """What pytest is told of a case."""
-    opened = [pytest.mark.xfail(reason=OPEN[str(case)], strict=True)] if str(case) in OPEN else []
-    return opened + ([pytest.mark.slow] if at >= QUICK else [])
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +27,15 @@ def expected(request) -> dict[Case, dict[str, Any]]:
     return on_keras(asked)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(at, case))
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=[pytest.mark.slow] if at >= QUICK else [])
                                   for at, case in enumerate(CASES)])
 def test_three_epochs(case, expected):
     theirs = expected[case]
     assert "error" not in theirs, theirs["error"]
-    model = build(fastrnn, case)
-    model.set_weights(theirs["begin"])
-    ours = trained(model, fastrnn, case)
+    with precision(fastrnn, case):
+        model = build(fastrnn, case)
+        model.set_weights(theirs["begin"])
+        ours = trained(model, fastrnn, case)
     assert list(ours["history"]) == list(theirs["history"])
     for name, values in theirs["history"].items():
         np.testing.assert_allclose(ours["history"][name], values, rtol=2e-4, atol=2e-4, err_msg=name)

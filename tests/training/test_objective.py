@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastrnn
 from fastrnn import losses, metrics
 from fastrnn.training.objective import Objective
 
@@ -47,7 +48,18 @@ def test_sample_weights_count_in_weighted_metrics_alone():
     assert objective.values()[1:] == [2.0, 1.5]
 
 
-def test_masked_steps_count_in_no_metric():
+def test_masked_steps_count_in_metrics_that_are_no_means_of_a_function():
+    objective = bound("mse", ["mae", metrics.RootMeanSquaredError()], [metrics.RootMeanSquaredError()], shape=(2, 2, 1))
+    y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
+    weight = np.array([[2.0, 1.0], [1.0, 0.0]])
+    update(objective, y, output, weight, np.array([[True, False], [True, True]]), 0.0)
+    _, mae, plain, weighted = objective.values()
+    assert mae == pytest.approx(7 / 3)
+    assert plain == pytest.approx(np.sqrt((1 + 81 + 4 + 16) / 4))
+    assert weighted == pytest.approx(np.sqrt((2 * 1 + 81 + 4) / 4))
+
+
+def test_masked_steps_count_in_no_mean():
     objective = bound("mse", ["mae"], ["mae"], shape=(2, 2, 1))
     y, output = np.zeros((2, 2, 1)), np.array([[[1.0], [9.0]], [[2.0], [4.0]]])
     mask = np.array([[True, False], [True, True]])
@@ -110,3 +122,20 @@ def test_metrics_are_known_before_the_first_batch(group, bad, message):
         with pytest.raises(ValueError, match=message):
             Objective("mse", **{group: given})
     Objective("mse", **{group: ["accuracy", "acc", "ce", "crossentropy", "mae", metrics.AUC, metrics.AUC(), "Recall"]})
+
+
+def test_what_shapes_say_is_found_out_once_for_batches_of_one_shape(monkeypatch):
+    model = fastrnn.Sequential([fastrnn.Input((None, 3)), fastrnn.layers.LSTM(4), fastrnn.layers.Dense(2)])
+    model.compile("adam", "mse", metrics=["accuracy"])
+    asked = []
+    shape_of = fastrnn.layers.Dense.compute_output_shape
+    monkeypatch.setattr(fastrnn.layers.Dense, "compute_output_shape",
+                        lambda self, *shapes: asked.append(shapes) or shape_of(self, *shapes))
+    for batch, times in (8, 1), (8, 1), (5, 2), (8, 3):
+        model.train_on_batch(np.ones((batch, 5, 3)), np.ones((batch, 2)))
+        assert len(asked) == times
+    named = model.objective._averaged()
+    model.train_on_batch(np.ones((8, 5, 3)), np.ones((8, 2)))
+    assert model.objective._averaged() is named and list(named) == ["accuracy"]
+    model.add(fastrnn.layers.Dense(1))
+    assert model.output_shapes([np.ones((8, 5, 3))]) == [(8, 1)]

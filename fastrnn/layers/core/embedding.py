@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,22 @@ class Table(Variable):
         if self._grad is not None:
             self._grad += more
             self._touched[:] = 1
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of the rows where the gradient is not zero, and copies of these rows."""
+        if self._grad is None:
+            return np.zeros(0, np.intp), self.data[:0].copy()
+        touched = np.flatnonzero(self.touched_rows)
+        return touched, self._grad[touched]
+
+    def set_rows(self, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Let the gradient be the sum of parts as `rows` gives them, added in their order."""
+        gradient, touched = self.sparse_gradient()
+        gradient[touched != 0] = 0
+        touched.fill(0)
+        for indices, rows in parts:
+            gradient[indices] += rows
+            touched[indices] = 1
 
     def add_rows(self, other: Table) -> None:
         """Add the gradient that another call of this pass has, in the rows that it touched."""
@@ -98,6 +115,8 @@ class Embedding(Layer):
     input_kind = "index"
     gives_rows = True
     described = ("embeddings",)
+    #: Whether a mask that comes with the indices goes on. In Keras it does not; a frozen model's lengths are one.
+    passes_mask = False
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
                  embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
@@ -117,7 +136,7 @@ class Embedding(Layer):
 
     @property
     def masks(self) -> str:
-        return "make" if self.mask_zero else "drop"
+        return "make" if self.mask_zero else "pass" if self.passes_mask else "drop"
 
     def weight_shapes(self, input_shape: Any) -> dict[str, tuple[int, ...]]:
         return {"embeddings": (self.input_dim, self.output_dim)}
@@ -134,7 +153,10 @@ class Embedding(Layer):
         return (*input_shapes[0], self.output_dim)
 
     def compute_mask(self, x: Any, mask: np.ndarray | None = None) -> np.ndarray | None:
-        return x != 0 if self.mask_zero else None
+        made = x != 0 if self.mask_zero else None
+        if mask is None or not self.passes_mask:
+            return made
+        return mask if made is None else made & mask
 
     def mask_rank(self, rank: int) -> int:
         return rank

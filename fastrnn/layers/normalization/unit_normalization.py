@@ -13,7 +13,7 @@ from fastrnn.layers.arguments import LayerArguments
 from fastrnn.layers.normalization.base import OverAxes
 
 # Keras divides by no smaller norm.
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
 
 
 class UnitNormalization(OverAxes):
@@ -41,10 +41,10 @@ class UnitNormalization(OverAxes):
 
     def forward(self, x: np.ndarray, *, call: Call) -> np.ndarray:
         norm = np.sqrt(np.square(x).sum(self.normalized(x.ndim), keepdims=True))
-        inverse = 1 / np.maximum(norm, x.dtype.type(_SMALLEST))
+        inverse = 1 / np.maximum(norm, x.dtype.type(SMALLEST))
         y: np.ndarray = x * inverse
         if call.taped:
-            call.kept = y, inverse, norm > _SMALLEST
+            call.kept = y, inverse, norm > SMALLEST
         return y
 
     def backward(self, dy: Any, *, call: Call | None = None) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from fastrnn.graph.eager import Eager
 from fastrnn.graph.symbol import Symbol, flatten, has_symbols, rebuild
 from fastrnn.graph.tape import is_box, plain
 from fastrnn.layers.calling import Calling
+from fastrnn.layers.own.inside import take_all_variables
 
 
 def invoke(layer: Any, args: Any, kwargs: Any, running: Eager) -> Any:
@@ -200,6 +201,7 @@ def build_on(layer: Any, args: Any, kwargs: Any) -> None:
             layer.build(next(iter(shapes.values()), None))
         else:
             layer.build(*shapes.values())
+    take_all_variables(layer)
     layer.built = True
 
 

@@ -31,7 +31,7 @@ from fastrnn.layers.own.call import (
     to_read,
     total_of,
 )
-from fastrnn.layers.own.inside import sublayers_of
+from fastrnn.layers.own.inside import NOT_INSIDE, sublayers_of, take_variables
 from fastrnn.layers.own.shapes import outputs_for, sample
 from fastrnn.layers.variable import Variable
 
@@ -189,12 +189,10 @@ class Own(Calling):
     # what is inside ------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """A variable that is set as an attribute is a weight of the layer."""
-        if isinstance(value, Variable) and "_variables" in vars(self):
-            known = [*self._variables, *(weight for layer in sublayers_of(self) for weight in layer.weights)]
-            if not any(weight is value for weight in known):
-                value.path = f"{self.name}/{value.name}"
-                self._variables.append(value)
+        """A variable that is set as an attribute is a weight of the layer, in lists and dictionaries too."""
+        holds = isinstance(value, (Variable, list, tuple, Mapping)) and name not in NOT_INSIDE
+        if holds and "_variables" in vars(self):
+            take_variables(self, value)
         object.__setattr__(self, name, value)
 
     def sublayers(self) -> Sequence[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from fastrnn import runtime
 from fastrnn.graph.call import Call
 from fastrnn.layers.recurrent.forward import RecurrentForward
+from fastrnn.layers.recurrent.states import before_first
 
 
 class RecurrentBackward(RecurrentForward):
@@ -41,6 +42,8 @@ class RecurrentBackward(RecurrentForward):
             if not self.return_sequences:
                 final[0] = self.last_gradient(dy, final[0], tape)
                 dy = None
+            elif tape.given and tape.mask is not None and not self.zero_output_for_mask:
+                dy = np.where(before_first(tape.mask)[:, :, None], dy.dtype.type(0), dy)
         dx = np.empty(tape.x.shape, self.dtype) if call.wants() else None
         dinitial = self.new_dinitial(tape)
         self.backward_call(dy, dx, final, dinitial, call, runtime.get_num_threads()).run()
@@ -55,8 +58,9 @@ class RecurrentBackward(RecurrentForward):
     def last_gradient(self, dy: np.ndarray, dh: np.ndarray | None, tape: Any) -> np.ndarray:
         """The gradient of the last state, where that is the output: of the output, `dy`, and of the state itself."""
         mask = tape.mask
-        if mask is not None and self.zero_output_for_mask and mask.shape[1]:
-            dy = np.where(mask[:, -1:], dy, dy.dtype.type(0))   # the tape's mask is in the order of processing
+        if mask is not None and (self.zero_output_for_mask or tape.given) and mask.shape[1]:
+            last = mask[:, -1:] if self.zero_output_for_mask else mask.any(1, keepdims=True)
+            dy = np.where(last, dy, dy.dtype.type(0))   # the tape's mask is in the order of processing
         return np.ascontiguousarray(dy) if dh is None else dy + dh
 
     def backward_call(self, dy: np.ndarray | None, dx: np.ndarray | None, dstates: Sequence[np.ndarray | None],

@@ -27,6 +27,7 @@ class Recurrent(RecurrentBackward):
         if self._cell is None:
             name = next(name for cls in type(self).__mro__ if (name := f"{cls.__name__}Cell") in registry.objects)
             self._cell = registry.objects[name].of(self)
+            self._cell._whole = self
         if self.built and not self._cell.built:
             self._cell.take_weights(self)
         return self._cell

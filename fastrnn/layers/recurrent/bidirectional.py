@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -17,6 +17,7 @@ from fastrnn.layers.core.wrapper import Wrapper
 from fastrnn.layers.recurrent import apart
 from fastrnn.layers.recurrent.base import Recurrent
 from fastrnn.layers.recurrent.forward import check_sequences
+from fastrnn.layers.recurrent.merging import Merging
 from fastrnn.layers.recurrent.rnn import RNN
 from fastrnn.layers.recurrent.states import mask_of, parted
 from fastrnn.layers.table import deserialize, own_classes, serialize
@@ -137,12 +138,15 @@ class Bidirectional(Wrapper):
         both = self.forward_layer.units + self.backward_layer.units
         return both if self.merge_mode == "concat" else self.forward_layer.units
 
+    def merged_shape(self, first: Any) -> Any:
+        """The shape of the merged output with these first axes; a list of two where they are not merged."""
+        if self.merge_mode is None:
+            return [(*first, self.forward_layer.units), (*first, self.backward_layer.units)]
+        return (*first, self._width())
+
     def compute_output_shape(self, *input_shapes: Any) -> Any:
         input_shape = input_shapes[0]
-        first = tuple(input_shape[:2] if self.return_sequences else input_shape[:1])
-        output: Any = (*first, self._width())
-        if self.merge_mode is None:
-            output = [(*first, self.forward_layer.units), (*first, self.backward_layer.units)]
+        output = self.merged_shape(tuple(input_shape[:2] if self.return_sequences else input_shape[:1]))
         if not self.return_state:
             return output
         states = [(input_shape[0], *shape) for inner in (self.forward_layer, self.backward_layer)
@@ -230,19 +234,20 @@ class Bidirectional(Wrapper):
         else:
             outputs = np.empty((*shape, one.units), self.dtype), np.empty((*shape, two.units), self.dtype)
         threads, each = self._threads()
-        ready, calls = [], [call.inner("forward", mask), call.inner("backward", mask)]
+        ready, begun, calls = [], [], [call.inner("forward", mask), call.inner("backward", mask)]
         for inner, out, given, own in zip((one, two), outputs, self._halves(states), calls):
             steps = None
             if self.return_sequences:       # the backward layer's steps are written in the other one's order
                 steps = out[:, ::-1] if inner is two else out
             initial = inner.initial_states(given or None, batch)
+            begun.append(initial[0] is not None)
             ready.append(inner.forward_call(x, steps, initial, own, each, bool(given)))
         ready[0].run(ready[1], threads)
         last: list[np.ndarray] = []
-        for inner, out, done in zip((one, two), outputs, ready):
+        for inner, out, done, with_state in zip((one, two), outputs, ready, begun):
             final = done.final
             if not self.return_sequences:
-                out[...] = inner.last_output(final[0], mask)
+                out[...] = inner.last_output(final[0], mask, with_state)
             inner.keep_states(final)
             last += final
         return self._result(merged if self.merge_mode == "concat" else None, outputs, last, (batch, time), call)
@@ -252,7 +257,7 @@ class Bidirectional(Wrapper):
         """What a call gives, which is `merged` where that is made already."""
         if call.taped:
             call.kept = Kept(shape, outputs if self.merge_mode == "mul" else None)
-        result = self._merge(merged, outputs)
+        result = self.merge(merged, outputs)
         if not self.return_state:
             return result
         return [*(result if isinstance(result, list) else [result]), *last]
@@ -262,7 +267,8 @@ class Bidirectional(Wrapper):
         threads = runtime.get_num_threads()
         return threads, _core.kernels(self.dtype).threads_each(threads)
 
-    def _merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
+    def merge(self, merged: np.ndarray | None, outputs: tuple[np.ndarray, np.ndarray]) -> Any:
+        """What is made of both outputs, in whose memory it may be; `merged` where that is made already."""
         if merged is not None:
             return merged
         if self.merge_mode is None:
@@ -276,6 +282,17 @@ class Bidirectional(Wrapper):
         if self.merge_mode == "ave":
             total *= 0.5
         return total
+
+    # as two layers --------------------------------------------------------------------------------------------------
+
+    @property
+    def penalizes_inside(self) -> bool:
+        return any(inner.activity_regularizer is not None for inner in (self.forward_layer, self.backward_layer))
+
+    def by_parts(self, run: Callable[..., list[Any]], inputs: list[Any]) -> list[Any]:
+        x, (one, two) = inputs[0], self._halves(inputs[1:])
+        (y, *first), (z, *second) = run(self.forward_layer, [x, *one]), run(self.backward_layer, [x, *two])
+        return [*run(Merging(self), [y, z], False), *first, *second]
 
     # backward ------------------------------------------------------------------------------------------------------
 
@@ -291,7 +308,7 @@ class Bidirectional(Wrapper):
         calls = [call.of("forward"), call.of("backward")]
         dx: list[np.ndarray | None] = []
         ready, dinitial = [], []
-        dys, dstates = self._split(dy, shape, kept.outputs), self._split_states(more, batch)
+        dys, dstates = self.split(dy, shape, kept.outputs), self._split_states(more, batch)
         if self._apart:
             total, initial = apart.backward((one, two), dys, dstates, call)
             call.kept = None
@@ -317,8 +334,8 @@ class Bidirectional(Wrapper):
             _core.kernels(self.dtype).add(dx[0], dx[1], threads)
         return [dx[0], *dinitial[0], *dinitial[1]] if given else dx[0]
 
-    def _split(self, dy: Any, shape: tuple[int, ...], outputs: tuple[np.ndarray, np.ndarray] | None
-               ) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def split(self, dy: Any, shape: tuple[int, ...], outputs: tuple[np.ndarray, np.ndarray] | None
+              ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """The gradients of both layers' outputs, None for zero, from that of the merged one."""
         n, m = self.forward_layer.units, self.backward_layer.units
         if dy is None:

@@ -114,7 +114,8 @@ class StandardCell(Cell):
     """
 
     layer_class: type[Recurrent]
-    not_inside = ("recurrent",)
+    not_inside = ("recurrent", "_whole")
+    _whole: Recurrent | None = None     # the layer whose `cell` this is
     units: int
     kernel: Variable
     recurrent_kernel: Variable
@@ -150,6 +151,8 @@ class StandardCell(Cell):
         self._trainable = value
         if "recurrent" in vars(self):
             self.recurrent.trainable = value
+        if self._whole is not None:
+            self._whole.trainable = value
 
     @property
     def _rng(self) -> Any:

@@ -12,7 +12,7 @@ from fastrnn import _core, arrays, runtime
 from fastrnn.graph import eager
 from fastrnn.graph.call import Call
 from fastrnn.layers.base import Layer
-from fastrnn.layers.recurrent.states import mask_of
+from fastrnn.layers.recurrent.states import before_first, mask_of
 from fastrnn.layers.recurrent.weights import RecurrentWeights, rank_hint
 
 
@@ -51,7 +51,8 @@ class RecurrentForward(RecurrentWeights):
         Args:
             x: (batch, time, features), any numeric dtype and strides; or a list of it and the initial states.
             training: dropout acts, and `backward` can follow.
-            mask: bool (batch, time), False where a step hands output and state on, or None.
+            mask: bool (batch, time), False where a step hands output and state on, or None. Before the first step that
+                counts the output is zero, whatever the states are.
             initial_state: (batch, units), for an LSTM a list of two: h and c; None for zeros, or, if stateful, for the
                 states of the last call.
 
@@ -86,18 +87,23 @@ class RecurrentForward(RecurrentWeights):
             out = np.empty((x.shape[0], x.shape[1], self.units), arrays.DTYPES[self.dtype])
         final = self.run(x, out, initial, call, bool(states))
         self.keep_states(final)
+        begun = initial[0] is not None
         if out is None:
-            out = self.last_output(final[0], mask)
+            out = self.last_output(final[0], mask, begun)
+        elif mask is not None and begun and not self.zero_output_for_mask:
+            out[before_first(mask[:, ::-1] if self.go_backwards else mask)] = 0
         return [out, *final] if self.return_state else out
 
     def runner(self) -> Any:
         return None if self.return_state or self.stateful or self.go_backwards else self.kernel_runner()
 
-    def last_output(self, h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
-        if mask is not None and self.zero_output_for_mask and mask.shape[1]:
-            last = mask[:, 0] if self.go_backwards else mask[:, -1]
-            return np.where(last[:, None], h, h.dtype.type(0))
+    def last_output(self, h: np.ndarray, mask: np.ndarray | None, begun: bool) -> np.ndarray:
+        """The last step's output: the final state, but zero where it is masked and zero_output_for_mask, or no step
+        counts; `begun`: with a state."""
+        if mask is not None and (self.zero_output_for_mask or begun) and mask.shape[1]:
+            last = slice(None, 1) if self.go_backwards else slice(-1, None)
+            shown = mask[:, last] if self.zero_output_for_mask else mask.any(1, keepdims=True)
+            return np.where(shown, h, h.dtype.type(0))
         return h.copy() if self.return_state or self.stateful else h
 
     def run(self, x: np.ndarray | arrays.Rows, out: np.ndarray | None, states: Sequence[np.ndarray | None],

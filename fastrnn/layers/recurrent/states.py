@@ -25,6 +25,11 @@ def mask_of(call: Call) -> np.ndarray | None:
     return None if "mask_passes_by" in call.options else mask
 
 
+def before_first(mask: np.ndarray) -> np.ndarray:
+    """Which steps of a mask (batch, time) come before the first one that counts; there is no output yet to repeat."""
+    return ~np.logical_or.accumulate(mask, axis=1)
+
+
 def parted(x: Any, initial_state: Any, mask: Any) -> tuple[Any, Any, Any]:
     """The input and the initial states of a call, where the input may be a list of both; and the call's options."""
     options = None if initial_state is None or mask is not None else MASK_PASSES_BY

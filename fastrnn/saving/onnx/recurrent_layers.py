@@ -153,10 +153,10 @@ def _run(graph: GraphBuilder, layers: Sequence[Recurrent], steps: _Steps, names:
                             for value, letter in zip(last, letters)]
         if layer.return_sequences:
             sequence = graph.add("Transpose", graph.add("Gather", y, index, axis=1), perm=[1, 0, 2])
-            initial_h = given[0][number] if given[0] else None
-            found.append(_Outputs(_spread(graph, layer, sequence, steps, initial_h), last[0], last))
+            before = given[0][number] if own else None
+            found.append(_Outputs(_spread(graph, layer, sequence, steps, before), last[0], last))
         else:
-            found.append(_Outputs("", _last(graph, layer, last[0], steps.mask), last))
+            found.append(_Outputs("", _last(graph, layer, last[0], steps, bool(states[0])), last))
     return found
 
 
@@ -197,19 +197,21 @@ def _steps(graph: GraphBuilder, x: str, mask: str | None) -> _Steps:
     return _Steps(graph.add("Transpose", moved, perm=[1, 0, 2]), lengths, before, until, mask)
 
 
-def _spread(graph: GraphBuilder, layer: Recurrent, y: str, steps: _Steps, initial: str | None) -> str:
-    """Outputs of the steps that count, which are in front, and zeros behind them, as outputs of all steps."""
+def _spread(graph: GraphBuilder, layer: Recurrent, y: str, steps: _Steps, before: str | None) -> str:
+    """Outputs of the steps that count, which are in front, and zeros behind them, as outputs of all steps; `before`:
+    the last output of the piece of the sequence before this one."""
     if steps.mask is None:
         return y
     last = graph.constant(-1, "last", "int64")
-    if layer.go_backwards:      # a masked step repeats the next one in time, or the initial state
+    # The last place is for the steps before the first that counts: where there are any, it is behind the others: zero.
+    if layer.go_backwards:      # a masked step repeats the next one in time
         length = graph.add("Cast", steps.lengths, to=graph.onnx.TensorProto.INT64)
         there = graph.add("Less", steps.before, _last_axis(graph, length))
         place = graph.add("Where", there, steps.before, last)
     else:
         place = graph.add("Add", steps.until, last)
-    if initial is not None:     # the last place is then the initial state; else it is zero if anything is masked
-        y = graph.add("Concat", y, graph.add("Unsqueeze", initial, graph.constant([1], "axis", "int64")), axis=1)
+    if before is not None:
+        y = graph.add("Concat", y, graph.add("Unsqueeze", before, graph.constant([1], "axis", "int64")), axis=1)
     y = graph.add("GatherND", y, _last_axis(graph, place), batch_dims=1)
     if layer.zero_output_for_mask:
         y = graph.add("Where", _last_axis(graph, steps.mask), y, graph.constant(0, "zero"))
@@ -218,16 +220,25 @@ def _spread(graph: GraphBuilder, layer: Recurrent, y: str, steps: _Steps, initia
 
 def _kept(graph: GraphBuilder, steps: _Steps, final: str, initial: str) -> str:
     """A final state, which is the initial one where no step counts: ONNX leaves open what a node gives there."""
-    any_step = graph.add("Greater", steps.lengths, graph.constant(0, "none", "int32"))
-    return graph.add("Where", _last_axis(graph, any_step), final, initial)
+    return graph.add("Where", _any_step(graph, steps), final, initial)
 
 
-def _last(graph: GraphBuilder, layer: Recurrent, h: str, mask: str | None) -> str:
-    """The last step's output: the final state, but zero where it is masked and zero_output_for_mask."""
-    if mask is None or not layer.zero_output_for_mask:
+def _any_step(graph: GraphBuilder, steps: _Steps) -> str:
+    """Whether any step of a sequence counts, (batch, 1)."""
+    return _last_axis(graph, graph.add("Greater", steps.lengths, graph.constant(0, "none", "int32")))
+
+
+def _last(graph: GraphBuilder, layer: Recurrent, h: str, steps: _Steps, begun: bool) -> str:
+    """The last step's output: the final state, but zero where it is masked and zero_output_for_mask, or no step counts;
+    `begun`: with a state."""
+    if steps.mask is None or not (layer.zero_output_for_mask or begun):
         return h
-    step = graph.constant([0 if layer.go_backwards else -1], "step", "int64")
-    return graph.add("Where", graph.add("Gather", mask, step, axis=1), h, graph.constant(0, "zero"))
+    if layer.zero_output_for_mask:
+        step = graph.constant([0 if layer.go_backwards else -1], "step", "int64")
+        shown = graph.add("Gather", steps.mask, step, axis=1)
+    else:
+        shown = _any_step(graph, steps)
+    return graph.add("Where", shown, h, graph.constant(0, "zero"))
 
 
 def _first_axis(graph: GraphBuilder, x: str) -> str:

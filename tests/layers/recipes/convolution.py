@@ -46,6 +46,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
                         (N, D, 4), masks=False)},
     "UpSampling1D": {"": Recipe(wrapped(UpSampling1D, 3))},
     "UpSampling2D": {"": Recipe(wrapped(UpSampling2D, (2, 1)), _IMAGES, masks=False),
+                     "bilinear": Recipe(wrapped(UpSampling2D, (2, 3), None, "bilinear"), _IMAGES, masks=False),
                      "first": Recipe(wrapped(UpSampling2D, 3, "channels_first"), _IMAGES, masks=False)},
     "ZeroPadding2D": {"": Recipe(wrapped(ZeroPadding2D, ((1, 0), (0, 2))), _IMAGES, masks=False),
                       "first": Recipe(wrapped(ZeroPadding2D, 1, "channels_first"), _IMAGES, masks=False)},

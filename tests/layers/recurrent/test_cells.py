@@ -274,3 +274,18 @@ def test_a_cell_may_be_in_a_stack_twice(rng, tmp_path):
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert_close(one, other, 2e-4)
     assert_close(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), 2e-4)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_a_cell_that_is_frozen_freezes_its_layer(name):
+    layer = getattr(fastrnn.layers, name)(3)
+    model = fastrnn.Sequential([fastrnn.Input((4, 2)), layer, fastrnn.layers.Dense(1)])
+    layer.cell.trainable = False
+    assert layer.trainable_weights == [] and len(model.trainable_weights) == 2
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.train_on_batch(np.ones((2, 4, 2)), np.ones((2, 1)))
+    changed = [(old != new).any() for old, new in zip(before, model.get_weights(), strict=True)]
+    assert changed == [False, False, False, True, True]
+    layer.cell.trainable = True
+    assert len(model.trainable_weights) == 5

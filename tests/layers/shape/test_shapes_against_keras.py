@@ -58,6 +58,18 @@ def test_values_gradients_and_configuration(name, options, shape, rng):
     assert ours(x[:0]).shape == (0, *y.shape[1:])
 
 
+@pytest.mark.parametrize(("options", "shape"), [
+    ({}, (3, 4, 2)), ({"size": [3, 2], "data_format": "channels_first"}, (2, 1, 5)), ({"size": 5}, (1, 1, 1))])
+def test_pixels_between_others(options, shape, rng):
+    ours, theirs = pair("UpSampling2D", {"interpolation": "bilinear", **options})
+    x = rng.standard_normal((2, *shape)).astype("float32")
+    y = ours(x)
+    np.testing.assert_allclose(y, theirs(x), rtol=1e-5, atol=1e-6)
+    assert y.flags.c_contiguous and y.shape == ours.compute_output_shape(x.shape)
+    assert ours(np.ones((2, *shape), int)).dtype == "float32"
+    assert_gradients(layers.UpSampling2D(interpolation="bilinear", dtype="float64", **options), [x])
+
+
 @pytest.mark.parametrize(("name", "options", "shape"), EVERY)
 def test_shapes_of_symbols(name, options, shape):
     """With sizes that may vary in every place."""
