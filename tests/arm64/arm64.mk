@@ -41,8 +41,8 @@ test-arm64: $(ARM64)/.wheel
 	@rm -rf $(ARM64)/tests
 	@mkdir $(ARM64)/tests
 	@cp -r tests pyproject.toml $(ARM64)/tests/
-	@cd $(ARM64)/tests && ../root/usr/bin/python -m fastrnn && ../root/usr/bin/python -m pytest -q -m "not slow" \
-	    -p tests.arm64.sample --every $(ARM64_EVERY) $(ARM64_TESTS)
+	@cd $(ARM64)/tests && ../root/usr/bin/python -m fastrnn && ../root/usr/bin/python -m pytest -q \
+	    -m "not alone and not slow" -p tests.arm64.sample --every $(ARM64_EVERY) $(ARM64_TESTS)
 endif
 
 $(ARM64)/.packages: tests/arm64/packages
