@@ -21,9 +21,9 @@ from fastrnn.losses.ctc import ctc_loss_and_gradient
 Call = Callable[[], list[Any]]
 
 #: Entry points that compute no array: settings, and questions about plans and sizes.
-WITHOUT_WORK = {"BackwardCall", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall", "RecurrentTape",
-                "Runner", "Splits", "Windows", "bind_blas", "ctc_room", "force_plan", "planned", "set_blas_mode",
-                "set_long_tape", "threads_each"}
+WITHOUT_WORK = {"BackwardCall", "CModel", "CStream", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall",
+                "RecurrentTape", "Runner", "Splits", "Windows", "bind_blas", "ctc_room", "force_plan",
+                "layers_in_python", "model_capsule", "planned", "set_blas_mode", "set_long_tape", "threads_each"}
 #: Entry points that take no number of threads and run on the calling one.
 ALONE = {"activate_array"}
 
