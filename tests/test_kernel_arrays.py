@@ -19,7 +19,8 @@ N, T, D, H, V = 4, 3, 5, 6, 8
 #: Functions of the kernels that take no arrays.
 WITHOUT_ARRAYS = {"BackwardCall", "CModel", "CStream", "ForwardCall", "Lent", "Packed", "Program", "RecurrentCall",
                   "RecurrentTape", "Runner", "Splits", "Windows", "bind_blas", "ctc_room", "force_plan",
-                  "layers_in_python", "model_capsule", "planned", "set_blas_mode", "set_long_tape", "threads_each"}  # fmt: skip
+                  "layers_in_python", "model_capsule", "planned", "set_blas_mode", "set_long_tape",
+                  "threads_each"}  # fmt: skip
 
 
 def numbers(*shape: int) -> np.ndarray:
