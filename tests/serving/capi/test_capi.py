@@ -108,6 +108,16 @@ class TestModels:
         assert np.array_equal(out.y, model.freeze().stream().feed(x))
         assert c.free(stream=stream) == 0
 
+    def test_a_frozen_file(self, c, tmp_path):
+        frozen = lstm().freeze()
+        frozen.save(tmp_path / "frozen.safetensors")
+        model = c.open(tmp_path / "frozen.safetensors")
+        stream, out = c.stream(model, 1, 1, STEPS), Outputs(1, STEPS, 3)
+        x = np.random.default_rng(0).standard_normal((1, STEPS, WIDTH)).astype("float32")
+        assert c.feed(stream, x, out.y) == 0
+        assert np.array_equal(out.y, frozen.stream().feed(x))
+        c.free(model, stream)
+
     def test_sizes_of_indices(self, c):
         model = c.from_python(model_of("words").freeze())
         assert c.sizes(model) == [3, 1, 1, 2, WORDS, 0]
