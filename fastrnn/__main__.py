@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from fastrnn._version import __version__
 from fastrnn.runtime import show_config
 from fastrnn.saving.conversion import convert
-from fastrnn.saving.frozen_file import is_frozen, load_frozen
+from fastrnn.saving.frozen_file import open_frozen
 from fastrnn.saving.inspection import inspect
-from fastrnn.saving.reading import load_model
 from fastrnn.serving.bench import bench
 
 _PIPE_CLOSED = 128 + 13     # what a shell reports of a program that SIGPIPE ended
@@ -75,8 +74,7 @@ def _convert(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    frozen = load_frozen(options.file) if is_frozen(options.file) else load_model(options.file).freeze()
-    print(bench(frozen, options.batch, options.steps, options.threads, options.seconds))
+    print(bench(open_frozen(options.file), options.batch, options.steps, options.threads, options.seconds))
 
 
 if __name__ == "__main__":

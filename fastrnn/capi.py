@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from fastrnn import _core, runtime
-from fastrnn.saving.reading import load_model
+from fastrnn.saving import frozen_file
 from fastrnn.serving.frozen import Frozen
 
 __all__ = ["get_include", "model_capsule", "open_frozen"]
@@ -32,7 +32,7 @@ def open_frozen(path: Any) -> Frozen:
     """The model of a file, frozen: what `fastrnn_open` opens.
 
     Args:
-        path: of a file that `load_model` reads; as str, bytes or a path.
+        path: of a file that a frozen model's `save` wrote, or one that `load_model` reads; as str, bytes or a path.
 
     Raises:
         ModelFileError: a ValueError; the file is broken, or no model's.
@@ -48,7 +48,7 @@ def open_frozen(path: Any) -> Frozen:
     >>> frozen.stream().slots
     [0]
     """
-    return load_model(os.fsdecode(path), compile=False).freeze()
+    return frozen_file.open_frozen(os.fsdecode(path))
 
 
 def model_capsule(frozen: Frozen) -> Any:

@@ -142,7 +142,8 @@ static inline int fastrnn_from_python(PyObject *frozen, fastrnn_model **model) {
   return FASTRNN_OK;
 }
 
-/* The model of a file, frozen. FASTRNN_FILE: it cannot be read, or is no model's; FASTRNN_LAYER as above. */
+/* The model of a file, frozen: of one that a frozen model's `save` wrote, or of any that `load_model` reads.
+   FASTRNN_FILE: it cannot be read, or is no model's; FASTRNN_LAYER as above. */
 static inline int fastrnn_open(const char *path, fastrnn_model **model) {
   PyObject *frozen;
   int code;

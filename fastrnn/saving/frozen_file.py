@@ -19,6 +19,7 @@ from fastrnn.saving import config, contents, files, locations, native, safetenso
 from fastrnn.saving.contents import Contents
 from fastrnn.saving.entries import Objects, read_model
 from fastrnn.saving.errors import ModelFileError
+from fastrnn.saving.reading import load_model
 from fastrnn.saving.tensors import Tensor
 from fastrnn.saving.writing import model_config
 from fastrnn.serving.freezing import Fold, FrozenNetwork, runners_of
@@ -77,6 +78,11 @@ def is_frozen(filepath: Any) -> bool:
     """
     path = files.existing(filepath)
     return path.endswith(files.NATIVE) and safetensors.read(files.mapped(path), path)[1].get("format") == native.FROZEN
+
+
+def open_frozen(filepath: Any) -> Frozen:
+    """The model of a file, frozen: as the file has it, or once it is loaded."""
+    return load_frozen(filepath) if is_frozen(filepath) else load_model(filepath, compile=False).freeze()
 
 
 def load_frozen(filepath: Any, custom_objects: Objects | None = None) -> Frozen:
