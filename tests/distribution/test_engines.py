@@ -57,6 +57,17 @@ def ray():
     ray.shutdown()
 
 
+@pytest.fixture(scope="module")
+def spark():
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = SparkSession.builder.master("local[2]").config("spark.driver.host", "127.0.0.1").config(
+        "spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
+    yield session
+    session.stop()
+
+
 def threads_here(*_: object) -> float:
     """As a scorer: the threads that a worker uses."""
     return float(fastrnn.get_num_threads())
@@ -133,16 +144,6 @@ class TestRay:
 
 
 class TestSpark:
-    @pytest.fixture(scope="class")
-    def spark(self):
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-        from pyspark.sql import SparkSession
-
-        session = SparkSession.builder.master("local[2]").config("spark.driver.host", "127.0.0.1").config(
-            "spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
-        yield session
-        session.stop()
-
     def test_predictions(self, spark, model, path, x):
         rows = [(i, row.ravel().tolist()) for i, row in enumerate(x[:400])]
         frame = spark.createDataFrame(rows, "id int, x array<float>")

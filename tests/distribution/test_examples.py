@@ -39,7 +39,9 @@ PROGRAMS = {} if not PAGE.is_file() else {
     for program in re.findall(r"```python\n(import .*?)```", section, re.DOTALL)}
 
 
-@pytest.mark.parametrize("section", PROGRAMS)
+@pytest.mark.parametrize("section", [
+    pytest.param(section, marks=pytest.mark.slow) if section.endswith(("Ray", "Spark")) else section
+    for section in PROGRAMS])
 def test_the_page(section, tmp_path):
     path = tmp_path / "program.py"
     path.write_text(PROGRAMS[section], "utf-8")
