@@ -52,7 +52,7 @@ class Batcher:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._pending = 0
         self._running = False
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._name = name
 
     @property
     def running(self) -> bool:
@@ -60,8 +60,10 @@ class Batcher:
         return self._running and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin, in the process and on the event loop that are to have it: a forked child has no threads."""
+        """Begin, in the process and on the event loop that are to have it. To a forked child all threads of its parent
+        have ended, also one that was not started: so it is made here."""
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
         self._running = True
         self._thread.start()
 
