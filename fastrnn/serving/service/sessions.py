@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,20 +90,19 @@ class Sessions:
         await self.batcher.ask(_Job("reset", session))
 
     def _run(self, jobs: list[_Job]) -> list[Any]:
-        """Steps first: of the jobs of one session only a close can come with another, and after it."""
-        answers: list[Any] = [None] * len(jobs)
-        places = [place for place, job in enumerate(jobs) if job.work == "step"]
-        for place, answer in zip(places, self._steps([jobs[place] for place in places]) if places else []):
-            answers[place] = answer
-        for job in jobs:
-            slot = job.session.slot
-            if job.work == "reset" and slot is not None:
-                self._stream.reset([slot])
-            elif job.work == "close":
-                job.session.slot, job.session.closed = None, True
-                if slot is not None:
-                    self._stream.close(slot)
+        """In order; steps in a row are one call."""
+        answers: list[Any] = []
+        for are_steps, some in itertools.groupby(jobs, lambda job: job.work == "step"):
+            answers += self._steps(list(some)) if are_steps else each_alone(self._slot, list(some))
         return answers
+
+    def _slot(self, job: _Job) -> None:
+        """Reset or close."""
+        session, slot = job.session, job.session.slot
+        if job.work == "close":
+            session.slot, session.closed = None, True
+        if slot is not None:
+            self._stream.reset([slot]) if job.work == "reset" else self._stream.close(slot)
 
     def _steps(self, jobs: list[_Job]) -> list[Any]:
         try:
