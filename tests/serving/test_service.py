@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import fastrnn
+from examples.serve import load_test
 from fastrnn.layers import GRU, LSTM, Bidirectional, Dense, Embedding
 from tests.processes.running import ROOT
 from tests.serving.service_process import DEADLINE, running, served
@@ -372,3 +373,13 @@ def test_gunicorn_with_preloaded_workers(file, frozen, rng, tmp_path):
         assert service.process.wait(DEADLINE) == 0, service.log.read_text()
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
     assert "Traceback" not in service.log.read_text()
+
+
+def test_load_test(capsys):
+    load_test.main(["--clients", "1", "4", "--windows", "0", "500", "--requests", "40", "--seconds", "10", "--steps",
+                    "6"])
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        (work, window, clients) for window in ("0 us", "500 us")
+        for work in ("one sequence of 6 steps", "one step of a session") for clients in ("1", "4")]
+    assert all((row[3], row[4]) == ("40", "0") for row in rows)     # no request without its answer, no wrong bits

@@ -92,8 +92,9 @@ class Sessions:
     def _run(self, jobs: list[_Job]) -> list[Any]:
         """In order; steps in a row are one call."""
         answers: list[Any] = []
-        for are_steps, some in itertools.groupby(jobs, lambda job: job.work == "step"):
-            answers += self._steps(list(some)) if are_steps else each_alone(self._slot, list(some))
+        for are_steps, group in itertools.groupby(jobs, lambda job: job.work == "step"):
+            some = list(group)
+            answers += self._steps(some) if are_steps else each_alone(self._slot, some)
         return answers
 
     def _slot(self, job: _Job) -> None:
@@ -102,7 +103,10 @@ class Sessions:
         if job.work == "close":
             session.slot, session.closed = None, True
         if slot is not None:
-            self._stream.reset([slot]) if job.work == "reset" else self._stream.close(slot)
+            if job.work == "reset":
+                self._stream.reset([slot])
+            else:
+                self._stream.close(slot)
 
     def _steps(self, jobs: list[_Job]) -> list[Any]:
         try:

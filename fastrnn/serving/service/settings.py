@@ -33,7 +33,7 @@ class Settings:
     ValueError: serve sessions: expected 1 or more, got 0
     """
 
-    window_us: int = _setting(200, "microseconds that a request waits for others to share a batch with", 0)
+    window_us: int = _setting(0, "microseconds that a batch waits for more; 0: it is what came during the last", 0)
     batch: int = _setting(64, "requests of a batch, at most")
     waiting: int = _setting(1024, "requests that may wait; those beyond are refused (503)")
     request_bytes: int = _setting(1 << 20, "size of a request, at most (413)")
