@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn_worker import UvicornWorker
 
+import fastrnn
 from fastrnn.serving.service import Settings, server_options
 
 _settings = Settings.from_environment()
@@ -24,7 +25,7 @@ class Worker(UvicornWorker):
 wsgi_app = "application:app"
 pythonpath = str(Path(__file__).parent)
 worker_class = Worker
-workers = int(os.environ.get("WEB_CONCURRENCY", os.cpu_count() or 1))
+workers = int(os.environ.get("WEB_CONCURRENCY", fastrnn.get_num_threads()))     # the container's cores
 bind = os.environ.get("FASTRNN_SERVE_BIND", "127.0.0.1:8000")
 preload_app = True
 timeout = 60
