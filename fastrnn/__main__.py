@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line, ``fastrnn`` or ``python -m fastrnn``: what this installation runs on, what model files hold,
-and how fast they run."""
+how fast they run, and a web service of one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 from fastrnn._version import __version__
 from fastrnn.runtime import show_config
@@ -15,6 +16,7 @@ from fastrnn.saving.conversion import convert
 from fastrnn.saving.frozen_file import open_frozen
 from fastrnn.saving.inspection import inspect
 from fastrnn.serving.bench import bench
+from fastrnn.serving.service import Settings, serve
 
 _PIPE_CLOSED = 128 + 13     # what a shell reports of a program that SIGPIPE ended
 
@@ -40,13 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     conversion.add_argument("--key", metavar="KEY", help="of a checkpoint, that of the state dict: model_state_dict")
     conversion.set_defaults(run=_convert)
     timing = commands.add_parser("bench", help="how long calls of a frozen model take, by the number of threads")
-    timing.add_argument("file", help="a .safetensors file, of a frozen model too, or a .keras or .h5 file")
+    model_file = "a .safetensors file, of a frozen model too, or a .keras or .h5 file"
+    timing.add_argument("file", help=model_file)
     timing.add_argument("--batch", type=int, default=32, help="sequences of a batch (%(default)s)")
     timing.add_argument("--steps", type=int, default=100, help="time steps, where the model takes any (%(default)s)")
     timing.add_argument("--threads", type=int, nargs="+", metavar="N", help="numbers of threads (1, 2, 4 and so on, up "
                                                                             "to all)")
     timing.add_argument("--seconds", type=float, default=1.0, help="for each row of the table (%(default)s)")
     timing.set_defaults(run=_bench)
+    service = commands.add_parser("serve", help="a web service of a frozen model, over HTTP and WebSocket",
+                                  epilog="A variable of the environment has the default of each number: "
+                                         "FASTRNN_SERVE_WINDOW_US=0.")
+    service.add_argument("file", help=model_file)
+    service.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
+    service.add_argument("--port", type=int, default=8000, help="0: any that is free (%(default)s)")
+    for one in fields(Settings):
+        service.add_argument(f"--{one.name.replace('_', '-')}", type=type(one.default), metavar="N",
+                             help=f"{one.metadata['help']} ({one.default})")
+    service.set_defaults(run=_serve)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -75,6 +88,11 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _bench(options: argparse.Namespace) -> None:
     print(bench(open_frozen(options.file), options.batch, options.steps, options.threads, options.seconds))
+
+
+def _serve(options: argparse.Namespace) -> None:
+    given = {one.name: getattr(options, one.name) for one in fields(Settings) if getattr(options, one.name) is not None}
+    serve(open_frozen(options.file), replace(Settings.from_environment(), **given), options.host, options.port)
 
 
 if __name__ == "__main__":
