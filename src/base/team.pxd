@@ -119,10 +119,10 @@ cdef inline long available(Team* t, long wanted, long long work) except -1:
     where there are too few."""
     if wanted > 1 and not t.lost and t.started < min(wanted, <long>MOST_HELPERS + 1) - 1:
         t.grow(min(wanted, <long>MOST_HELPERS + 1) - 1)
-    return at_hand(t, wanted, work)
+    return threads_at_hand(t, wanted, work)
 
 
-cdef inline long at_hand(Team* t, long wanted, long long work) noexcept nogil:
+cdef inline long threads_at_hand(Team* t, long wanted, long long work) noexcept nogil:
     """The same of the helpers that have been started."""
     cdef long count = 1, k
     cdef bint follows

@@ -76,7 +76,7 @@ cdef inline long threads_for(const Frames* f, long long work, long most) noexcep
     """Threads for parts that need nothing of each other."""
     if work < SMALL_WORK or f.threads < 2 or most < 2:
         return 1
-    return at_hand(TEAM, min(f.threads, most), work)
+    return threads_at_hand(TEAM, min(f.threads, most), work)
 
 
 # recurrent layers ----------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ cdef inline long recurrent_team(const Operation* o, const Frames* k) noexcept no
     cdef Plan how = plan(o.cell, k.N, k.T, recurrent_width(o), o.O, False, k.threads)
     if how.team == 1:
         return 1
-    return at_hand(TEAM, how.team, call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False))
+    return threads_at_hand(TEAM, how.team, call_work(o.cell, k.N, k.T, recurrent_width(o), o.O, False))
 
 
 cdef void ready_recurrent(const Operation* o, long N, long T, long threads, Forward* f) noexcept nogil:

@@ -353,7 +353,7 @@ cdef class StreamRunner:
         cdef cnp.npy_intp shape[2]
         cdef ndarray y
         cdef int failure
-        if not cnp.PyArray_CheckExact(x) or self.program.in_python or not self.is_ready(<ndarray>x):
+        if not cnp.PyArray_CheckExact(x) or self.program.in_python or not self.fits(<ndarray>x):
             return None
         shape[0] = self.m.slots
         shape[1] = self.m.output_width
@@ -365,7 +365,24 @@ cdef class StreamRunner:
             raise MemoryError("stream: its memory is for fewer rows")
         return y
 
-    cdef bint is_ready(self, ndarray x) except -1:
+    def steps(self, x):
+        """The same of several time steps of numbers, (slots, time, width); None also if they are many."""
+        cdef cnp.npy_intp shape[3]
+        cdef ndarray given, y
+        if not cnp.PyArray_CheckExact(x) or self.program.in_python or self.m.indices > 0:
+            return None
+        given = <ndarray>x
+        if cnp.PyArray_NDIM(given) != 3 or not is_ready(given, self.m.width) or cnp.PyArray_DIM(given, 0) != self.m.slots \
+                or cnp.PyArray_SIZE(given) == 0 or count_rows(given) > FRAME_ROWS:
+            return None
+        shape[0] = self.m.slots
+        shape[1] = cnp.PyArray_DIM(given, 1)
+        shape[2] = self.m.output_width
+        y = cnp.PyArray_EMPTY(3, shape, REAL_TYPE, 0)
+        self.feed(given, y)
+        return y
+
+    cdef bint fits(self, ndarray x) except -1:
         if not cnp.PyArray_IS_C_CONTIGUOUS(x) or not cnp.PyArray_ISALIGNED(x) or cnp.PyArray_ISBYTESWAPPED(x) \
                 or cnp.PyArray_NDIM(x) < 1 or cnp.PyArray_DIM(x, 0) != self.m.slots:
             return False
