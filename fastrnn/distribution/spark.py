@@ -44,7 +44,7 @@ def predict_udf(path: Any, input_shapes: Sequence[Sequence[int]] | None = None, 
         raise ImportError("fastrnn.distribution.spark needs pyspark, pandas and pyarrow: pip install 'fastrnn[spark]'; "
                           "and Spark needs Java") from error
     where = checked_path(path, "predict_udf: path")
-    shapes = None if input_shapes is None else [list(map(int, shape)) for shape in input_shapes]
+    shapes: Any = None if input_shapes is None else [list(map(int, shape)) for shape in input_shapes]
 
     def make() -> Callable[..., np.ndarray]:
         model = loaded(where)
