@@ -62,9 +62,9 @@ def running(command: list[str], log: Path, **variables: str) -> Iterator[Running
         yield Running(process, _address(process, log), log)
 
 
-def served(file: Path, log: Path, *options: str) -> Any:
+def served(file: Path, log: Path, *options: str, **variables: str) -> Any:
     """`fastrnn serve`."""
-    return running(["fastrnn", "serve", str(file), "--port", "0", *options], log)
+    return running(["fastrnn", "serve", str(file), "--port", "0", *options], log, **variables)
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:

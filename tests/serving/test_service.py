@@ -334,7 +334,8 @@ class TestModels:
         model = fastrnn.Sequential([fastrnn.Input((None, WIDTH)), GRU(4)])
         model.save(folder / "whole.safetensors")
         x = rng.standard_normal((1, 3, WIDTH), "float32")
-        with served(folder / "whole.safetensors", folder / "whole.log") as service:
+        # WEB_CONCURRENCY is for gunicorn, and may be set in a container all the same.
+        with served(folder / "whole.safetensors", folder / "whole.log", WEB_CONCURRENCY="2") as service:
             assert as_bytes(service, x).tobytes() == model.freeze()(x).tobytes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.websockets import WebSocket
 
 import fastrnn
 from fastrnn.__main__ import main
@@ -24,6 +26,7 @@ from fastrnn.serving.service.inputs import InputError, Inputs, parse
 from fastrnn.serving.service.metrics import Metrics
 from fastrnn.serving.service.predictions import Predictions
 from fastrnn.serving.service.sessions import Sessions
+from fastrnn.serving.service.talk import talk
 from tests.processes.running import ROOT, environment
 
 
@@ -194,6 +197,49 @@ class TestSessions:
         stream = frozen.stream()
         expected = [stream.step(np.full((1, 3), value, "float32"))[0].tobytes() for value in (1, 2)]
         assert [y.tobytes() for y in asyncio.run(work())] == expected
+
+
+class TestTalk:
+    @staticmethod
+    def ended(settings, *messages, reads=True):
+        """How a session of these messages ends, after which the client is silent: the reason, what it was sent."""
+        frozen, metrics, sent = meter(), Metrics(), []
+        waiting = [{"type": "websocket.connect"}, *({"type": "websocket.receive", **message} for message in messages)]
+
+        async def receive():
+            return waiting.pop(0) if waiting else await asyncio.Future()
+
+        async def send(event):
+            sent.append(event)
+            if event["type"] == "websocket.send" and not reads:
+                await asyncio.Future()          # its buffers are full
+
+        async def work():
+            sessions = Sessions(frozen, settings, metrics)
+            sessions.batcher.start()
+            await talk(WebSocket({"type": "websocket"}, receive, send), sessions, settings, metrics)
+            assert len(sessions) == 0
+            await sessions.batcher.stop()
+
+        asyncio.run(asyncio.wait_for(work(), 60))
+        [reason] = re.findall(r'fastrnn_sessions_ended_total{reason="(.*)"} 1', metrics.text().decode())
+        return reason, sent
+
+    def test_who_does_not_read_is_idle(self):
+        reason, sent = self.ended(Settings(idle_seconds=0.1), {"bytes": bytes(12)}, reads=False)
+        assert reason == "idle" and [event["type"] for event in sent] == ["websocket.accept", "websocket.send"]
+
+    def test_large_messages_are_refused_whatever_the_server_lets_through(self):
+        reason, sent = self.ended(Settings(message_bytes=20), {"bytes": bytes(12)}, {"text": "x" * 21})
+        assert reason == "too large" and sent[-1]["code"] == 1009
+
+    def test_a_model_that_fails_ends_the_session(self, monkeypatch):
+        def fail(self, session, x):
+            raise MemoryError("no room")
+
+        monkeypatch.setattr(Sessions, "step", fail)
+        reason, sent = self.ended(Settings(), {"bytes": bytes(12)})
+        assert reason == "failed" and (sent[-1]["code"], sent[-1]["reason"]) == (1011, "no room")
 
 
 NUMBERS = Inputs((None, 3), "float32")

@@ -78,9 +78,13 @@ class Service:
 
     async def _predict(self, request: Request) -> Response:
         """`{"x": [...]}` to `{"y": [...]}`; or bytes, with `?shape=2,100,8`, to bytes, whose shape is in `X-Shape`."""
-        response = await _answered(self._predicted(request))
-        self._metrics.requests.labels("predict", response.status_code).inc()
-        return response
+        status = 500                # of an error that nobody thought of: the server logs it
+        try:
+            response = await _answered(self._predicted(request))
+            status = response.status_code
+            return response
+        finally:
+            self._metrics.requests.labels("predict", status).inc()
 
     async def _predicted(self, request: Request) -> Response:
         limit = self._settings.request_seconds

@@ -26,4 +26,5 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 def run(frozen: Frozen, settings: Settings, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    uvicorn.run(make_app(frozen, settings), host=host, port=port, **server_options(settings))
+    # Without a number of workers uvicorn has that of WEB_CONCURRENCY, and refuses to run if it is above one.
+    uvicorn.run(make_app(frozen, settings), host=host, port=port, workers=1, **server_options(settings))

@@ -83,10 +83,12 @@ async def _received(websocket: WebSocket, settings: Settings) -> str | bytes:
 
 async def _answer(message: str | bytes, session: Session, sessions: Sessions, settings: Settings,
                   metrics: Metrics) -> str | bytes:
-    status = 200
+    status = 500
     try:
         async with asyncio.timeout(settings.request_seconds):
-            return await _done(message, session, sessions, metrics)
+            answer = await _done(message, session, sessions, metrics)
+        status = 200
+        return answer
     except InputError as error:
         status = error.status
         return json.dumps({"error": str(error)})
@@ -97,7 +99,6 @@ async def _answer(message: str | bytes, session: Session, sessions: Sessions, se
         status = 504
         raise _EndError(_LATER, "no answer in time", "late") from None
     except (ArithmeticError, MemoryError, RuntimeError) as error:
-        status = 500
         raise _EndError(_FAILED, str(error)[:100], "failed") from error
     finally:
         metrics.requests.labels("step", status).inc()
