@@ -47,8 +47,6 @@ FLAGS = [
     "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
     "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-psabi",
 ]  # fmt: skip
-# Of kernels that few use: a third of their size, which is a third of the wheel, for a little of their speed.
-SMALLER = ["-O2"]
 # Where Cython looks for what a file names: parts by their folder ("cells/lstm.pxi"), base's team.pxd as `team`, and the
 # package's own capi.pxd.
 INCLUDED = ["src", "src/base", "."]
@@ -148,7 +146,7 @@ def extensions():
                     ("REAL", "float" if scalar == "float32" else "double"),
                     ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
                 ],
-                extra_compile_args=FLAGS + flags + (SMALLER if "baseline" in target or scalar == "float64" else []),
+                extra_compile_args=FLAGS + flags,
                 extra_link_args=list(link_args),
                 depends=["setup.py", "src/kernels.pyx", *shared],
             )

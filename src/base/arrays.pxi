@@ -1,5 +1,7 @@
 # From NumPy arrays to pointers: type, alignment and shape are checked here, so that no kernel reads out of bounds.
 #
+# What checks is no inline function: the code around a kernel is half of its module as it is.
+#
 # Each kind of array has two takers. `matrix` gives a pointer to const: what only reads. `matrix_out` gives one that can be
 # written through, and refuses an array that cannot be written to: its memory may be a file's, mapped read-only, where a
 # store ends the process. The compiler warns where the pointer of the first comes to be written through.
@@ -14,7 +16,7 @@ cdef int refuse(ndarray a, str name, str expected) except -1:
                      f"{(<object>a).shape}, strides {(<object>a).strides}")
 
 
-cdef inline int check(ndarray a, int kind, int ndim, str name) except -1:
+cdef int check(ndarray a, int kind, int ndim, str name) except -1:
     if cnp.PyArray_TYPE(a) != kind or cnp.PyArray_NDIM(a) != ndim or not cnp.PyArray_ISALIGNED(a) \
             or cnp.PyArray_ISBYTESWAPPED(a):
         refuse(a, name, f"an aligned native array of {ndim} dimensions of the kernel's type")
@@ -26,7 +28,7 @@ cdef inline long extent(ndarray a, int axis) noexcept:
     return cnp.PyArray_DIM(a, axis) if axis < cnp.PyArray_NDIM(a) else 0
 
 
-cdef inline const real* vector(ndarray a, long size, str name) except? NULL:
+cdef const real* vector(ndarray a, long size, str name) except? NULL:
     """A contiguous 1-D array of at least `size` elements, or None."""
     if a is None:
         return NULL
@@ -36,7 +38,7 @@ cdef inline const real* vector(ndarray a, long size, str name) except? NULL:
     return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline const real* matrix(ndarray a, long rows, long columns, str name) except? NULL:
+cdef const real* matrix(ndarray a, long rows, long columns, str name) except? NULL:
     """A contiguous 2-D array of that shape, or None."""
     if a is None:
         return NULL
@@ -46,7 +48,7 @@ cdef inline const real* matrix(ndarray a, long rows, long columns, str name) exc
     return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline const real* sequence(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
+cdef const real* sequence(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
                            str name) except? NULL:
     """(N, T, width) with any strides for batch and time (in elements), contiguous features; or None."""
     if a is None:
@@ -81,7 +83,7 @@ cdef inline long width_of(ndarray a) noexcept:
     return extent(a, cnp.PyArray_NDIM(a) - 1) if cnp.PyArray_NDIM(a) > 0 else 0
 
 
-cdef inline const real* rows(ndarray a, long M, long width, str name) except? NULL:
+cdef const real* rows(ndarray a, long M, long width, str name) except? NULL:
     """A contiguous array of M rows in any number of axes, the last of that width; or None."""
     if a is None:
         return NULL
@@ -91,7 +93,7 @@ cdef inline const real* rows(ndarray a, long M, long width, str name) except? NU
     return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline const real* elements(ndarray a, long size, str name) except? NULL:
+cdef const real* elements(ndarray a, long size, str name) except? NULL:
     """A contiguous array of exactly `size` elements in any number of dimensions, or None."""
     if a is None:
         return NULL
@@ -101,7 +103,7 @@ cdef inline const real* elements(ndarray a, long size, str name) except? NULL:
     return <const real*>cnp.PyArray_DATA(a)
 
 
-cdef inline const int* integers(ndarray a, long size, str name) except? NULL:
+cdef const int* integers(ndarray a, long size, str name) except? NULL:
     """A contiguous int32 (size,)."""
     check(a, cnp.NPY_INT32, 1, name)
     if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
@@ -123,14 +125,14 @@ cdef int check_below(ndarray a, long N, long T, long n_stride, long t_stride, lo
     return 0
 
 
-cdef inline const int* indices_below(ndarray a, long M, long V, str name) except? NULL:
+cdef const int* indices_below(ndarray a, long M, long V, str name) except? NULL:
     """A contiguous int32 (M,), each a row of a table of V."""
     cdef const int* rows = integers(a, M, name)
     check_below(a, 1, M, 0, 1, V, name)
     return rows
 
 
-cdef inline const int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
+cdef const int* table_rows(ndarray a, long N, long T, long V, long* n_stride, long* t_stride,
                             str name) except? NULL:
     """int32 (N, T) with any strides, each a row of a table of V; or None."""
     if a is None:
@@ -144,7 +146,7 @@ cdef inline const int* table_rows(ndarray a, long N, long T, long V, long* n_str
     return <const int*>cnp.PyArray_DATA(a)
 
 
-cdef inline const unsigned char* flags(ndarray a, long size, str name) except? NULL:
+cdef const unsigned char* flags(ndarray a, long size, str name) except? NULL:
     """A contiguous uint8 (size,), or None."""
     if a is None:
         return NULL
@@ -154,7 +156,7 @@ cdef inline const unsigned char* flags(ndarray a, long size, str name) except? N
     return <const unsigned char*>cnp.PyArray_DATA(a)
 
 
-cdef inline const unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
+cdef const unsigned char* booleans(ndarray a, long N, long T, long* n_stride, long* t_stride) except? NULL:
     """The mask: bool (N, T) with any strides, or None."""
     if a is None:
         return NULL
@@ -166,7 +168,7 @@ cdef inline const unsigned char* booleans(ndarray a, long N, long T, long* n_str
     return <const unsigned char*>cnp.PyArray_DATA(a)
 
 
-cdef inline void* written(ndarray a, const void* p, str name) except? NULL:
+cdef void* written(ndarray a, const void* p, str name) except? NULL:
     """`p`, where an array begins, to write through it; NULL stays NULL."""
     if p != NULL and not cnp.PyArray_ISWRITEABLE(a):
         raise ValueError(f"kernel argument '{name}': expected an array that can be written to, got a read-only one; pass a "
@@ -174,28 +176,28 @@ cdef inline void* written(ndarray a, const void* p, str name) except? NULL:
     return <void*>p
 
 
-cdef inline real* vector_out(ndarray a, long size, str name) except? NULL:
+cdef real* vector_out(ndarray a, long size, str name) except? NULL:
     return <real*>written(a, vector(a, size, name), name)
 
 
-cdef inline real* matrix_out(ndarray a, long rows, long columns, str name) except? NULL:
+cdef real* matrix_out(ndarray a, long rows, long columns, str name) except? NULL:
     return <real*>written(a, matrix(a, rows, columns, name), name)
 
 
-cdef inline real* rows_out(ndarray a, long M, long width, str name) except? NULL:
+cdef real* rows_out(ndarray a, long M, long width, str name) except? NULL:
     return <real*>written(a, rows(a, M, width, name), name)
 
 
-cdef inline real* sequence_out(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
+cdef real* sequence_out(ndarray a, long N, long T, long width, long* n_stride, long* t_stride,
                                str name) except? NULL:
     return <real*>written(a, sequence(a, N, T, width, n_stride, t_stride, name), name)
 
 
-cdef inline real* elements_out(ndarray a, long size, str name) except? NULL:
+cdef real* elements_out(ndarray a, long size, str name) except? NULL:
     return <real*>written(a, elements(a, size, name), name)
 
 
-cdef inline unsigned char* bools_out(ndarray a, long size, str name) except? NULL:
+cdef unsigned char* bools_out(ndarray a, long size, str name) except? NULL:
     """A contiguous bool (size,)."""
     check(a, cnp.NPY_BOOL, 1, name)
     if cnp.PyArray_DIM(a, 0) != size or not cnp.PyArray_IS_C_CONTIGUOUS(a):
@@ -203,7 +205,7 @@ cdef inline unsigned char* bools_out(ndarray a, long size, str name) except? NUL
     return <unsigned char*>written(a, cnp.PyArray_DATA(a), name)
 
 
-cdef inline unsigned char* flags_out(ndarray a, long size, str name) except? NULL:
+cdef unsigned char* flags_out(ndarray a, long size, str name) except? NULL:
     return <unsigned char*>written(a, flags(a, size, name), name)
 
 
