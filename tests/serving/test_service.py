@@ -350,7 +350,8 @@ def test_gunicorn_with_preloaded_workers(file, frozen, rng, tmp_path):
     command = ["gunicorn", "--config", str(ROOT / "examples/serve/gunicorn.conf.py"), "--bind", "127.0.0.1:0",
                "--no-control-socket"]
     with running(command, tmp_path / "log", FASTRNN_SERVE_MODEL=str(file), WEB_CONCURRENCY="2",
-                 FASTRNN_SERVE_MESSAGE_BYTES="300", PROMETHEUS_MULTIPROC_DIR=str(counts)) as service:
+                 FASTRNN_SERVE_MESSAGE_BYTES="300", FASTRNN_SERVE_THREADS="2",
+                 PROMETHEUS_MULTIPROC_DIR=str(counts)) as service:
         asked, end = 0, time.monotonic() + DEADLINE
 
         def ask(number):
