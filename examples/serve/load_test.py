@@ -2,16 +2,18 @@
 """What the web service stands: clients on this machine ask it as fast as it answers, for so many requests or seconds.
 
     python examples/serve/load_test.py [FILE] [--clients 1 8 64] [--windows 0 200] [--requests 2000] [--seconds 5]
+    python examples/serve/load_test.py --workers 2
 
-It starts `fastrnn serve` for each window on a free port of 127.0.0.1, and checks every answer: one that is not the bits
-of the model itself is an error. Without a FILE of a frozen model it takes one with random weights, as fast as a trained
-one. The clients share the machine's cores with the service.
+It starts `fastrnn serve`, or gunicorn with so many workers, for each window on a free port of 127.0.0.1, and checks
+every answer: one that is not the bits of the model itself is an error. Without a FILE of a frozen model it takes one
+with random weights, as fast as a trained one. The clients share the machine's cores with the service.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -112,10 +114,13 @@ async def load(work: Work, address: str, clients: int, requests: int, seconds: f
 
 
 @contextmanager
-def service(file: Path, window: int) -> Iterator[str]:
-    """The address of a service that listens."""
-    command = [sys.executable, "-m", "fastrnn", "serve", str(file), "--port", "0", "--window-us", str(window)]
-    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+def service(file: Path, window: int, workers: int) -> Iterator[str]:
+    """The address of a service that listens; on gunicorn, if it has workers."""
+    variables = {**os.environ, "FASTRNN_SERVE_MODEL": str(file), "FASTRNN_SERVE_WINDOW_US": str(window)}
+    with tempfile.TemporaryDirectory() as counts, tempfile.TemporaryFile("w+") as log:
+        if workers:
+            variables |= {"WEB_CONCURRENCY": str(workers), "PROMETHEUS_MULTIPROC_DIR": counts}
+        process = subprocess.Popen(command(file, workers), stdout=log, stderr=log, env=variables)
         try:
             end, found = time.monotonic() + START, None
             while found is None:
@@ -124,10 +129,19 @@ def service(file: Path, window: int) -> Iterator[str]:
                     raise RuntimeError(f"the service does not listen:\n{log.read()}")
                 time.sleep(0.05)
                 log.seek(0)
-                found = re.search(r"running on http://(127\.0\.0\.1:\d+)", log.read())
+                found = re.search(r"(?:running on|Listening at:) http://(127\.0\.0\.1:\d+)", log.read())
             yield found[1]
         finally:
             process.terminate()
+            process.wait()
+
+
+def command(file: Path, workers: int) -> list[str]:
+    """What starts it."""
+    if workers:
+        return [sys.executable, "-m", "gunicorn", "--config", str(Path(__file__).with_name("gunicorn.conf.py")),
+                "--bind", "127.0.0.1:0", "--no-control-socket"]
+    return [sys.executable, "-m", "fastrnn", "serve", str(file), "--port", "0"]
 
 
 def batched(address: str, label: str) -> np.ndarray:
@@ -157,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--requests", type=int, default=2000, help="of a row, at most")
     parser.add_argument("--seconds", type=float, default=5, help="of a row, at most")
     parser.add_argument("--steps", type=int, default=100, help="of a sequence")
+    parser.add_argument("--workers", type=int, default=0, help="of gunicorn; 0: one process, without it")
     given = parser.parse_args(arguments)
     if not (0 < given.requests <= MOST_REQUESTS and 0 < given.seconds <= MOST_SECONDS
             and all(0 < clients <= MOST_CLIENTS for clients in given.clients)):
@@ -170,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("| work | window | clients | requests | errors | per second | median | p99 | requests a batch |\n"
               "|---|--:|--:|--:|--:|--:|--:|--:|--:|")
         for window in given.windows:
-            with service(file, window) as address:
+            with service(file, window, given.workers) as address:
                 for work in (predictions(frozen, given.steps), sessions(frozen, given.steps)):
                     for clients in given.clients:
                         print(row(work, address, window, clients, given.requests, given.seconds), flush=True)

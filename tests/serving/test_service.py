@@ -23,6 +23,7 @@ from tests.processes.running import ROOT
 from tests.serving.service_process import DEADLINE, running, served
 
 WIDTH, WORDS = 5, 20
+needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a system with fork")
 
 
 def saved(folder, name, *layers, words=False):
@@ -339,7 +340,7 @@ class TestModels:
             assert as_bytes(service, x).tobytes() == model.freeze()(x).tobytes()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a system with fork")
+@needs_fork
 def test_gunicorn_with_preloaded_workers(file, frozen, rng, tmp_path):
     counts = tmp_path / "counts"
     counts.mkdir()
@@ -349,7 +350,8 @@ def test_gunicorn_with_preloaded_workers(file, frozen, rng, tmp_path):
     command = ["gunicorn", "--config", str(ROOT / "examples/serve/gunicorn.conf.py"), "--bind", "127.0.0.1:0",
                "--no-control-socket"]
     with running(command, tmp_path / "log", FASTRNN_SERVE_MODEL=str(file), WEB_CONCURRENCY="2",
-                 FASTRNN_SERVE_MESSAGE_BYTES="300", PROMETHEUS_MULTIPROC_DIR=str(counts)) as service:
+                 FASTRNN_SERVE_MESSAGE_BYTES="300", FASTRNN_SERVE_THREADS="2",
+                 PROMETHEUS_MULTIPROC_DIR=str(counts)) as service:
         asked, end = 0, time.monotonic() + DEADLINE
 
         def ask(number):
@@ -376,9 +378,10 @@ def test_gunicorn_with_preloaded_workers(file, frozen, rng, tmp_path):
     assert "Traceback" not in service.log.read_text()
 
 
-def test_load_test(capsys):
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=needs_fork)])
+def test_load_test(capsys, workers):
     load_test.main(["--clients", "1", "4", "--windows", "0", "500", "--requests", "40", "--seconds", "10", "--steps",
-                    "6"])
+                    "6", "--workers", str(workers)])
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
     assert [(row[0], row[1], row[2]) for row in rows] == [
         (work, window, clients) for window in ("0 us", "500 us")
