@@ -63,8 +63,10 @@ DIRECTIVES = {
 
 
 def compile_glue_for_size(paths):
-    """Have what Cython writes around the kernels compiled for size, as GCC and Clang do with a cold function: what takes
-    Python's arguments is half of a module, and runs once a call."""
+    """Have what Cython writes around the kernels compiled for size, as GCC and Clang do with a cold function.
+
+    What takes Python's arguments is half of a module, and runs once a call.
+    """
     for path in map(Path, paths):
         text = path.read_text("utf-8")
         cold = re.sub(r"\n(static (?:PyObject \*|int )__pyx_p[wf]_)", r"\n__attribute__((cold)) \1", text)
