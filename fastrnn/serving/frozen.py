@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastrnn import arrays
+from fastrnn import arrays, runtime
 from fastrnn.layers.network import Network
 from fastrnn.serving.freezing import Fold, FrozenNetwork
 from fastrnn.serving.lengths import check_lengths
@@ -61,6 +61,7 @@ class Frozen:
         self.network = FrozenNetwork(model, int(fold_bytes))
         self._program: Any = None
         self._identity: bytes | None = None
+        self._idle: dict[tuple[int, int], list[Stream]] = {}
 
     @classmethod
     def restored(cls, network: FrozenNetwork, precision: str, identity: bytes) -> Self:
@@ -68,10 +69,11 @@ class Frozen:
         self = cls.__new__(cls)
         self.network, self.precision = network, precision
         self._program, self._identity = None, identity
+        self._idle = {}
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_program": None}
+        return {**self.__dict__, "_program": None, "_idle": {}}
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write it to a file that `fastrnn.serving.load` maps into memory. Beside the weights it has what the kernels
@@ -221,10 +223,17 @@ class Frozen:
         Raises:
             ValueError: `x` or `state` do not fit the model or each other.
         """
-        batch = len(arrays.as_array(x, "step x"))
-        stream = Stream(self.program, self.network.dtype, self.identity, max(1, batch))
-        stream.state = state
-        return stream.step(x), stream.state
+        key = max(1, len(arrays.as_array(x, "step x"))), runtime.get_num_threads()
+        idle = self._idle.setdefault(key, [])       # streams that no thread is in at the moment
+        try:
+            stream = idle.pop()
+        except IndexError:
+            stream = Stream(self.program, self.network.dtype, self.identity, *key)
+        try:
+            stream.state = state
+            return stream.step(x), stream.state
+        finally:
+            idle.append(stream)
 
 
 def files() -> Any:
