@@ -31,8 +31,12 @@ from fastrnn.layers.regularization.dropout import Dropout
 from fastrnn.layers.regularization.gaussian_dropout import GaussianDropout
 from fastrnn.layers.regularization.gaussian_noise import GaussianNoise
 from fastrnn.layers.variable import Variable
+from fastrnn.serving.plan import is_ours
 
 _IDLE = (ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise, Identity)
+#: Of a feature's mean, in deviations, up to which a BatchNormalization is folded into the weights above it: beyond that
+#: the sums there lose digits.
+_LARGEST_MEAN = 30
 
 
 class Fold(NamedTuple):
@@ -63,7 +67,7 @@ class FrozenNetwork(Network):
     def __init__(self, network: Network, fold_bytes: int) -> None:
         self._begin(copy.deepcopy(network.graph), network.name, [], fold_bytes)
         for step in Schedule(self.graph).steps:
-            if isinstance(step.layer, _IDLE) and not step.training:
+            if isinstance(step.layer, _IDLE) and is_ours(step.layer) and not step.training:
                 self._gone.add(id(step.layer))
         self._fold_normalization()
         self._lock()
@@ -195,9 +199,11 @@ class FrozenNetwork(Network):
     def _tables(self) -> Iterator[tuple[Any, Any]]:
         """The Embeddings whose rows a layer reads where they are, and that layer."""
         steps = self.schedule().steps
+        uses = [id(step.layer) for step in steps]
         for step in steps:
-            if step.rows:
-                yield from ((step.layer, other.layer) for other in steps if step.outputs[0] in other.inputs)
+            if step.rows and is_ours(step.layer):
+                yield from ((step.layer, other.layer) for other in steps if step.outputs[0] in other.inputs
+                            and is_ours(other.layer) and uses.count(id(other.layer)) == 1)
 
 
 def runners_of(network: FrozenNetwork) -> Iterator[Any]:
@@ -230,7 +236,7 @@ def _on_last_axis(layer: Any) -> bool:
 
 def _takes_scale(normalization: Any, layer: Any) -> bool:
     """Whether a layer's weights can scale its outputs."""
-    plain = type(layer) is Dense or (isinstance(layer, Conv1D) and layer.data_format == "channels_last")
+    plain = type(layer) is Dense or (type(layer) is Conv1D and layer.data_format == "channels_last")
     return plain and activations.plain_name(layer.activation) == "linear" and layer.activity_regularizer is None \
         and _on_last_axis(normalization)
 
@@ -238,8 +244,11 @@ def _takes_scale(normalization: Any, layer: Any) -> bool:
 def _takes_input_scale(normalization: Any, step: Step) -> bool:
     """Whether a layer's weights can scale its inputs. A convolution may not, as what padding adds is not scaled."""
     layer = step.layer
-    plain = type(layer) is Dense or (isinstance(layer, Recurrent) and layer.on_kernels and len(step.inputs) == 1)
-    return plain and _on_last_axis(normalization)
+    plain = type(layer) is Dense or (
+        isinstance(layer, Recurrent) and is_ours(layer) and layer.on_kernels and len(step.inputs) == 1)
+    deviation = np.sqrt(normalization.moving_variance.data + normalization.epsilon)
+    near = np.abs(normalization.moving_mean.data).max() <= _LARGEST_MEAN * deviation.min()
+    return bool(plain and near and _on_last_axis(normalization))
 
 
 def _scale_outputs(layer: Any, scale: np.ndarray, shift: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from fastrnn.serving.lengths import check_lengths
 from fastrnn.serving.program import make_program
 from fastrnn.serving.streaming import Stream
 
+_IDLE_SIZES = 4         # batch sizes of `step` that a stream is kept for
 #: Bytes that folded tables may take if nobody says otherwise.
 FOLD_BYTES = 64 << 20
 
@@ -105,7 +107,9 @@ class Frozen:
 
         Args:
             x: inputs, `(batch, ...)`; several in a list or a dictionary.
-            lengths: `(batch,)`, time steps of each sample; those after them are padding, as if masked. None for all.
+            lengths: `(batch,)`, time steps of each sample; None for all. Those after them are masked in the first input,
+                with what that means to each layer: recurrent layers, pooling and the like leave them out; above a
+                layer that drops masks or makes one of its own, as `Conv1D` and `Masking` do, they count.
             out: array that the output is written to, of its shape and dtype.
 
         Raises:
@@ -182,8 +186,9 @@ class Frozen:
     def identity(self) -> bytes:
         """32 bytes that no other model has: of its layers and weights, not of their names."""
         if self._identity is None:
-            layers = [type(step.layer).__name__ for step in self.network.schedule().steps]
-            digest = hashlib.sha256(repr([layers, [variable.shape for variable in self.network.variables]]).encode())
+            layers = [[type(step.layer).__name__, step.inputs, step.outputs, _nameless(step.layer.get_config()),
+                       [variable.shape for variable in step.layer.weights]] for step in self.network.schedule().steps]
+            digest = hashlib.sha256(json.dumps(layers, sort_keys=True, default=lambda o: type(o).__name__).encode())
             for variable in self.network.variables:
                 digest.update(np.ascontiguousarray(variable.data).data)
             self._identity = digest.digest()
@@ -223,7 +228,12 @@ class Frozen:
         Raises:
             ValueError: `x` or `state` do not fit the model or each other.
         """
-        key = max(1, len(arrays.as_array(x, "step x"))), runtime.get_num_threads()
+        x = arrays.as_array(x, "step x")
+        if x.ndim == 0 or len(x) == 0:
+            raise ValueError(f"step x: expected (batch, features) or (batch,) of one sample or more, got {x.shape}")
+        key = len(x), runtime.get_num_threads()
+        if len(self._idle) > _IDLE_SIZES:
+            self._idle.clear()
         idle = self._idle.setdefault(key, [])       # streams that no thread is in at the moment
         try:
             stream = idle.pop()
@@ -234,6 +244,13 @@ class Frozen:
             return stream.step(x), stream.state
         finally:
             idle.append(stream)
+
+
+def _nameless(config: Any) -> Any:
+    """A configuration without the names of layers, which differ from model to model."""
+    if isinstance(config, dict):
+        return {str(key): _nameless(value) for key, value in config.items() if key != "name"}
+    return [_nameless(value) for value in config] if isinstance(config, (list, tuple)) else config
 
 
 def files() -> Any:

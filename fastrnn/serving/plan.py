@@ -81,6 +81,12 @@ def _reason(step: Step, schedule: Schedule) -> str:
     layer, rank = step.layer, schedule.ranks[step.inputs[0]]
     if step.training:
         return "is called with training=True"
+    inside = layer.layer if isinstance(layer, TimeDistributed) else layer
+    if not is_ours(layer) or not is_ours(inside):
+        return "is a class of your own, of which nothing says that it goes step by step"
+    if step.sees_mask and (isinstance(layer, (*MERGES, ActivationWithArguments))
+                           or getattr(layer, "zero_output_for_mask", False)):
+        return "computes with the mask that an Embedding makes, which a stream does not; use mask_zero=False"
     if isinstance(layer, Recurrent):
         return _reason_of_recurrent(step, schedule)
     if isinstance(layer, Bidirectional):
@@ -101,6 +107,11 @@ def _reason(step: Step, schedule: Schedule) -> str:
     if isinstance(inner, ALONE) and _on_features_alone(inner, rank - (inner is not layer)):
         return ""
     return "needs the whole sequence, or is not known to go on step by step"
+
+
+def is_ours(layer: Any) -> bool:
+    """Whether a layer is of a class of the library, whose computation is known, and of no subclass of one."""
+    return type(layer).__module__.partition(".")[0] == "fastrnn"
 
 
 def _reason_of_recurrent(step: Step, schedule: Schedule) -> str:

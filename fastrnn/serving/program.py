@@ -83,13 +83,14 @@ def _operation(program: Any, kernels: Any, step: StreamStep, inputs: list[int]) 
     layer, x = step.layer, inputs[0]
     value: int
     if isinstance(layer, Recurrent):
-        value = program.recurrent(layer.kernel_runner(), x, layer.name, step.masked)
+        value = program.recurrent(layer.kernel_runner(), x, _new_name(program, layer.name), step.masked)
     elif isinstance(layer, Embedding):
         value = program.embedding(layer.embeddings.data, x)
     elif type(layer) is Dense:
         value = _activated(program, kernels, program.dense(layer.kernel_runner(), x), layer._after, layer)
     elif isinstance(layer, Conv1D):
-        convolved = program.convolution(layer.kernel_runner(), layer.dilation_rate[0], x, layer.name)
+        convolved = program.convolution(
+            layer.kernel_runner(), layer.dilation_rate[0], x, _new_name(program, layer.name))
         value = _activated(program, kernels, convolved, layer._after, layer)
     elif isinstance(layer, BatchNormalization):
         value = program.scale(*(np.ascontiguousarray(part) for part in layer.scale_and_shift()), x)
@@ -106,6 +107,14 @@ def _operation(program: Any, kernels: Any, step: StreamStep, inputs: list[int]) 
         in_python = InPython(functools.partial(layer.forward, call=INFERENCE), step.rank, str(layer))
         value = program.python(in_python, tuple(inputs), width)
     return value
+
+
+def _new_name(program: Any, name: str) -> str:
+    """The name, with a number where another layer's states have it: one of a model inside, or another use of it."""
+    taken, count = {layer for layer, _, _ in program.states}, 0
+    while (found := f"{name}_{count}" if count else name) in taken:
+        count += 1
+    return found
 
 
 def _activated(program: Any, kernels: Any, x: int, activation: Any, layer: Any) -> int:

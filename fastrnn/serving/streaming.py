@@ -193,6 +193,8 @@ class Stream:
 
     def _check(self, slots: Any, what: str) -> np.ndarray:
         """Numbers of open slots, int32, each once; or a ValueError."""
+        if np.asarray(slots).dtype == bool:
+            raise ValueError(f"stream {what}: expected numbers of slots, got booleans; pass np.flatnonzero of them")
         given = np.atleast_1d(arrays.as_whole(slots, f"stream {what}")) if len(np.atleast_1d(slots)) else np.zeros(0)
         if given.ndim != 1:
             raise ValueError(f"stream {what}: expected a list of slots, got {given.shape}")

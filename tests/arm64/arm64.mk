@@ -13,7 +13,7 @@
 # To choose: ARM64_TESTS (test files or any arguments of pytest), ARM64_EVERY (13 runs each 13th test).
 
 # What needs neither Keras nor PyTorch: the kernels of each layer, loss and update, threads, files. Further kernels' tests go here.
-ARM64_TESTS ?= $(addprefix tests/,test_pointwise.py test_kernel_arrays.py test_blas.py test_team.py \
+ARM64_TESTS ?= $(addprefix tests/,test_pointwise.py test_kernel_arrays.py test_team.py \
     layers/test_recurrent_gradients.py layers/test_recurrent_properties.py layers/test_contract.py layers/test_threads.py \
     layers/test_bad_input.py layers/convolution/test_kernels.py losses/test_crossentropy_kernel.py \
     losses/test_ctc_kernel.py optimizers/test_optimizers.py models/test_line.py saving/test_files.py \

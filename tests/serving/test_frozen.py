@@ -163,6 +163,15 @@ class TestFolding:
             for one, other in zip(np.atleast_1d(frozen(a)), np.atleast_1d(model.predict_on_batch(a))):
                 assert np.allclose(one, other, atol=1e-5)
 
+    def test_not_where_sums_would_lose_digits(self):
+        """Pressure in pascals: large means of small deviations."""
+        model = Sequential([Input((None, 3)), L.BatchNormalization(), L.LSTM(4)])
+        gamma, beta, *_ = model.layers[0].get_weights()
+        model.layers[0].set_weights([gamma, beta, np.full(3, 101325.0), np.full(3, 500.0**2)])
+        assert not model.freeze().report()
+        model.layers[0].set_weights([gamma, beta, np.full(3, 20.0), np.full(3, 25.0)])
+        assert len(model.freeze().report()) == 1
+
     def test_a_table_within_the_bound_on_memory(self):
         model = model_of("words")
         [fold] = model.freeze().report()

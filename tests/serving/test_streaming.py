@@ -312,29 +312,26 @@ class TestRefused:
         Model(x, y).freeze().stream()
 
 
-class Breaks(L.PReLU):
-    """Runs in Python, and fails when it is told to."""
-
-    broken = False
-
-    def forward(self, x: np.ndarray, *, call: Any) -> np.ndarray:
-        if Breaks.broken:
-            raise FloatingPointError("in Python")
-        return super().forward(x, call=call)
-
-
 def test_an_error_in_a_python_layer_leaves_the_states(monkeypatch):
     """A step that fails half way leaves no layer behind the others."""
-    model = Sequential([Input((None, WIDTH)), L.LSTM(4, return_sequences=True), Breaks(shared_axes=[1])])
+    broken, forward = [], L.PReLU.forward
+
+    def breaks(self: Any, x: np.ndarray, *, call: Any) -> np.ndarray:
+        if broken:
+            raise FloatingPointError("in Python")
+        return forward(self, x, call=call)
+
+    monkeypatch.setattr(L.PReLU, "forward", breaks)
+    model = Sequential([Input((None, WIDTH)), L.LSTM(4, return_sequences=True), L.PReLU(shared_axes=[1])])
     stream = model.freeze().stream(2)
     x = input_of("LSTM", 2, 2)
     stream.step(x[:, 0])
     before = stream.state
-    monkeypatch.setattr(Breaks, "broken", True)
+    broken.append(True)
     with pytest.raises(FloatingPointError, match="in Python"):
         stream.step(x[:, 1])
     assert all(np.array_equal(array, before[name]) for name, array in stream.state.items())
-    monkeypatch.setattr(Breaks, "broken", False)
+    broken.clear()
     stream.step(x[:, 1])
 
 
@@ -346,3 +343,87 @@ def test_schedules_agree_on_what_is_folded():
     assert np.array_equal(folded(x), plain(x))
     assert np.array_equal(folded.stream(3).feed(x), plain.stream(3).feed(x))
     assert np.array_equal(plain(x), Schedule(model.graph).infer([x])[0][0])
+
+
+class Doubled(L.LSTM):
+    """A layer of the user's own, with a `forward` of its own."""
+
+    def forward(self, x: Any, *states: Any, call: Any) -> Any:
+        return 2 * super().forward(x, *states, call=call)
+
+
+class Tripled(L.Dropout):
+    """No dropout, though it is one by its base."""
+
+    def forward(self, x: np.ndarray, *, call: Any) -> np.ndarray:
+        return 3 * x
+
+
+class TestOwnClasses:
+    """A subclass may compute anything: it is never taken for its base."""
+
+    def test_they_do_not_stream(self):
+        frozen = Sequential([Input((None, WIDTH)), Doubled(3, return_sequences=True), L.Dense(2)]).freeze()
+        with pytest.raises(ValueError, match="a class of your own"):
+            frozen.stream()
+
+    def test_they_are_not_dropped_nor_folded_into(self):
+        x = input_of("LSTM", 2, 4)
+        for layers in ([Tripled(0.5), L.Dense(2)], [L.BatchNormalization(), Doubled(3)]):
+            model = Sequential([Input((None, WIDTH)), *layers])
+            frozen = model.freeze()
+            assert not frozen.report()
+            assert np.allclose(frozen(x), model.predict_on_batch(x), atol=1e-6)
+
+
+def test_states_of_layers_that_share_a_name():
+    """Two uses of a layer, or layers of models inside, have states of their own names."""
+    x = Input((None, 3))
+    lstm = L.LSTM(3, return_sequences=True)
+    frozen = Model(x, lstm(lstm(x))).freeze()
+    a = np.random.default_rng(0).standard_normal((2, 9, 3)).astype("float32")
+    state, expected = frozen.initial_state(2), frozen(a)
+    assert len(state) == 4
+    for t in range(9):
+        y, state = frozen.step(a[:, t], state)
+        assert np.array_equal(y, expected[:, t])
+
+
+@pytest.mark.parametrize("above", [
+    lambda e, plain: L.GRU(4, return_sequences=True, zero_output_for_mask=True)(e),
+    lambda e, plain: L.Softmax()(L.LSTM(4, return_sequences=True)(e)),
+    lambda e, plain: L.LSTM(3)(L.Concatenate()([e, plain])),
+    lambda e, plain: L.LSTM(3)(L.Multiply()([e, plain])),
+])
+def test_what_computes_with_a_mask_does_not_stream(above):
+    words = Input((None,), dtype="int32")
+    model = Model(words, above(L.Embedding(9, 4, mask_zero=True)(words), L.Embedding(9, 4)(words)))
+    with pytest.raises(ValueError, match="computes with the mask"):
+        model.freeze().stream()
+
+
+def test_a_table_below_a_layer_that_is_used_twice():
+    words = Input((None,), dtype="int32")
+    lstm = L.LSTM(4, return_sequences=True)
+    frozen = Model(words, lstm(lstm(L.Embedding(12, 4)(words)))).freeze()
+    x = input_of("words", 2, 9) % 12
+    assert np.array_equal(frozen.stream(2).feed(x), frozen(x))
+
+
+def test_the_state_of_a_model_with_other_activations_is_refused():
+    one, other = (Sequential([Input((None, 3)), L.LSTM(3, activation=name)]) for name in ("tanh", "relu"))
+    other.set_weights(one.get_weights())
+    data = one.freeze().stream().dumps(0)
+    one.freeze().stream().loads(data, 0)
+    with pytest.raises(ValueError, match="of another model"):
+        other.freeze().stream().loads(data, 0)
+
+
+def test_functional_steps_keep_streams_of_few_batch_sizes():
+    frozen = model_of("LSTM").freeze()
+    for batch in range(1, 30):
+        frozen.step(np.zeros((batch, WIDTH)), frozen.initial_state(batch))
+    assert len(frozen._idle) <= 6
+    for wrong in (None, 1.0, np.zeros((0, WIDTH))):
+        with pytest.raises(ValueError, match="step x"):
+            frozen.step(wrong, frozen.initial_state(1))
