@@ -107,9 +107,9 @@ class Frozen:
 
         Args:
             x: inputs, `(batch, ...)`; several in a list or a dictionary.
-            lengths: `(batch,)`, time steps of each sample; None for all. Those after them are masked in the first input,
-                with what that means to each layer: recurrent layers, pooling and the like leave them out; above a
-                layer that drops masks or makes one of its own, as `Conv1D` and `Masking` do, they count.
+            lengths: `(batch,)`, time steps of each sample; None for all. Those after them are masked in the first
+                input, with what that means to each layer: recurrent layers, pooling and the like leave them out; above
+                a layer that drops masks or makes its own, as `Conv1D` and `Masking` do, they count.
             out: array that the output is written to, of its shape and dtype.
 
         Raises:
