@@ -261,9 +261,15 @@ class Network(Ports):
     def direct(self, x: Any) -> np.ndarray | None:
         """The output for an input as users pass it, if one compiled call gives it: from a ready array, by a line of
         layers. Else None: then it goes by `prepare` and `run`."""
+        if self._direct is None:
+            self.direct_runner()
+        return self._direct.output(x, runtime.get_num_threads()) if self._direct else None
+
+    def direct_runner(self) -> Any:
+        """What `direct` calls, or False."""
         if self._direct is None and self._graph is not None:
             self._direct = self._as_runner() or False
-        return self._direct.output(x, runtime.get_num_threads()) if self._direct else None
+        return self._direct
 
     def _as_runner(self) -> Any:
         runner = self.schedule().runner

@@ -18,6 +18,7 @@ from fastrnn.serving.lengths import check_lengths
 from fastrnn.serving.program import make_program
 from fastrnn.serving.streaming import Stream
 
+_ARRAY = np.ndarray     # found at once
 _IDLE_SIZES = 4         # batch sizes of `step` that a stream is kept for
 #: Bytes that folded tables may take if nobody says otherwise.
 FOLD_BYTES = 64 << 20
@@ -62,6 +63,7 @@ class Frozen:
         self.precision = precision
         self.network = FrozenNetwork(model, int(fold_bytes))
         self._program: Any = None
+        self._runner = self.network.direct_runner()
         self._identity: bytes | None = None
         self._idle: dict[tuple[int, int], list[Stream]] = {}
 
@@ -70,12 +72,16 @@ class Frozen:
         """One as it was, of what a file has."""
         self = cls.__new__(cls)
         self.network, self.precision = network, precision
-        self._program, self._identity = None, identity
+        self._program, self._identity, self._runner = None, identity, network.direct_runner()
         self._idle = {}
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_program": None, "_idle": {}}
+        return {**self.__dict__, "_program": None, "_idle": {}, "_runner": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._runner = self.network.direct_runner()
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write it to a file that `fastrnn.serving.load` maps into memory. Beside the weights it has what the kernels
@@ -138,9 +144,11 @@ class Frozen:
             x: inputs, `(samples, ...)`; several in a list or a dictionary.
             batch_size: samples a batch.
         """
+        if self._runner and type(x) is _ARRAY and x.ndim > 1 and type(batch_size) is int and len(x) <= batch_size:
+            y = self._runner.output(x, runtime.get_num_threads())
+            if y is not None:
+                return y
         size = _count(batch_size, "predict batch_size")
-        if isinstance(x, np.ndarray) and 0 < len(x) <= size and (y := self.network.direct(x)) is not None:
-            return y
         xs = self.network.prepare(x)
         if 0 < len(xs[0]) <= size:
             return self.network.pack(self.network.run(xs)[0])
