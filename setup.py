@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
+from Cython.Compiler import Options
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
@@ -83,6 +84,7 @@ class Build(build_ext):
 
     def build_extensions(self):
         # Here and not in setup(): a source distribution lists the .pyx, and asking for metadata compiles nothing.
+        Options.docstrings = False  # the kernels' are for who reads their sources: six copies would only fill the wheel
         generated = cythonize(
             self.extensions, include_path=INCLUDED, compiler_directives=DIRECTIVES, build_dir="build/cython"
         )
