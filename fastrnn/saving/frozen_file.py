@@ -43,9 +43,10 @@ def _write(frozen: Frozen, file: IO[bytes]) -> None:
     model = Model(network.input, network.output, name=network.name)
     layers = list(network.walk())
     kernels = _core.kernels(network.dtype)
+    tables = network.folded_tables()
     parts, sizes = [], []
     for runner in runners_of(network):
-        found = [*runner.packed(), *(part for part in [_folded(runner)] if part is not None)]
+        found = [*runner.packed(), *([runner.folded_table()] if id(runner) in tables else [])]
         sizes.append([len(part) for part in found])
         parts += [_padded(part) for part in found]
     arrays = {place.native: place.variable.data for place in locations.places(model)}
@@ -60,14 +61,13 @@ def _write(frozen: Frozen, file: IO[bytes]) -> None:
     safetensors.write(file, {**packed, **arrays}, metadata, first=_PACKED)
 
 
-def _folded(runner: Any) -> np.ndarray | None:
-    folded: np.ndarray | None = runner.folded_table() if hasattr(runner, "folded_table") else None
-    return folded
-
-
 def _padded(part: np.ndarray) -> np.ndarray:
-    """To a whole number of cache lines, so that the next one begins at one."""
-    return np.concatenate([part, np.zeros(-len(part) % (64 // part.itemsize), part.dtype)])
+    return np.concatenate([part, np.zeros(_padding(len(part), part), part.dtype)])
+
+
+def _padding(count: int, array: np.ndarray) -> int:
+    """Elements that so many of the array's dtype lack to whole cache lines, so that the next part begins at one."""
+    return -count % (64 // array.itemsize)
 
 
 def is_frozen(filepath: Any) -> bool:
@@ -139,7 +139,7 @@ def _take(network: FrozenNetwork, packed: Tensor, sizes: Any, path: str) -> None
             if type(count) is not int or not 0 <= count <= len(array) - at:
                 raise ModelFileError(path, "sizes", f"expected sizes within {len(array)} packed elements")
             parts.append(array[at:at + count])
-            at += count + -count % (64 // array.itemsize)
+            at += count + _padding(count, array)
         try:
             if id(runner) in tables:
                 runner.take_folded(tables[id(runner)], parts.pop())

@@ -60,28 +60,26 @@ class Frozen:
             raise ValueError(f"freeze precision: expected 'float32', got {precision!r}")
         if not isinstance(fold_bytes, (int, np.integer)) or fold_bytes < 0:
             raise ValueError(f"freeze fold_bytes: expected a number of bytes, got {fold_bytes!r}")
-        self.precision = precision
-        self.network = FrozenNetwork(model, int(fold_bytes))
-        self._program: Any = None
-        self._runner = self.network.direct_runner()
-        self._identity: bytes | None = None
-        self._idle: dict[tuple[int, int], list[Stream]] = {}
+        self._begin(FrozenNetwork(model, int(fold_bytes)), precision, None)
 
     @classmethod
     def restored(cls, network: FrozenNetwork, precision: str, identity: bytes) -> Self:
         """One as it was, of what a file has."""
         self = cls.__new__(cls)
-        self.network, self.precision = network, precision
-        self._program, self._identity, self._runner = None, identity, network.direct_runner()
-        self._idle = {}
+        self._begin(network, precision, identity)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_program": None, "_idle": {}, "_runner": None}
+    def _begin(self, network: FrozenNetwork, precision: str, identity: bytes | None) -> None:
+        self.network, self.precision, self._identity = network, precision, identity
+        self._program: Any = None
+        self._runner = network.direct_runner()
+        self._idle: dict[tuple[int, int], list[Stream]] = {}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._runner = self.network.direct_runner()
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.network, self.precision, self._identity
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._begin(*state)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write it to a file that `fastrnn.serving.load` maps into memory. Beside the weights it has what the kernels
@@ -150,11 +148,9 @@ class Frozen:
                 return y
         size = _count(batch_size, "predict batch_size")
         xs = self.network.prepare(x)
-        if 0 < len(xs[0]) <= size:
-            return self.network.pack(self.network.run(xs)[0])
         parts = [self.network.run([one[start:start + size] for one in xs])[0]
                  for start in range(0, max(1, len(xs[0])), size)]
-        return self.network.pack([np.concatenate(outputs) for outputs in zip(*parts)])
+        return self.network.pack(parts[0] if len(parts) == 1 else [np.concatenate(outputs) for outputs in zip(*parts)])
 
     def report(self) -> list[Fold]:
         """What was folded into what: for each layer that is gone its name, that of the layer that does its work, and
